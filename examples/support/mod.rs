@@ -1,0 +1,63 @@
+//! What several examples share: the emulator behind a real HTTP server on a loopback port.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use location_auth::emulator::{Access, Emulator};
+use tokio::net::TcpListener;
+
+pub const API_KEY: &str = "demo-api-key";
+pub const CLIENT_ID: &str = "demo-client-id";
+pub const CLIENT_SECRET: &str = "demo-client-secret";
+pub const EMAIL: &str = "owner@example.com";
+pub const PASSWORD: &str = "demo-password";
+pub const LOCATION_ID: &str = "demo-salon";
+/// A route that only the Location's own token opens.
+pub const GUARDED_PATH: &str = "/locations/demo-salon/contacts";
+
+/// An emulated service with one owner, one Location and one guarded route.
+pub fn demo() -> Emulator {
+    let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
+    emulator.owner(EMAIL, PASSWORD).location(LOCATION_ID, EMAIL);
+    emulator.guard("/locations/{location_id}/contacts", Access::Location);
+    emulator
+}
+
+/// Serves the emulator on a loopback port, 0 for any that is free, from a thread of its own until the program ends.
+pub fn serve(emulator: Arc<Mutex<Emulator>>, port: u16) -> io::Result<SocketAddr> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let listener = runtime.block_on(TcpListener::bind((Ipv4Addr::LOCALHOST, port)))?;
+    let address = listener.local_addr()?;
+    std::thread::spawn(move || runtime.block_on(accept(listener, emulator)));
+    Ok(address)
+}
+
+async fn accept(listener: TcpListener, emulator: Arc<Mutex<Emulator>>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let emulator = Arc::clone(&emulator);
+        let service = service_fn(move |request| answer(Arc::clone(&emulator), request));
+        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        // A client that goes away in mid-request is no concern of the server's.
+        tokio::spawn(async { connection.await.ok() });
+    }
+}
+
+async fn answer(
+    emulator: Arc<Mutex<Emulator>>,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (parts, body) = request.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => Bytes::new(),
+    };
+    let mut emulator = emulator.lock().expect("no other thread panicked with the emulator");
+    Ok(emulator.handle(Request::from_parts(parts, body)).map(Full::from))
+}

@@ -1,0 +1,356 @@
+//! The service's half of the protocol (`P3` to `P9`), as pure as the client's: a request in, a response out.
+//!
+//! Feature `emulator`. It lets you test your own integration with no network and no account: give it your owners, Locations and
+//! guarded routes, and answer your transport's requests from [`Emulator::handle`]. It shares no code and no constant with
+//! the client's half, so that each checks the other.
+//!
+//! Hostile responses are no part of it: write those by hand.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use serde_json::{Value, json};
+
+/// An emulated service, for one integrator's credentials.
+///
+/// It answers `POST` to [`USER_TOKEN_PATH`](Self::USER_TOKEN_PATH) and [`LOCATION_TOKEN_PATH`](Self::LOCATION_TOKEN_PATH), and any method on the
+/// guarded routes; scheme and host are not looked at. It is strict where the real service may not be: the two token
+/// requests must have exactly the members that the source page shows.
+///
+/// ```
+/// use location_auth::emulator::{Access, Emulator};
+/// use location_auth::{App, Environment, Session, Settings, transports::run};
+/// use std::{cell::RefCell, convert::Infallible};
+///
+/// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+/// emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
+/// emulator.guard("/locations/{location_id}/contacts", Access::Location);
+/// let emulator = RefCell::new(emulator);
+/// let transport = |request, _limit| Ok::<_, Infallible>(emulator.borrow_mut().handle(request));
+///
+/// let app = App::new(Settings {
+///     environment: Environment::Staging,
+///     user_token_url: &format!("https://api.example.com{}", Emulator::USER_TOKEN_PATH),
+///     location_token_url: &format!("https://api.example.com{}", Emulator::LOCATION_TOKEN_PATH),
+///     api_origins: &[],
+///     api_key: "k-12",
+///     client_id: "c-34",
+///     client_secret: "s-56",
+///     data_source_name: None,
+/// })?;
+/// let token = run(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport)?;
+///
+/// let mut call = http::Request::get("https://api.example.com/locations/loc-1/contacts").body(vec![])?;
+/// Session::for_location(&app, token)?.authorize(&mut call)?;
+/// assert_eq!(emulator.borrow_mut().handle(call).status(), 200);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Emulator {
+    api_key: String,
+    client_id: String,
+    client_secret: String,
+    /// Password by email.
+    owners: BTreeMap<String, String>,
+    /// Owner's email by Location.
+    locations: BTreeMap<String, String>,
+    routes: Vec<(String, Access)>,
+    tokens: BTreeMap<String, Holder>,
+    issued: u64,
+    condition: Condition,
+    counts: Counts,
+}
+
+/// What a guarded route asks for, beside the API Key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Nothing (`P4`: not every method needs a token).
+    KeyAlone,
+    /// A User Access Token.
+    User,
+    /// A Location Access Token: of the very Location, if the route's path has a `{location_id}`.
+    Location,
+}
+
+/// How the emulated service fares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// It answers.
+    #[default]
+    Up,
+    /// It answers 429 to everything, with `Retry-After` in seconds where one is given.
+    Throttling(Option<u32>),
+    /// It answers 503 to everything, with `Retry-After` in seconds where one is given.
+    Down(Option<u32>),
+}
+
+/// What the emulated service has seen since it was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All requests.
+    pub requests: u64,
+    /// User Access Tokens issued.
+    pub user_tokens: u64,
+    /// Location Access Tokens issued.
+    pub location_tokens: u64,
+    /// Calls of guarded routes that were answered with 200.
+    pub calls: u64,
+    /// Calls that came with a Location Access Token of another Location than the route's.
+    pub wrong_location: u64,
+}
+
+/// Whom a token stands for.
+#[derive(Clone)]
+enum Holder {
+    User { email: String },
+    Location { id: String },
+}
+
+impl Emulator {
+    /// Where step 1 is answered.
+    pub const USER_TOKEN_PATH: &str = "/user_token";
+    /// Where step 2 is answered, for the Location that stands in for `{location_id}`.
+    pub const LOCATION_TOKEN_PATH: &str = "/locations/{location_id}/token";
+
+    /// A service that knows this integrator and nobody else.
+    pub fn new(api_key: &str, client_id: &str, client_secret: &str) -> Self {
+        Self {
+            api_key: api_key.into(),
+            client_id: client_id.into(),
+            client_secret: client_secret.into(),
+            owners: BTreeMap::new(),
+            locations: BTreeMap::new(),
+            routes: Vec::new(),
+            tokens: BTreeMap::new(),
+            issued: 0,
+            condition: Condition::Up,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Adds an owner, or changes its password.
+    pub fn owner(&mut self, email: &str, password: &str) -> &mut Self {
+        self.owners.insert(email.into(), password.into());
+        self
+    }
+
+    /// Adds a Location of an owner.
+    pub fn location(&mut self, id: &str, owner: &str) -> &mut Self {
+        self.locations.insert(id.into(), owner.into());
+        self
+    }
+
+    /// Adds a route that answers with `{"location": …, "owner": …}`: whom the call acted for. `{location_id}` in its path stands for
+    /// one segment.
+    pub fn guard(&mut self, path: &str, access: Access) -> &mut Self {
+        self.routes.push((path.into(), access));
+        self
+    }
+
+    /// Revokes a token: from now on it is answered with 401. Whether there was such a token.
+    pub fn revoke(&mut self, token: &str) -> bool {
+        self.tokens.remove(token).is_some()
+    }
+
+    /// Revokes every token of this Location, and says how many there were.
+    pub fn revoke_location(&mut self, location: &str) -> usize {
+        let before = self.tokens.len();
+        self.tokens.retain(|_, holder| !matches!(holder, Holder::Location { id } if id == location));
+        before.saturating_sub(self.tokens.len())
+    }
+
+    /// Lets the service throttle, fail or come back.
+    pub fn set_condition(&mut self, condition: Condition) {
+        self.condition = condition;
+    }
+
+    /// What it has seen so far.
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Answers one request.
+    pub fn handle<B: AsRef<[u8]>>(&mut self, request: Request<B>) -> Response<Vec<u8>> {
+        self.counts.requests = self.counts.requests.saturating_add(1);
+        let (status, body) = match self.answer(&request) {
+            Ok(body) => (StatusCode::OK, body),
+            Err(Refusal(status, body)) => (status, body),
+        };
+        let mut response = Response::new(serde_json::to_vec(&body).unwrap_or_default());
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert("content-type", HeaderValue::from_static("application/json; charset=utf-8"));
+        headers.insert("x-request-id", HeaderValue::from(self.counts.requests));
+        if let Condition::Throttling(Some(seconds)) | Condition::Down(Some(seconds)) = self.condition {
+            headers.insert("retry-after", HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    fn answer<B: AsRef<[u8]>>(&mut self, request: &Request<B>) -> Result<Value, Refusal> {
+        match self.condition {
+            Condition::Up => {}
+            Condition::Throttling(_) => return Err(refuse(429, "slow_down", "Too many requests")),
+            Condition::Down(_) => return Err(refuse(503, "unavailable", "Down for maintenance")),
+        }
+        let path = request.uri().path();
+        let is_post = request.method() == Method::POST;
+        if path == Self::USER_TOKEN_PATH {
+            self.check_token_request(request, is_post)?;
+            return self.issue_user_token(request.body().as_ref());
+        }
+        if let Some(id) = location_in(Self::LOCATION_TOKEN_PATH, path) {
+            self.check_token_request(request, is_post)?;
+            return self.issue_location_token(request, &id.unwrap_or_default());
+        }
+        self.check_api_key(request.headers())?;
+        let route = self.routes.iter().find_map(|(route, access)| Some((location_in(route, path)?, *access)));
+        let (location, access) = route.ok_or_else(|| refuse(404, "not_found", "No such route"))?;
+        let body = self.call(request, location, access)?;
+        self.counts.calls = self.counts.calls.saturating_add(1);
+        Ok(body)
+    }
+
+    /// What both token requests must be (P3, P8, P9).
+    fn check_token_request<B>(&self, request: &Request<B>, is_post: bool) -> Result<(), Refusal> {
+        self.check_api_key(request.headers())?;
+        if !is_post {
+            return Err(refuse(405, "method_not_allowed", "Use POST"));
+        }
+        if only(request.headers(), "content-type") != Some("application/json") {
+            return Err(refuse(415, "unsupported_media_type", "Send application/json"));
+        }
+        if only(request.headers(), "accept") != Some("application/json") {
+            return Err(refuse(406, "not_acceptable", "Accept application/json"));
+        }
+        Ok(())
+    }
+
+    fn check_api_key(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        if only(headers, "x-api-key") == Some(self.api_key.as_str()) {
+            return Ok(());
+        }
+        Err(Refusal(StatusCode::FORBIDDEN, json!({ "message": "Forbidden" })))
+    }
+
+    fn issue_user_token(&mut self, body: &[u8]) -> Result<Value, Refusal> {
+        let members = members(body, ["client_id", "client_secret", "email", "password"])?;
+        let [client_id, client_secret, email, password] = &members;
+        self.check_client(client_id, client_secret)?;
+        if self.owners.get(email) != Some(password) {
+            return Err(refuse(401, "invalid_credentials", "Wrong email or password"));
+        }
+        let token = self.issue("user", Holder::User { email: email.clone() });
+        self.counts.user_tokens = self.counts.user_tokens.saturating_add(1);
+        Ok(json!({ "access_token": token }))
+    }
+
+    fn issue_location_token<B: AsRef<[u8]>>(&mut self, request: &Request<B>, id: &str) -> Result<Value, Refusal> {
+        let Some(Holder::User { email }) = bearer(request.headers()).and_then(|token| self.tokens.get(token)) else {
+            return Err(refuse(401, "invalid_token", "Send a User Access Token"));
+        };
+        let [client_id, client_secret] = &members(request.body().as_ref(), ["client_id", "client_secret"])?;
+        self.check_client(client_id, client_secret)?;
+        match self.locations.get(id) {
+            None => return Err(refuse(404, "not_found", "No such Location")),
+            Some(owner) if owner != email => {
+                return Err(refuse(403, "forbidden", "The user does not own the Location"));
+            }
+            Some(_) => {}
+        }
+        let token = self.issue("location", Holder::Location { id: id.to_string() });
+        self.counts.location_tokens = self.counts.location_tokens.saturating_add(1);
+        Ok(json!({ "access_token": token }))
+    }
+
+    fn check_client(&self, client_id: &str, client_secret: &str) -> Result<(), Refusal> {
+        if client_id == self.client_id && client_secret == self.client_secret {
+            return Ok(());
+        }
+        Err(refuse(401, "invalid_client", "Unknown client"))
+    }
+
+    fn issue(&mut self, kind: &str, holder: Holder) -> String {
+        self.issued = self.issued.saturating_add(1);
+        let token = format!("{kind}-token-{}", self.issued);
+        self.tokens.insert(token.clone(), holder);
+        token
+    }
+
+    fn call<B>(&mut self, request: &Request<B>, location: Option<String>, access: Access) -> Result<Value, Refusal> {
+        let in_query = query_token(request.uri().query().unwrap_or_default());
+        let token = bearer(request.headers()).or(in_query.as_deref());
+        let holder = token.and_then(|token| self.tokens.get(token));
+        match (access, holder) {
+            (Access::KeyAlone, _) => Ok(json!({ "location": null, "owner": null })),
+            (Access::User, Some(Holder::User { email })) => Ok(json!({ "location": null, "owner": email })),
+            (Access::Location, Some(Holder::Location { id })) => {
+                if location.is_some_and(|wanted| wanted != *id) {
+                    self.counts.wrong_location = self.counts.wrong_location.saturating_add(1);
+                    return Err(refuse(403, "forbidden", "The token is of another Location"));
+                }
+                Ok(json!({ "location": id, "owner": self.locations.get(id) }))
+            }
+            _ => Err(refuse(401, "invalid_token", "Send a valid access token of the right kind")),
+        }
+    }
+}
+
+/// Counts and condition, no credential.
+impl fmt::Debug for Emulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emulator")
+            .field("condition", &self.condition)
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+struct Refusal(StatusCode, Value);
+
+fn refuse(status: u16, error: &str, description: &str) -> Refusal {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    Refusal(status, json!({ "error": error, "error_description": description }))
+}
+
+/// The value of a header that must come once.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() { None } else { value.to_str().ok() }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    only(headers, "authorization")?.strip_prefix("Bearer ")
+}
+
+fn query_token(query: &str) -> Option<String> {
+    let value = query.split('&').find_map(|pair| pair.strip_prefix("access_token="))?;
+    Some(decode(value))
+}
+
+fn decode(text: &str) -> String {
+    percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+/// The body's members, which must be texts of exactly these names, in alphabetical order.
+fn members<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[String; N], Refusal> {
+    let bad = || refuse(400, "invalid_request", "Send the members that the documentation names, each a text");
+    let members: BTreeMap<String, String> = serde_json::from_slice(body).map_err(|_| bad())?;
+    if !members.keys().eq(names) {
+        return Err(bad());
+    }
+    members.into_values().collect::<Vec<_>>().try_into().map_err(|_| bad())
+}
+
+/// Whether the path is the route's; if so, the Location that it names where the route has a `{location_id}`.
+fn location_in(route: &str, path: &str) -> Option<Option<String>> {
+    let Some((before, after)) = route.split_once("{location_id}") else {
+        return (route == path).then_some(None);
+    };
+    let segment = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!segment.is_empty() && !segment.contains('/')).then(|| Some(decode(segment)))
+}

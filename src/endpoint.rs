@@ -1,0 +1,176 @@
+//! The URLs that credentials may go to: read from text, since `http::Uri` drops a fragment in silence (`Q1`, `Q2`, `Q4`).
+
+use alloc::{boxed::Box, string::String};
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use bytes::Bytes;
+use http::{Uri, uri::Scheme};
+use percent_encoding::utf8_percent_encode;
+
+use crate::token::RESERVED;
+use crate::{Field, LocationId, Misuse, UrlProblem};
+
+/// Scheme, host and port, compared as text: what is spelled differently is another origin.
+#[derive(Clone, Debug)]
+pub(crate) struct Origin {
+    https: bool,
+    host: Box<str>,
+    port: u16,
+}
+
+impl Origin {
+    /// An origin alone: no path, no query.
+    pub(crate) fn parse(field: Field, text: &str) -> Result<Self, Misuse> {
+        let (uri, origin) = parse(field, text)?;
+        if uri.path() != "/" || uri.query().is_some() {
+            return Err(Misuse::Url { field, problem: UrlProblem::Path });
+        }
+        Ok(origin)
+    }
+
+    /// Whether a request to this URI stays within the origin. Allocates nothing.
+    pub(crate) fn holds(&self, uri: &Uri) -> bool {
+        split(uri).is_ok_and(|(https, host, port)| {
+            self.https == https && self.port == port && self.host.eq_ignore_ascii_case(host)
+        })
+    }
+}
+
+impl core::fmt::Display for Origin {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}://{}:{}", if self.https { "https" } else { "http" }, self.host, self.port)
+    }
+}
+
+/// A URL that is complete as it stands.
+pub(crate) fn parse(field: Field, text: &str) -> Result<(Uri, Origin), Misuse> {
+    read(text).map_err(|problem| Misuse::Url { field, problem })
+}
+
+/// The location token URL: complete, or with places for the Location's id.
+#[derive(Clone, Debug)]
+pub(crate) enum Template {
+    Complete(Uri),
+    WithId(Box<str>),
+}
+
+const PLACEHOLDER: &str = "{location_id}";
+
+impl Template {
+    pub(crate) fn parse(text: &str) -> Result<(Self, Origin), Misuse> {
+        let field = Field::LocationTokenUrl;
+        if !text.contains(PLACEHOLDER) {
+            let (uri, origin) = parse(field, text)?;
+            return Ok((Self::Complete(uri), origin));
+        }
+        // Everything up to the first '/' or '?' behind "://" is scheme and authority: no place for an id.
+        let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
+        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains('{') {
+            return Err(Misuse::Url { field, problem: UrlProblem::Placeholder });
+        }
+        let (_, origin) = parse(field, &text.replace(PLACEHOLDER, "id"))?;
+        Ok((Self::WithId(text.into()), origin))
+    }
+
+    pub(crate) fn fill(&self, id: &LocationId) -> Result<Uri, Misuse> {
+        let template = match self {
+            Self::Complete(uri) => return Ok(uri.clone()),
+            Self::WithId(template) => template,
+        };
+        let mut url = String::new();
+        let mut pieces = template.split(PLACEHOLDER);
+        url.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            url.extend(utf8_percent_encode(id.as_str(), RESERVED));
+            url.push_str(piece);
+        }
+        // The template has been checked and the id is encoded: all that is left to go wrong is the length.
+        Uri::from_maybe_shared(Bytes::from(url))
+            .map_err(|_| Misuse::Url { field: Field::LocationTokenUrl, problem: UrlProblem::Invalid })
+    }
+}
+
+fn read(text: &str) -> Result<(Uri, Origin), UrlProblem> {
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(UrlProblem::Invalid);
+    }
+    if text.contains(['{', '}']) {
+        return Err(UrlProblem::Placeholder);
+    }
+    if text.contains('#') {
+        return Err(UrlProblem::Fragment);
+    }
+    let uri: Uri = text.parse().map_err(|_| UrlProblem::Invalid)?;
+    let (https, host, port) = split(&uri)?;
+    let origin = Origin { https, host: host.to_ascii_lowercase().into(), port };
+    Ok((uri, origin))
+}
+
+/// Whether secrets may travel to this URI: `https`, or `http` to a loopback host (`Q1`). For transports to ask before they send.
+///
+/// ```
+/// use location_auth::may_carry_secrets;
+///
+/// assert!(may_carry_secrets(&"https://api.example.com/".parse()?));
+/// assert!(may_carry_secrets(&"http://127.0.0.1:8080/".parse()?));
+/// assert!(!may_carry_secrets(&"http://api.example.com/".parse()?));
+/// # Ok::<(), http::uri::InvalidUri>(())
+/// ```
+pub fn may_carry_secrets(uri: &Uri) -> bool {
+    split(uri).is_ok()
+}
+
+/// The one reading of scheme, host and port, for the URLs of the settings and for those of calls alike.
+fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
+    let scheme = uri.scheme().ok_or(UrlProblem::Invalid)?;
+    let https = *scheme == Scheme::HTTPS;
+    if !https && *scheme != Scheme::HTTP {
+        return Err(UrlProblem::Scheme);
+    }
+    let authority = uri.authority().ok_or(UrlProblem::Host)?.as_str();
+    if authority.contains('@') {
+        return Err(UrlProblem::UserInfo);
+    }
+    // The colon that starts a port is the last one, unless it is within an IPv6 address' brackets.
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    if !is_host(host) {
+        return Err(UrlProblem::Host);
+    }
+    if !https && !is_loopback(host) {
+        return Err(UrlProblem::Insecure);
+    }
+    let port = match port {
+        None if https => 443,
+        None => 80,
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            digits.parse().ok().filter(|port| *port != 0).ok_or(UrlProblem::Port)?
+        }
+        Some(_) => return Err(UrlProblem::Port),
+    };
+    Ok((https, host, port))
+}
+
+fn is_host(host: &str) -> bool {
+    match in_brackets(host) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
+    }
+}
+
+/// `localhost`, 127.0.0.0/8 or `[::1]`: the only hosts that `http` may be spoken to (`Q1`).
+fn is_loopback(host: &str) -> bool {
+    match in_brackets(host) {
+        Some(address) => address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),
+        None => {
+            host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|address: Ipv4Addr| address.is_loopback())
+        }
+    }
+}
+
+fn in_brackets(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
+}

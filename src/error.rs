@@ -1,0 +1,330 @@
+//! What went wrong, at which step, who is at fault, and what to do next.
+//!
+//! ```text
+//! Misuse   the caller's settings or arguments: found before anything is sent
+//! Error    the service's response: found by Flow::receive
+//! Stopped  either the transport's own error or an Error: found by a driver (see `transports`)
+//! ```
+//!
+//! One vocabulary of blame for all three: [`Fault`].
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use http::StatusCode;
+
+use crate::{LocationId, Retry};
+
+/// Why [`Flow::receive`](crate::Flow::receive) did not come to a token: what the service answered, in words that are safe to log.
+///
+/// It holds no credential. The service's own words are in it only if they repeat none (`Q8`).
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use location_auth::{ErrorKind, Fault, Flow, Retry, Step};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "key", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// let login = app.location("loc-1")?.login("owner@example.com", "wrong")?;
+/// let response = Response::builder().status(401).body(r#"{"error": "bad password"}"#)?;
+/// let error = login.receive(&response).unwrap_err().error;
+///
+/// assert_eq!(error.kind(), ErrorKind::Refused);
+/// assert_eq!(error.step(), Step::UserToken);
+/// assert_eq!(error.fault(), Fault::Caller);
+/// assert_eq!(error.status(), StatusCode::UNAUTHORIZED);
+/// assert_eq!(error.retry(), Retry::Never);
+/// assert_eq!(error.message(), Some("bad password"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Error(Box<Answer>);
+
+/// All that is kept of a response that held no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) step: Step,
+    pub(crate) location: Option<LocationId>,
+    pub(crate) kind: ErrorKind,
+    pub(crate) status: StatusCode,
+    pub(crate) retry_after: Option<core::time::Duration>,
+    pub(crate) request_id: Option<Box<str>>,
+    pub(crate) message: Message,
+}
+
+/// What the service said in an error body, after the check of `Q8`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    None,
+    Text(Box<str>),
+    /// It repeated a credential.
+    Withheld,
+}
+
+impl Error {
+    pub(crate) fn new(answer: Answer) -> Self {
+        Self(Box::new(answer))
+    }
+
+    pub(crate) fn at(mut self, location: &LocationId) -> Self {
+        self.0.location = Some(location.clone());
+        self
+    }
+
+    /// Which request the response was for.
+    pub fn step(&self) -> Step {
+        self.0.step
+    }
+
+    /// The Location that a token was wanted for: `None` for a [`UserLogin`](crate::UserLogin), which has none.
+    pub fn location(&self) -> Option<&LocationId> {
+        self.0.location.as_ref()
+    }
+
+    /// What kind of response it was.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The response's status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// Who has to change something.
+    pub fn fault(&self) -> Fault {
+        self.0.kind.fault()
+    }
+
+    /// Whether, and when, the same request may be sent again without the risk of a second token (`Q10`).
+    pub fn retry(&self) -> Retry {
+        match self.0.kind {
+            ErrorKind::Throttled | ErrorKind::Unavailable => Retry::told(self.0.retry_after),
+            _ => Retry::Never,
+        }
+    }
+
+    /// The wait that the response's `Retry-After` asked for, whatever its status (`Q9`, RFC 9110 section 10.2.3).
+    ///
+    /// At most [`Retry::LONGEST`]; `None` where the header is missing or says nothing that can be told without a clock.
+    pub fn retry_after(&self) -> Option<core::time::Duration> {
+        self.0.retry_after
+    }
+
+    /// The response's `x-request-id`, to be quoted to the service's support: visible ASCII, at most 128 bytes (`Q8`).
+    pub fn request_id(&self) -> Option<&str> {
+        self.0.request_id.as_deref()
+    }
+
+    /// What the service said, at most 256 bytes, control characters replaced (`Q8`).
+    ///
+    /// `None` where it said nothing, or where [`is_message_withheld`](Self::is_message_withheld).
+    pub fn message(&self) -> Option<&str> {
+        match &self.0.message {
+            Message::Text(text) => Some(text),
+            Message::None | Message::Withheld => None,
+        }
+    }
+
+    /// Whether the service said something that repeats a credential of the request, and so was withheld whole (`Q8`).
+    pub fn is_message_withheld(&self) -> bool {
+        self.0.message == Message::Withheld
+    }
+
+    fn advice(&self) -> &'static str {
+        match (self.0.kind, self.0.step, self.0.status.as_u16()) {
+            (ErrorKind::Refused, Step::UserToken, 401) => {
+                "check the owner's email and password, the Client ID and the Client Secret"
+            }
+            (ErrorKind::Refused, Step::LocationToken, 401) => {
+                "check the Client ID and the Client Secret, and that the User Access Token was not revoked"
+            }
+            (ErrorKind::Refused, _, 403) => {
+                "check that the API Key is this environment's and that the owner owns this Location"
+            }
+            (ErrorKind::Refused, Step::UserToken, 404 | 405) => "check the user token URL",
+            (ErrorKind::Refused, Step::LocationToken, 404 | 405) => {
+                "check the location token URL and the Location's id"
+            }
+            (ErrorKind::Refused, ..) => "correct what the service objects to before sending it again",
+            (ErrorKind::Throttled | ErrorKind::Unavailable, ..) => match self.retry() {
+                Retry::Now => "send the same request again",
+                Retry::After(_) => "wait as long as it asks, then send the same request again",
+                _ => "wait a little, then send the same request again",
+            },
+            (ErrorKind::ServerError, ..) => {
+                "ask the service; it may have issued a token, so repeat only if a second one does no harm"
+            }
+            (ErrorKind::Redirected, ..) => "set the token URL to the address that answers without a redirect",
+            (ErrorKind::UnexpectedStatus, ..) => "mend the transport: it must deliver final responses only",
+            (ErrorKind::TooLarge | ErrorKind::MediaType | ErrorKind::Body(_), ..) => {
+                "check that the token URL is the service's, then ask the service"
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+/// One line: step, what happened, the service's words, who is at fault, what to do.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0.step)?;
+        if let Some(location) = &self.0.location {
+            write!(f, " of Location {location}")?;
+        }
+        write!(f, ": {} (status {})", self.0.kind, self.0.status.as_str())?;
+        match &self.0.message {
+            Message::None => {}
+            Message::Text(text) => write!(f, ", saying {text:?}")?,
+            Message::Withheld => f.write_str(", its words withheld because they repeat a credential")?,
+        }
+        if let Some(id) = &self.0.request_id {
+            write!(f, ", request id {id}")?;
+        }
+        if let Some(wait) = self.0.retry_after {
+            write!(f, ", asking to wait {} s", wait.as_secs())?;
+        }
+        write!(f, "; {}: {}", self.fault(), self.advice())
+    }
+}
+
+/// The two token requests of the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Step {
+    /// Step 1: an owner's email and password for a User Access Token (`P8`).
+    UserToken,
+    /// Step 2: a User Access Token for a Location Access Token (`P9`).
+    LocationToken,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Step::UserToken => "step 1 (User Access Token)",
+            Step::LocationToken => "step 2 (Location Access Token)",
+        })
+    }
+}
+
+/// Who has to change something before it can go well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The embedding program or its user: a setting, a credential, the rate of its requests.
+    Caller,
+    /// What carries requests and responses.
+    Transport,
+    /// The service.
+    Service,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fault::Caller => "the caller is at fault",
+            Fault::Transport => "the transport is at fault",
+            Fault::Service => "the service is at fault",
+        })
+    }
+}
+
+/// What kind of response came instead of one with a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A 4xx other than 429, or a 2xx that carries an error object and no token (`Q6`).
+    #[error("the service refused")]
+    Refused,
+    /// 429: too many requests for now.
+    #[error("the service is throttling")]
+    Throttled,
+    /// 503: the service did not act.
+    #[error("the service is unavailable")]
+    Unavailable,
+    /// A 5xx other than 503: the service may have acted.
+    #[error("the service failed")]
+    ServerError,
+    /// A 3xx: redirects are never followed (`Q7`).
+    #[error("the service redirected, which is never followed")]
+    Redirected,
+    /// A status that is no final response's: below 200 or above 599.
+    #[error("the status is not one of a final response")]
+    UnexpectedStatus,
+    /// A success whose body is longer than [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT) (`Q13`).
+    #[error("the response is longer than 64 KiB")]
+    TooLarge,
+    /// A success whose `Content-Type` is not JSON's (`Q5`).
+    #[error("the response is not of a JSON media type")]
+    MediaType,
+    /// A success whose body is not one JSON object with a usable token (`Q5`).
+    #[error("the response {0}")]
+    Body(BodyProblem),
+}
+
+impl ErrorKind {
+    fn fault(self) -> Fault {
+        match self {
+            Self::Refused | Self::Throttled | Self::Redirected => Fault::Caller,
+            Self::UnexpectedStatus => Fault::Transport,
+            Self::Unavailable | Self::ServerError | Self::TooLarge | Self::MediaType | Self::Body(_) => Fault::Service,
+        }
+    }
+}
+
+/// What is wrong with the body of a success (`Q5`). No value from the body is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyProblem {
+    /// No body, or white space alone.
+    #[error("has no body")]
+    Empty,
+    /// The body starts with a byte order mark, which JSON forbids (RFC 8259 section 8.1).
+    #[error("starts with a byte order mark")]
+    ByteOrderMark,
+    /// The body is not UTF-8.
+    #[error("is not UTF-8")]
+    NotUtf8,
+    /// The JSON ends too early.
+    #[error("ends in mid-JSON")]
+    Truncated,
+    /// The body is not JSON.
+    #[error("is not JSON (line {line}, column {column})")]
+    Syntax {
+        /// Where reading stopped: the line, from 1.
+        line: usize,
+        /// Where reading stopped: the column in bytes.
+        column: usize,
+    },
+    /// The body is JSON, but not an object.
+    #[error("is not a JSON object")]
+    NotAnObject,
+    /// Something other than white space follows the object.
+    #[error("goes on after its JSON object")]
+    TrailingData,
+    /// The object has no `access_token`, or a `null`.
+    #[error("has no access_token")]
+    NoToken,
+    /// The object has `access_token` more than once.
+    #[error("has more than one access_token")]
+    DuplicateToken,
+    /// `access_token` is not a string.
+    #[error("has an access_token that is not a string")]
+    TokenNotAString,
+    /// `access_token` is an empty string.
+    #[error("has an empty access_token")]
+    EmptyToken,
+    /// `access_token` holds something other than visible ASCII, so no header can carry it.
+    #[error("has an access_token that no header can carry")]
+    UnfitToken,
+    /// Step 2 was answered with the user token that it was asked with: something handed back step 1's response.
+    #[error("repeats the User Access Token that it was asked with")]
+    UserTokenAgain,
+}

@@ -1,0 +1,271 @@
+//! The two steps, and both in a row.
+//!
+//! ```text
+//! App::user_login ───▶ UserLogin ── 2xx, token ──▶ Done(UserAccessToken)
+//!                        │  ▲
+//!                        └──┘ anything else: Failed, the same flow again
+//!
+//! Location::token ───▶ LocationTokenRequest ── 2xx, token ──▶ Done(LocationAccessToken)
+//!                        │  ▲
+//!                        └──┘ anything else: Failed, the same flow again
+//!
+//! Location::login ───▶ LocationLogin at step 1 ── 2xx, token ──▶ Next(LocationLogin at step 2) ── 2xx, token ──▶ Done(LocationAccessToken)
+//!                        │  ▲                                      │  ▲
+//!                        └──┘ anything else: Failed, at step 1     └──┘ anything else: Failed, at step 2
+//! ```
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+
+use crate::app::text;
+use crate::flow::sealed::Sealed;
+use crate::response::Exchange;
+use crate::secret::Secret;
+use crate::token::BearerToken;
+use crate::{
+    App, Error, Failed, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, Step, UserAccessToken,
+};
+
+/// Both steps: an owner's email and password for a Location Access Token. Made by [`Location::login`].
+#[derive(Clone)]
+pub struct LocationLogin(State);
+
+#[derive(Clone)]
+enum State {
+    UserToken { login: UserLogin, location: Location },
+    LocationToken(LocationTokenRequest),
+}
+
+impl LocationLogin {
+    pub(crate) fn new(location: Location, login: UserLogin) -> Self {
+        Self(State::UserToken { login, location })
+    }
+}
+
+impl Sealed for LocationLogin {}
+
+impl Flow for LocationLogin {
+    type Output = LocationAccessToken;
+
+    fn request(&self) -> Request<Vec<u8>> {
+        match &self.0 {
+            State::UserToken { login, .. } => login.request(),
+            State::LocationToken(request) => request.request(),
+        }
+    }
+
+    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
+        match self.0 {
+            State::UserToken { login, location } => match login.judge(response) {
+                Ok(user) => Ok(Progress::Next(Self(State::LocationToken(location.token_for(user))))),
+                Err(error) => {
+                    let error = error.at(location.id());
+                    Err(Failed { flow: Self(State::UserToken { login, location }), error })
+                }
+            },
+            State::LocationToken(request) => match request.receive(response) {
+                Ok(Progress::Done(token)) => Ok(Progress::Done(token)),
+                Ok(Progress::Next(request)) => Ok(Progress::Next(Self(State::LocationToken(request)))),
+                Err(Failed { flow, error }) => Err(Failed { flow: Self(State::LocationToken(flow)), error }),
+            },
+        }
+    }
+
+    fn step(&self) -> Step {
+        match &self.0 {
+            State::UserToken { login, .. } => login.step(),
+            State::LocationToken(request) => request.step(),
+        }
+    }
+
+    fn location(&self) -> Option<&LocationId> {
+        match &self.0 {
+            State::UserToken { location, .. } => Some(location.id()),
+            State::LocationToken(request) => request.location(),
+        }
+    }
+}
+
+/// Step 1: an owner's email and password for a User Access Token (`P8`). Made by [`App::user_login`].
+#[derive(Clone)]
+pub struct UserLogin {
+    app: App,
+    email: Secret,
+    password: Secret,
+}
+
+impl UserLogin {
+    pub(crate) fn new(app: App, email: &str, password: &str) -> Result<Self, Misuse> {
+        let any = |_| true;
+        Ok(Self {
+            app,
+            email: Secret::new(text(Field::Email, email, any)?),
+            password: Secret::new(text(Field::Password, password, any)?),
+        })
+    }
+
+    fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
+        let app = self.app.inner();
+        let carried = [
+            self.email.expose(),
+            self.password.expose(),
+            app.client_id.expose(),
+            app.client_secret.expose(),
+            app.api_key.expose(),
+        ];
+        Exchange { step: self.step(), carried: &carried, bought_with: None }.token(response)
+    }
+}
+
+impl Sealed for UserLogin {}
+
+impl Flow for UserLogin {
+    type Output = UserAccessToken;
+
+    fn request(&self) -> Request<Vec<u8>> {
+        let app = self.app.inner();
+        let members = [
+            ("email", &self.email),
+            ("password", &self.password),
+            ("client_id", &app.client_id),
+            ("client_secret", &app.client_secret),
+        ];
+        post(&self.app, &app.user_token_uri, None, &members)
+    }
+
+    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
+        match self.judge(response) {
+            Ok(secret) => {
+                let environment = self.app.environment();
+                Ok(Progress::Done(UserAccessToken { environment, secret }))
+            }
+            Err(error) => Err(Failed { flow: self, error }),
+        }
+    }
+
+    fn step(&self) -> Step {
+        Step::UserToken
+    }
+
+    fn location(&self) -> Option<&LocationId> {
+        None
+    }
+}
+
+/// Step 2: a User Access Token for a Location Access Token (`P9`). Made by [`Location::token`].
+#[derive(Clone)]
+pub struct LocationTokenRequest {
+    location: Location,
+    user: BearerToken,
+}
+
+impl LocationTokenRequest {
+    pub(crate) fn new(location: Location, user: BearerToken) -> Self {
+        Self { location, user }
+    }
+
+    fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
+        let app = self.location.app().inner();
+        let user = self.user.expose();
+        let carried = [user, app.client_id.expose(), app.client_secret.expose(), app.api_key.expose()];
+        Exchange { step: self.step(), carried: &carried, bought_with: Some(user) }
+            .token(response)
+            .map_err(|error| error.at(self.location.id()))
+    }
+}
+
+impl Sealed for LocationTokenRequest {}
+
+impl Flow for LocationTokenRequest {
+    type Output = LocationAccessToken;
+
+    fn request(&self) -> Request<Vec<u8>> {
+        let app = self.location.app();
+        let members = [("client_id", &app.inner().client_id), ("client_secret", &app.inner().client_secret)];
+        post(app, self.location.token_uri(), Some(&self.user), &members)
+    }
+
+    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
+        match self.judge(response) {
+            Ok(secret) => Ok(Progress::Done(LocationAccessToken {
+                environment: self.location.app().environment(),
+                location: self.location.id().clone(),
+                secret,
+            })),
+            Err(error) => Err(Failed { flow: self, error }),
+        }
+    }
+
+    fn step(&self) -> Step {
+        Step::LocationToken
+    }
+
+    fn location(&self) -> Option<&LocationId> {
+        Some(self.location.id())
+    }
+}
+
+macro_rules! debug_as_flow {
+    ($($flow:ident),*) => {$(
+        /// Step and Location, no credential.
+        impl fmt::Debug for $flow {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let mut flow = f.debug_struct(stringify!($flow));
+                flow.field("step", &self.step()).field("location", &self.location()).finish_non_exhaustive()
+            }
+        }
+    )*};
+}
+debug_as_flow!(LocationLogin, UserLogin, LocationTokenRequest);
+
+pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// The request that both steps share (`P3`, `P8`, `P9`).
+fn post(app: &App, uri: &Uri, user: Option<&BearerToken>, members: &[(&str, &Secret)]) -> Request<Vec<u8>> {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    let mut headers = HeaderMap::with_capacity(4);
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::ACCEPT, JSON);
+    headers.insert(X_API_KEY, app.inner().api_key.header().clone());
+    if let Some(user) = user {
+        headers.insert(header::AUTHORIZATION, user.authorization().clone());
+    }
+    let mut request = Request::new(json_object(members));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri.clone();
+    *request.headers_mut() = headers;
+    request
+}
+
+/// One JSON object in a buffer of the exact size: one that grows would leave copies of the secrets behind.
+fn json_object(members: &[(&str, &Secret)]) -> Vec<u8> {
+    // Each member has two pairs of quotes, a colon, and a comma or the closing brace; the opening brace comes on top.
+    let size =
+        members.iter().map(|(name, value)| name.len().saturating_add(json_len(value.expose())).saturating_add(6));
+    let mut body = Vec::with_capacity(size.fold(1, usize::saturating_add));
+    for (name, value) in members {
+        body.push(if body.is_empty() { b'{' } else { b',' });
+        push_json(&mut body, name);
+        body.push(b':');
+        push_json(&mut body, value.expose());
+    }
+    body.push(b'}');
+    body
+}
+
+fn push_json(body: &mut Vec<u8>, text: &str) {
+    // A text always has a JSON form and a Vec always takes it, so there is nothing to be told.
+    let _ = serde_json::to_writer(body, text);
+}
+
+/// The bytes that serde_json writes between the quotes.
+fn json_len(text: &str) -> usize {
+    let escaped = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0x00..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(escaped).fold(0, usize::saturating_add)
+}

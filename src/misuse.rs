@@ -1,0 +1,140 @@
+//! The caller's own mistakes: each names the field and what is wrong with it, and never the value.
+
+use core::fmt;
+
+use crate::Environment;
+
+/// A mistake in what the caller gave, found before anything is sent. It never holds the value.
+///
+/// [`Fault::Caller`] always, and never worth a repeat.
+///
+/// ```
+/// use location_auth::{Environment, Field, LocationId, Misuse};
+///
+/// assert_eq!(LocationId::new("..").unwrap_err(), Misuse::DotSegment);
+/// assert_eq!(Misuse::Empty(Field::ApiKey).to_string(), "the API Key is empty: set it to what the service issued");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// The field must not be empty.
+    #[error("the {0} is empty: set it to what the service issued")]
+    Empty(Field),
+    /// The field holds a character it can't have: often a line end or a space that was copied along.
+    ///
+    /// An API Key must be visible ASCII, to stand in a header; a Client ID and a Client Secret printable ASCII
+    /// (RFC 6749 appendix A); a Location's id and a Data Source Name free of control characters.
+    #[error("the {0} holds a character that it cannot have: copy it again, without spaces or line ends around it")]
+    Character(Field),
+    /// The URL can't be used.
+    #[error("the {field} {problem}")]
+    Url {
+        /// Which URL.
+        field: Field,
+        /// What is wrong with it.
+        problem: UrlProblem,
+    },
+    /// A Location's id is `.` or `..`, which would change the path (`Q2`).
+    #[error("the Location id is a dot segment, which would change the path: set it to the id that the service uses")]
+    DotSegment,
+    /// A token of one environment met an [`App`](crate::App) of the other (`P2`, `Q15`).
+    #[error("a {token} token met a {app} App: use the App of the environment that the token is from")]
+    WrongEnvironment {
+        /// The token's environment.
+        token: Environment,
+        /// The App's environment.
+        app: Environment,
+    },
+    /// A call's URL is of no origin that credentials may go to (`Q4`). The request was not touched.
+    #[error(
+        "the call's URL is of an origin that no credential may go to: if it is the service's, add it to the App's api_origins"
+    )]
+    ForeignOrigin,
+    /// The query parameter for the token is there already (`Q3`). The request was not touched.
+    #[error("the call's query has the token's parameter already: authorize a clone of the original request")]
+    ParameterPresent,
+    /// The request has more than 1024 headers, or a URL that the token would make longer than 64 KiB. The request was not touched.
+    #[error("the call has too many headers or too long a URL: make it smaller")]
+    RequestTooLarge,
+}
+
+/// What is wrong with a URL (`Q1`, `Q2`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum UrlProblem {
+    /// It does not parse, is not absolute, or is too long.
+    #[error("is not an absolute URL: write it out, from https:// on, with reserved characters percent-encoded")]
+    Invalid,
+    /// Neither `https` nor `http`.
+    #[error("has a scheme other than https: use https")]
+    Scheme,
+    /// `http` to a host that is not this machine's loopback.
+    #[error("would send secrets in the clear: use https (http is for a loopback host alone)")]
+    Insecure,
+    /// No host, or one that is no plain name or address.
+    #[error("has no usable host: write a plain name or address")]
+    Host,
+    /// A port that is not a number from 1 to 65535.
+    #[error("has no usable port: write a number from 1 to 65535, or none")]
+    Port,
+    /// A user name or password before the host.
+    #[error("has user-info before its host: remove it")]
+    UserInfo,
+    /// A `#`.
+    #[error("has a fragment: remove it")]
+    Fragment,
+    /// A brace that is not part of `{location_id}` in the path or query of the location token URL.
+    #[error(
+        "has a placeholder out of place: only {{location_id}} in the path or query of the location token URL is filled in"
+    )]
+    Placeholder,
+    /// A path or query where an origin is wanted.
+    #[error("has a path: an origin is scheme, host and port alone")]
+    Path,
+}
+
+/// Which of the caller's values a [`Misuse`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Field {
+    /// [`Settings::user_token_url`](crate::Settings::user_token_url)
+    UserTokenUrl,
+    /// [`Settings::location_token_url`](crate::Settings::location_token_url)
+    LocationTokenUrl,
+    /// [`Settings::api_origins`](crate::Settings::api_origins)
+    ApiOrigin,
+    /// [`Settings::api_key`](crate::Settings::api_key)
+    ApiKey,
+    /// [`Settings::client_id`](crate::Settings::client_id)
+    ClientId,
+    /// [`Settings::client_secret`](crate::Settings::client_secret)
+    ClientSecret,
+    /// [`Settings::data_source_name`](crate::Settings::data_source_name)
+    DataSourceName,
+    /// The owner's email.
+    Email,
+    /// The owner's password.
+    Password,
+    /// A Location's id.
+    LocationId,
+    /// The name of the query parameter for the token.
+    QueryParameter,
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Field::UserTokenUrl => "user token URL",
+            Field::LocationTokenUrl => "location token URL",
+            Field::ApiOrigin => "API origin",
+            Field::ApiKey => "API Key",
+            Field::ClientId => "Client ID",
+            Field::ClientSecret => "Client Secret",
+            Field::DataSourceName => "Data Source Name",
+            Field::Email => "owner's email",
+            Field::Password => "owner's password",
+            Field::LocationId => "Location id",
+            Field::QueryParameter => "query parameter's name",
+        })
+    }
+}

@@ -1,0 +1,245 @@
+//! Judging the response to a token request: bounds, status, media type, JSON (`Q5` to `Q8`, `Q13`).
+//!
+//! ```text
+//! status    1xx ──▶ UnexpectedStatus     3xx ──▶ Redirected     429 ──▶ Throttled      503 ──▶ Unavailable
+//!           4xx ──▶ Refused              5xx ──▶ ServerError    6xx and up ──▶ UnexpectedStatus
+//!           2xx ──▶ size ──▶ media type ──▶ JSON object ──▶ access_token ──▶ Ok
+//!                    │           │               │              │
+//!                    ▼           ▼               ▼              ▼
+//!                 TooLarge   MediaType     Body(problem)   Body(problem), or Refused if it carries an error object
+//! ```
+//!
+//! The service is taken to be hostile: nothing of its answer reaches an error but what is bounded and checked.
+
+use alloc::string::String;
+use core::fmt;
+
+use http::{HeaderMap, Response, StatusCode, header};
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::error::Category;
+use zeroize::Zeroizing;
+
+use crate::error::Answer;
+use crate::token::BearerToken;
+use crate::{BodyProblem, Error, ErrorKind, Step, retry, said};
+
+/// The longest response to a token request, in bytes: 64 KiB (`Q13`).
+///
+/// A transport stops reading there; a longer success is an error here as well.
+pub const RESPONSE_LIMIT: usize = 64 * 1024;
+
+/// What a response is judged against: the request that it answers.
+pub(crate) struct Exchange<'a> {
+    pub(crate) step: Step,
+    /// Every credential that the request carried.
+    pub(crate) carried: &'a [&'a str],
+    /// The user token that step 2 was asked with.
+    pub(crate) bought_with: Option<&'a str>,
+}
+
+impl Exchange<'_> {
+    pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
+        let body = response.body().as_ref();
+        self.judge(response.status(), response.headers(), body).map_err(|kind| {
+            let message = match kind {
+                ErrorKind::Refused | ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::ServerError
+                    if body.len() <= RESPONSE_LIMIT =>
+                {
+                    said::message(body, self.carried)
+                }
+                _ => crate::error::Message::None,
+            };
+            Error::new(Answer {
+                step: self.step,
+                location: None,
+                kind,
+                status: response.status(),
+                retry_after: retry::retry_after(response.headers()),
+                request_id: said::request_id(response.headers(), self.carried),
+                message,
+            })
+        })
+    }
+
+    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<BearerToken, ErrorKind> {
+        match status.as_u16() {
+            200..=299 => {}
+            300..=399 => return Err(ErrorKind::Redirected),
+            429 => return Err(ErrorKind::Throttled),
+            400..=499 => return Err(ErrorKind::Refused),
+            503 => return Err(ErrorKind::Unavailable),
+            500..=599 => return Err(ErrorKind::ServerError),
+            _ => return Err(ErrorKind::UnexpectedStatus),
+        }
+        if body.len() > RESPONSE_LIMIT {
+            return Err(ErrorKind::TooLarge);
+        }
+        if !is_json(headers) {
+            return Err(ErrorKind::MediaType);
+        }
+        let object = TokenObject::read(body).map_err(ErrorKind::Body)?;
+        let token = match &object.token {
+            Member::Absent if object.objects => return Err(ErrorKind::Refused),
+            Member::Absent => return Err(ErrorKind::Body(BodyProblem::NoToken)),
+            Member::NotAString => return Err(ErrorKind::Body(BodyProblem::TokenNotAString)),
+            Member::Borrowed(token) => token,
+            Member::Unescaped(token) => token.as_str(),
+        };
+        if token.is_empty() {
+            return Err(ErrorKind::Body(BodyProblem::EmptyToken));
+        }
+        if self.bought_with == Some(token) {
+            return Err(ErrorKind::Body(BodyProblem::UserTokenAgain));
+        }
+        BearerToken::new(token).ok_or(ErrorKind::Body(BodyProblem::UnfitToken))
+    }
+}
+
+/// `application/json`, `application/*+json`, or no `Content-Type`: compared by essence (RFC 9110 section 8.3.1).
+fn is_json(headers: &HeaderMap) -> bool {
+    headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
+        let Ok(text) = value.to_str() else { return false };
+        let essence = text.split(';').next().unwrap_or_default().trim_ascii();
+        let Some((kind, subtype)) = essence.split_once('/') else { return false };
+        let suffix = subtype.rsplit_once('+').map_or(subtype, |(_, suffix)| suffix);
+        kind.eq_ignore_ascii_case("application") && suffix.eq_ignore_ascii_case("json")
+    })
+}
+
+/// What matters of the body of a success. Other members are skipped unread.
+struct TokenObject<'a> {
+    token: Member<'a>,
+    /// Whether a member says that something went wrong (`Q6`).
+    objects: bool,
+}
+
+enum Member<'a> {
+    /// Missing, or `null`.
+    Absent,
+    NotAString,
+    Borrowed(&'a str),
+    /// The string had escapes in it.
+    Unescaped(Zeroizing<String>),
+}
+
+impl<'a> TokenObject<'a> {
+    fn read(body: &'a [u8]) -> Result<Self, BodyProblem> {
+        if body.starts_with(b"\xEF\xBB\xBF") {
+            return Err(BodyProblem::ByteOrderMark);
+        }
+        let text = core::str::from_utf8(body).map_err(|_| BodyProblem::NotUtf8)?;
+        if text.trim_ascii().is_empty() {
+            return Err(BodyProblem::Empty);
+        }
+        let mut json = serde_json::Deserializer::from_str(text);
+        // serde's message quotes values: of the error only its category and place are kept.
+        let object = json.deserialize_map(ObjectVisitor).map_err(|error| match error.classify() {
+            Category::Eof => BodyProblem::Truncated,
+            Category::Data => BodyProblem::NotAnObject,
+            Category::Syntax | Category::Io => BodyProblem::Syntax { line: error.line(), column: error.column() },
+        })?;
+        json.end().map_err(|_| BodyProblem::TrailingData)?;
+        object.ok_or(BodyProblem::DuplicateToken)
+    }
+}
+
+/// Visits the object alone: a sequence, which serde would read a struct from, is refused. `None` for a duplicate token.
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Option<TokenObject<'de>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut token = None;
+        let mut objects = false;
+        let mut duplicate = false;
+        while let Some(name) = map.next_key()? {
+            match name {
+                Name::AccessToken => duplicate |= token.replace(map.next_value::<Member<'de>>()?).is_some(),
+                Name::Objection => objects |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
+                Name::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if duplicate {
+            return Ok(None);
+        }
+        Ok(Some(TokenObject { token: token.unwrap_or(Member::Absent), objects }))
+    }
+}
+
+enum Name {
+    AccessToken,
+    Objection,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl Visitor<'_> for NameVisitor {
+            type Value = Name;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member's name")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
+                Ok(match name {
+                    "access_token" => Name::AccessToken,
+                    "error" | "errors" | "message" => Name::Objection,
+                    _ => Name::Other,
+                })
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Member<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MemberVisitor)
+    }
+}
+
+struct MemberVisitor;
+
+impl<'de> Visitor<'de> for MemberVisitor {
+    type Value = Member<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Member::Borrowed(text))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Member::Unescaped(Zeroizing::new(String::from(text))))
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Member::Absent)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(Member::NotAString)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(Member::NotAString)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(Member::NotAString)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(Member::NotAString)
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Member::NotAString)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Member::NotAString)
+    }
+}

@@ -1,0 +1,115 @@
+//! Whether, when and how often to send again. No clock: the caller waits, or a driver that was given a way to sleep.
+
+use core::time::Duration;
+
+use http::{HeaderMap, header};
+
+/// Whether, and when, the same request may be sent again without the risk of a second token (`Q10`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Retry {
+    /// Not by itself: it would be refused again, or the service may have acted. The flow is yours all the same.
+    Never,
+    /// At once: the service asked for no wait.
+    Now,
+    /// After this wait, which the service asked for. Never longer than [`Retry::LONGEST`].
+    After(Duration),
+    /// Yes, but nothing says when: [`Backoff`] does.
+    Unspecified,
+}
+
+impl Retry {
+    /// The longest wait that is told: 365 days. What asks for more is told as this, so that adding it to a clock can't overflow.
+    pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// For a response that says that the service did not act.
+    pub(crate) fn told(retry_after: Option<Duration>) -> Self {
+        match retry_after {
+            None => Self::Unspecified,
+            Some(Duration::ZERO) => Self::Now,
+            Some(wait) => Self::After(wait),
+        }
+    }
+}
+
+/// Reads `Retry-After` (RFC 9110 section 10.2.3, `Q9`): whole seconds, or a date, read against the response's own `Date`.
+///
+/// `None` where it says nothing: missing, negative, fractional, no date of HTTP's, a date without a `Date`, or given twice
+/// (two answers are none).
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = only(headers, header::RETRY_AFTER)?;
+    let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // All digits: what does not parse is too large.
+        Duration::from_secs(text.parse().unwrap_or(u64::MAX))
+    } else {
+        let until = httpdate::parse_http_date(text).ok()?;
+        let now = httpdate::parse_http_date(only(headers, header::DATE)?).ok()?;
+        until.duration_since(now).unwrap_or(Duration::ZERO)
+    };
+    Some(wait.min(Retry::LONGEST))
+}
+
+fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?;
+    if values.next().is_some() {
+        return None;
+    }
+    Some(value.to_str().ok()?.trim_ascii())
+}
+
+/// How often to send again and how long to wait in between: a budget of tries, waits that double up to a cap.
+///
+/// A policy beside the flow. It has no clock and no randomness: programs that start in great numbers at one moment add their
+/// own jitter to what [`wait`](Self::wait) returns.
+///
+/// ```
+/// use core::time::Duration;
+/// use location_auth::{Backoff, Retry};
+///
+/// let seconds = Duration::from_secs;
+/// let mut backoff = Backoff::new(4, seconds(1), seconds(60));
+/// assert_eq!(backoff.wait(Retry::Unspecified), Some(seconds(1)));
+/// assert_eq!(backoff.wait(Retry::Unspecified), Some(seconds(2)));
+/// assert_eq!(backoff.wait(Retry::After(seconds(30))), Some(seconds(30)));
+/// assert_eq!(backoff.wait(Retry::Unspecified), Some(seconds(4)));
+/// assert_eq!(backoff.wait(Retry::Unspecified), None, "the budget of four is used up");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backoff {
+    tries: u32,
+    next: Duration,
+    cap: Duration,
+}
+
+impl Backoff {
+    /// At most `tries` further tries. Where the service does not say how long to wait: `first`, then twice that, and so
+    /// on up to `cap`. Where it asks for more than `cap`, the answer is to give up, since a shorter wait would be in vain.
+    ///
+    /// So all waits together are at most `tries` times `cap`.
+    pub const fn new(tries: u32, first: Duration, cap: Duration) -> Self {
+        Self { tries, next: first, cap }
+    }
+
+    /// How long to wait before the next try, or `None` to give up. Each wait told takes one try off the budget.
+    pub fn wait(&mut self, retry: Retry) -> Option<Duration> {
+        let wait = match retry {
+            Retry::Never => return None,
+            Retry::Now => Duration::ZERO,
+            Retry::After(wait) if wait > self.cap => return None,
+            Retry::After(wait) => wait,
+            Retry::Unspecified => self.next.min(self.cap),
+        };
+        self.tries = self.tries.checked_sub(1)?;
+        if retry == Retry::Unspecified {
+            self.next = self.next.saturating_mul(2);
+        }
+        Some(wait)
+    }
+}
+
+/// Four further tries, waits from one second to one minute.
+impl Default for Backoff {
+    fn default() -> Self {
+        Self::new(4, Duration::from_secs(1), Duration::from_secs(60))
+    }
+}

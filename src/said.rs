@@ -1,0 +1,153 @@
+//! The service's own words, made safe to repeat (`Q8`): picked out, withheld if they hold a credential, cleaned, then cut.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use http::HeaderMap;
+use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::error::Message;
+
+/// The longest message that is kept, in bytes.
+const MESSAGE_LIMIT: usize = 256;
+/// A request id that is longer is no id.
+const REQUEST_ID_LIMIT: usize = 128;
+
+/// A short message from an error body of one of the usual shapes.
+pub(crate) fn message(body: &[u8], carried: &[&str]) -> Message {
+    let Ok(mut value) = serde_json::from_slice(body) else { return Message::None };
+    let text = pick(&value);
+    wipe(&mut value);
+    match text {
+        None => Message::None,
+        Some(text) if repeats(&text, carried) => Message::Withheld,
+        Some(text) => Message::Text(clean(&text)),
+    }
+}
+
+/// `x-request-id`, if it is visible ASCII within its bound and repeats no credential.
+pub(crate) fn request_id(headers: &HeaderMap, carried: &[&str]) -> Option<Box<str>> {
+    let id = headers.get("x-request-id")?.to_str().ok()?;
+    let fit = !id.is_empty() && id.len() <= REQUEST_ID_LIMIT && id.bytes().all(|byte| byte.is_ascii_graphic());
+    (fit && !repeats(id, carried)).then(|| id.into())
+}
+
+fn pick(value: &Value) -> Option<Zeroizing<String>> {
+    join(value, &["error", "error_description", "message"]).or_else(|| {
+        let first = value.get("errors")?.get(0)?;
+        match first.as_str() {
+            Some(text) => Some(Zeroizing::new(text.into())),
+            None => join(first, &["title", "detail", "message"]),
+        }
+    })
+}
+
+/// The members of these names that are texts, joined by colons.
+fn join(value: &Value, names: &[&str]) -> Option<Zeroizing<String>> {
+    let texts: Vec<&str> =
+        names.iter().filter_map(|name| value.get(name)?.as_str()).filter(|text| !text.trim().is_empty()).collect();
+    (!texts.is_empty()).then(|| Zeroizing::new(texts.join(": ")))
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(values) => values.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether the text holds a credential: as given, or as JSON or percent-encoding writes it, also one within the other,
+/// in any letter case.
+///
+/// The text is decoded rather than the credential encoded, since there are many ways to write the same.
+fn repeats(text: &str, carried: &[&str]) -> bool {
+    let once = [percent_decode(text), json_decode(text)];
+    let twice = once.iter().flat_map(|text| [percent_decode(text), json_decode(text)]);
+    let carried: Vec<_> = carried.iter().map(|credential| fold(credential)).collect();
+    let holds_one = |text: &str| {
+        let text = fold(text);
+        carried.iter().any(|credential| text.contains(credential.as_str()))
+    };
+    holds_one(text) || once.iter().any(|text| holds_one(text)) || twice.into_iter().any(|text| holds_one(&text))
+}
+
+/// One spelling for all letter cases (upper first, so that `ß` and `SS` meet), and for a space and the plus that a form writes for it.
+fn fold(text: &str) -> Zeroizing<String> {
+    // No character grows beyond three times its bytes, so nothing is left behind by a buffer that moves.
+    let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
+    let plain = text.chars().map(|c| if c == '+' { ' ' } else { c });
+    folded.extend(plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase));
+    folded
+}
+
+fn percent_decode(text: &str) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    bytes.extend(percent_encoding::percent_decode_str(text));
+    Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// The text with JSON's escapes undone (RFC 8259 section 7); what is no escape stays as it is.
+fn json_decode(text: &str) -> Zeroizing<String> {
+    let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        decoded.push_str(plain);
+        let (c, after) = unescape(escape).unwrap_or(('\\', escape));
+        decoded.push(c);
+        rest = after;
+    }
+    decoded.push_str(rest);
+    decoded
+}
+
+/// The character that follows a backslash stands for, and what comes after it.
+fn unescape(escape: &str) -> Option<(char, &str)> {
+    let mut chars = escape.chars();
+    let c = match chars.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => return unescape_unicode(chars.as_str()),
+        c @ ('"' | '\\' | '/') => c,
+        _ => return None,
+    };
+    Some((c, chars.as_str()))
+}
+
+/// Four hexadecimal digits, or a surrogate pair.
+fn unescape_unicode(text: &str) -> Option<(char, &str)> {
+    let (first, rest) = hex4(text)?;
+    if let Some(c) = char::from_u32(first.into()) {
+        return Some((c, rest));
+    }
+    let (second, rest) = hex4(rest.strip_prefix("\\u")?)?;
+    let c = char::decode_utf16([first, second]).next()?.ok()?;
+    Some((c, rest))
+}
+
+fn hex4(text: &str) -> Option<(u16, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some((u16::from_str_radix(digits, 16).ok()?, rest))
+}
+
+/// Control characters, line separators and marks that turn the direction of text replaced; then cut to the bound.
+fn clean(text: &str) -> Box<str> {
+    let mut cleaned = String::new();
+    for c in text.chars() {
+        let disturbs = c.is_control()
+            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        let c = if disturbs { char::REPLACEMENT_CHARACTER } else { c };
+        if cleaned.len().saturating_add(c.len_utf8()) > MESSAGE_LIMIT {
+            break;
+        }
+        cleaned.push(c);
+    }
+    cleaned.into()
+}

@@ -1,0 +1,70 @@
+//! What is never shown and is wiped when its last holder drops it.
+//!
+//! Neither type has `Display`, `==`, `Deref` or serde; their only `Debug` says that something is hidden.
+
+use alloc::{boxed::Box, vec::Vec};
+use core::fmt;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use zeroize::Zeroizing;
+
+/// What stands wherever a `Debug` would show a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
+/// A secret text.
+#[derive(Clone)]
+pub(crate) struct Secret(Zeroizing<Box<str>>);
+
+impl Secret {
+    pub(crate) fn new(text: &str) -> Self {
+        Self(Zeroizing::new(Box::from(text)))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}
+
+/// A secret kept as the header value that it is sent as, so that every request shares one copy.
+#[derive(Clone)]
+pub(crate) struct SecretHeader {
+    value: HeaderValue,
+    scheme: usize,
+}
+
+impl SecretHeader {
+    /// `scheme` and `secret` as one header value, or `None` unless the secret is one or more visible ASCII characters.
+    pub(crate) fn new(scheme: &str, secret: &str) -> Option<Self> {
+        if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        let mut text = Zeroizing::new(Vec::with_capacity(scheme.len().saturating_add(secret.len())));
+        text.extend_from_slice(scheme.as_bytes());
+        text.extend_from_slice(secret.as_bytes());
+        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
+        value.set_sensitive(true);
+        Some(Self { value, scheme: scheme.len() })
+    }
+
+    pub(crate) fn header(&self) -> &HeaderValue {
+        &self.value
+    }
+
+    /// The secret without its scheme.
+    pub(crate) fn expose(&self) -> &str {
+        self.value.to_str().ok().and_then(|text| text.get(self.scheme..)).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for SecretHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(REDACTED)
+    }
+}

@@ -1,0 +1,213 @@
+//! Ordinary calls: credentials go on them here, and nowhere else (`P3`, `P4`, `P7`, `Q3`, `Q4`).
+
+use alloc::{string::String, vec::Vec};
+use core::fmt;
+
+use bytes::Bytes;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderMap, Request, header, request::Parts};
+use percent_encoding::utf8_percent_encode;
+use zeroize::Zeroizing;
+
+use crate::login::X_API_KEY;
+use crate::token::{BearerToken, RESERVED};
+use crate::{App, Environment, Field, LocationAccessToken, LocationId, Misuse, UserAccessToken};
+
+/// What puts the credentials on ordinary calls: the API Key, and a token where the session has one. Pure: no lock, no clock.
+///
+/// ```
+/// use location_auth::Session;
+/// # use location_auth::{App, Environment, Flow, Progress, Settings};
+/// # let app = App::new(Settings {
+/// #     environment: Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let login = app.user_login("owner@example.com", "hunter2")?;
+/// # let response = http::Response::new(r#"{"access_token": "u-1"}"#);
+/// # let Progress::Done(user) = login.receive(&response)? else { unreachable!() };
+/// # let response = http::Response::new(r#"{"access_token": "l-1"}"#);
+/// # let Progress::Done(token) = app.location("loc-1")?.token(&user)?.receive(&response)? else { unreachable!() };
+/// let session = Session::for_location(&app, token)?;
+///
+/// let mut call = http::Request::get("https://api.example.com/contacts").body(())?;
+/// session.authorize(&mut call)?;
+/// assert_eq!(call.headers()["x-api-key"], "k-12");
+/// assert_eq!(call.headers()["authorization"], "Bearer l-1");
+///
+/// let mut elsewhere = http::Request::get("https://api.example.org/contacts").body(())?;
+/// session.authorize(&mut elsewhere).unwrap_err();
+/// assert!(elsewhere.headers().is_empty(), "credentials go only where the App's settings say");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Session {
+    app: App,
+    token: Option<BearerToken>,
+    location: Option<LocationId>,
+    parameter: Option<String>,
+}
+
+impl Session {
+    /// Calls that act as the Location's owner (`P5`).
+    ///
+    /// # Errors
+    /// [`Misuse::WrongEnvironment`] if the token is of the other environment than the App.
+    pub fn for_location(app: &App, token: LocationAccessToken) -> Result<Self, Misuse> {
+        Self::new(app, token.environment, token.secret, Some(token.location))
+    }
+
+    /// Calls that act as one specific user: only for methods that need just that (`P5`).
+    ///
+    /// # Errors
+    /// [`Misuse::WrongEnvironment`] if the token is of the other environment than the App.
+    pub fn for_user(app: &App, token: UserAccessToken) -> Result<Self, Misuse> {
+        Self::new(app, token.environment, token.secret, None)
+    }
+
+    /// Calls that need no token: the API Key alone (`P3`, `P4`).
+    pub fn without_token(app: &App) -> Self {
+        Self { app: app.clone(), token: None, location: None, parameter: None }
+    }
+
+    fn new(app: &App, token: Environment, secret: BearerToken, location: Option<LocationId>) -> Result<Self, Misuse> {
+        if token != app.environment() {
+            return Err(Misuse::WrongEnvironment { token, app: app.environment() });
+        }
+        Ok(Self { token: Some(secret), location, ..Self::without_token(app) })
+    }
+
+    /// Sends the token in a query parameter (`P7`, `Q3`) instead of the `Authorization` header, which is to be preferred: URLs
+    /// end up in logs. The usual name is `access_token` (RFC 6750 section 2.3).
+    ///
+    /// # Errors
+    /// [`Misuse::Empty`] for an empty name.
+    pub fn in_query(mut self, parameter: &str) -> Result<Self, Misuse> {
+        self.parameter = Some(crate::app::text(Field::QueryParameter, parameter, |_| true)?.into());
+        Ok(self)
+    }
+
+    /// The Location that calls act for, if the token is a Location's.
+    pub fn location(&self) -> Option<&LocationId> {
+        self.location.as_ref()
+    }
+
+    /// Puts the API Key and the token on a request: an `http::Request` of any body, or its `Parts`.
+    ///
+    /// Headers of these names that stand there are replaced; the query that stands there is left byte for byte (`Q3`). To send
+    /// a request again, authorize a clone of the original.
+    ///
+    /// # Errors
+    /// The request is then as it was: [`Misuse::ForeignOrigin`] (`Q4`), [`Misuse::ParameterPresent`],
+    /// [`Misuse::RequestTooLarge`].
+    pub fn authorize(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
+        let app = self.app.inner();
+        if !app.origins.iter().any(|origin| origin.holds(request.uri())) {
+            return Err(Misuse::ForeignOrigin);
+        }
+        // `HeaderMap::insert` panics when its map is full, which this one is far from.
+        if request.headers_mut().len() > HEADERS_LIMIT {
+            return Err(Misuse::RequestTooLarge);
+        }
+        match (&self.token, &self.parameter) {
+            (Some(token), Some(parameter)) => {
+                let uri = append(request.uri(), parameter, token)?;
+                *request.uri_mut() = uri;
+            }
+            (Some(token), None) => {
+                request.headers_mut().insert(header::AUTHORIZATION, token.authorization().clone());
+            }
+            (None, _) => {}
+        }
+        request.headers_mut().insert(X_API_KEY, app.api_key.header().clone());
+        Ok(())
+    }
+}
+
+/// Far more headers than any server takes.
+const HEADERS_LIMIT: usize = 1024;
+
+/// The URI with the token as one more query parameter, in a buffer that is wiped (`Q3`).
+fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<Uri, Misuse> {
+    let query = uri.query().unwrap_or_default();
+    if query.split('&').any(|pair| names(pair, parameter)) {
+        return Err(Misuse::ParameterPresent);
+    }
+    let before = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    // A query that is there but empty, or that ends in an ampersand, needs no further one.
+    let separator = match (uri.query(), query) {
+        (None, _) => "?",
+        (Some(_), query) if query.is_empty() || query.ends_with('&') => "",
+        _ => "&",
+    };
+    let name = utf8_percent_encode(parameter, RESERVED);
+    let value = utf8_percent_encode(token.expose(), RESERVED);
+    let pieces = || [before, separator].into_iter().chain(name.clone()).chain(["="]).chain(value.clone());
+    // Of the exact size, since a buffer that grows would leave copies of the token behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(pieces().map(str::len).fold(0, usize::saturating_add)));
+    pieces().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
+
+    let mut parts = uri.clone().into_parts();
+    let authorized = PathAndQuery::from_maybe_shared(Bytes::from_owner(text));
+    parts.path_and_query = Some(authorized.map_err(|_| Misuse::RequestTooLarge)?);
+    Uri::from_parts(parts).map_err(|_| Misuse::RequestTooLarge)
+}
+
+/// Whether a pair of a query is of this name, however it is encoded.
+fn names(pair: &str, parameter: &str) -> bool {
+    let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+    let plain = name.bytes().map(|byte| if byte == b'+' { b' ' } else { byte });
+    let plain: Vec<u8> = plain.collect();
+    percent_encoding::percent_decode(&plain).eq(parameter.bytes())
+}
+
+/// Location and place of the token, no credential.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("environment", &self.app.environment())
+            .field("location", &self.location)
+            .field("query_parameter", &self.parameter)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What credentials are put on: `http::Request<B>` and `http::request::Parts`. Sealed.
+pub trait RequestHead: sealed::Head {}
+
+impl<B> RequestHead for Request<B> {}
+impl RequestHead for Parts {}
+
+mod sealed {
+    use super::{HeaderMap, Parts, Request, Uri};
+
+    pub trait Head {
+        fn uri(&self) -> &Uri;
+        fn uri_mut(&mut self) -> &mut Uri;
+        fn headers_mut(&mut self) -> &mut HeaderMap;
+    }
+
+    impl<B> Head for Request<B> {
+        fn uri(&self) -> &Uri {
+            self.uri()
+        }
+        fn uri_mut(&mut self) -> &mut Uri {
+            self.uri_mut()
+        }
+        fn headers_mut(&mut self) -> &mut HeaderMap {
+            self.headers_mut()
+        }
+    }
+
+    impl Head for Parts {
+        fn uri(&self) -> &Uri {
+            &self.uri
+        }
+        fn uri_mut(&mut self) -> &mut Uri {
+            &mut self.uri
+        }
+        fn headers_mut(&mut self) -> &mut HeaderMap {
+            &mut self.headers
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The two access tokens, with nothing in common to confuse them by (`P5`).
+
+use alloc::sync::Arc;
+use core::fmt;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+
+use crate::secret::SecretHeader;
+use crate::{Environment, Field, Misuse};
+
+/// A token that authenticates one user (`P5`). It buys Location Access Tokens by [`Location::token`](crate::Location::token).
+///
+/// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
+/// and it is wiped when its last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct UserAccessToken {
+    pub(crate) environment: Environment,
+    pub(crate) secret: BearerToken,
+}
+
+impl UserAccessToken {
+    /// The environment whose service issued it.
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
+    pub fn expose_secret(&self) -> &str {
+        self.secret.expose()
+    }
+}
+
+/// A token that authenticates a Location, always as its owner (`P5`).
+///
+/// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
+/// and it is wiped when its last clone is dropped.
+#[derive(Clone, Debug)]
+pub struct LocationAccessToken {
+    pub(crate) environment: Environment,
+    pub(crate) location: LocationId,
+    pub(crate) secret: BearerToken,
+}
+
+impl LocationAccessToken {
+    /// The environment whose service issued it.
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// The Location that it was bought for.
+    pub fn location(&self) -> &LocationId {
+        &self.location
+    }
+
+    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
+    pub fn expose_secret(&self) -> &str {
+        self.secret.expose()
+    }
+}
+
+/// A token as it stands in an `Authorization` header (`P7`, RFC 6750 section 2.1).
+#[derive(Clone, Debug)]
+pub(crate) struct BearerToken(SecretHeader);
+
+impl BearerToken {
+    /// `None` unless the token is one or more visible ASCII characters (`Q5`).
+    pub(crate) fn new(token: &str) -> Option<Self> {
+        SecretHeader::new("Bearer ", token).map(Self)
+    }
+
+    pub(crate) fn authorization(&self) -> &http::HeaderValue {
+        self.0.header()
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose()
+    }
+}
+
+/// The service's id of a Location, or our user's own label for it where the location token URL has no `{location_id}` (`Q2`).
+///
+/// Not secret: it stands in URLs, errors and logs.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LocationId(Arc<str>);
+
+/// All but RFC 3986's unreserved characters: right for a path segment and for a query value.
+pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl LocationId {
+    /// # Errors
+    /// [`Misuse::Empty`]; [`Misuse::Character`] for a control character; [`Misuse::DotSegment`] for `.` and `..`.
+    pub fn new(id: &str) -> Result<Self, Misuse> {
+        match id {
+            "" => Err(Misuse::Empty(Field::LocationId)),
+            "." | ".." => Err(Misuse::DotSegment),
+            _ if id.chars().any(char::is_control) => Err(Misuse::Character(Field::LocationId)),
+            _ => Ok(Self(Arc::from(id))),
+        }
+    }
+
+    /// The id as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for LocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for LocationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
+    }
+}

@@ -1,0 +1,316 @@
+//! Everything that touches IO: what a transport is, the drivers that run a flow over one, and adapters for client libraries.
+//!
+//! | you have | you use |
+//! | --- | --- |
+//! | a blocking program | [`ureq`], or a closure over your client |
+//! | anything else that turns a request into a response | a closure, blocking or async |
+//! | none of these | the loop on [`Flow`], by hand |
+//!
+//! # Write your own transport
+//!
+//! A transport is a function. This one is whole: it is what a test of your own program needs, and it shows the contract.
+//!
+//! ```
+//! use location_auth::{App, transports::run};
+//! use http::{Request, Response};
+//!
+//! # fn log_in(app: &App) -> Result<(), Box<dyn std::error::Error>> {
+//! let transport = |request: Request<Vec<u8>>, limit: usize| -> Result<Response<Vec<u8>>, std::io::Error> {
+//!     assert_eq!(request.headers()["x-api-key"], "k-12");
+//!     let body = match request.uri().path() {
+//!         "/user_token" => r#"{"access_token": "u-1"}"#,
+//!         _ => r#"{"access_token": "l-1"}"#,
+//!     };
+//!     assert!(body.len() <= limit, "a real transport stops reading at the limit");
+//!     Ok(Response::new(body.into()))
+//! };
+//! let token = run(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport)?;
+//! assert_eq!(token.expose_secret(), "l-1");
+//! # Ok(())
+//! # }
+//! # log_in(&App::new(location_auth::Settings {
+//! #     environment: location_auth::Environment::Staging,
+//! #     user_token_url: "https://api.example.com/user_token",
+//! #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+//! #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! What it owes its caller, since it carries secrets:
+//!
+//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `user-agent`.
+//! - It follows no redirect: a client that does takes `x-api-key` to the redirect's host (`Q7`).
+//! - A status is no error: 401 or 503 is a response like any other.
+//! - It reads at most `limit` bytes of the body and fails beyond them, without reading on (`Q13`).
+//! - A body that is cut short is an error, not a shorter body.
+//! - It gives up after a while, and its errors show neither the URL's query nor a header nor a body.
+//! - It talks TLS to any host but loopback: [`may_carry_secrets`](crate::may_carry_secrets) tells.
+//!
+//! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `sent`, that a request never left, and so
+//! let [`run_with_retries`] send it again (`Q10`).
+
+use alloc::vec::Vec;
+use core::error::Error as StdError;
+use core::fmt;
+use core::time::Duration;
+
+use http::{Request, Response};
+use location_auth::{Backoff, Error, Failed, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
+use zeroize::Zeroizing;
+
+mod send_error;
+#[cfg(feature = "ureq")]
+pub mod ureq;
+
+pub use send_error::{SendError, SendErrorKind};
+
+/// What turns a request into a response, blocking the thread. Closures are transports.
+pub trait Transport {
+    /// What the transport fails with.
+    type Error;
+
+    /// Sends the request and reads the response, whatever its status, with at most `limit` bytes of body.
+    ///
+    /// # Errors
+    /// Where there is no whole response within the limit. The [module's documentation](self) has the rest of the contract.
+    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Self::Error>;
+
+    /// Whether the request may have left before this error. When in doubt: [`Sent::Maybe`].
+    fn sent(&self, error: &Self::Error) -> Sent {
+        let _ = error;
+        Sent::Maybe
+    }
+}
+
+impl<F, E> Transport for F
+where
+    F: Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>>, E>,
+{
+    type Error = E;
+
+    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, E> {
+        self(request, limit)
+    }
+}
+
+/// [`Transport`] for async programs, with any runtime or none. Closures that return a future are transports.
+///
+/// Nothing here asks for `Send` or `Sync`: the drivers' futures are `Send` where the transport and its futures are.
+pub trait AsyncTransport {
+    /// What the transport fails with.
+    type Error;
+
+    /// As [`Transport::send`].
+    fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>>;
+
+    /// As [`Transport::sent`].
+    fn sent(&self, error: &Self::Error) -> Sent {
+        let _ = error;
+        Sent::Maybe
+    }
+}
+
+impl<F, R, E> AsyncTransport for F
+where
+    F: Fn(Request<Vec<u8>>, usize) -> R,
+    R: Future<Output = Result<Response<Vec<u8>>, E>>,
+{
+    type Error = E;
+
+    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
+        self(request, limit)
+    }
+}
+
+/// Whether a request that got no response may have reached the service (`Q10`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sent {
+    /// No byte of it left: it is safe to send again.
+    Never,
+    /// It may have arrived: sending it again could mint a second token that never expires.
+    Maybe,
+}
+
+/// Runs a flow to its end, each request sent once.
+///
+/// # Errors
+/// [`Stopped`] has the flow, which can be run again where its [`retry`](Stopped::retry) allows it, or on your own decision.
+pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::Output, Stopped<F, T::Error>> {
+    run_with_retries(flow, transport, NO_RETRIES, |_| {})
+}
+
+/// As [`run`], and sends again what is safe to send again (`Q10`): after 429 and 503, and where the request never left.
+///
+/// `sleep` is given each wait, `std::thread::sleep` for one. Step 1 is not repeated for the sake of step 2.
+///
+/// # Errors
+/// As [`run`], once the backoff's budget is used up or a repeat would not be safe.
+pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
+    mut flow: F,
+    transport: &T,
+    mut backoff: Backoff,
+    mut sleep: impl FnMut(Duration),
+) -> Result<F::Output, Stopped<F, T::Error>> {
+    loop {
+        let answer = transport.send(flow.request(), RESPONSE_LIMIT);
+        match receive(flow, answer, |error| transport.sent(error)) {
+            Ok(Progress::Next(next)) => flow = next,
+            Ok(Progress::Done(output)) => return Ok(output),
+            Err(stopped) => {
+                let Some(wait) = backoff.wait(stopped.retry()) else { return Err(stopped) };
+                sleep(wait);
+                flow = stopped.flow;
+            }
+        }
+    }
+}
+
+/// As [`run`], for async programs.
+///
+/// Dropping the future drops the flow, and leaves open whether the request in flight arrived.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_async<F: Flow, T: AsyncTransport + ?Sized>(
+    flow: F,
+    transport: &T,
+) -> Result<F::Output, Stopped<F, T::Error>> {
+    run_async_with_retries(flow, transport, NO_RETRIES, |_| core::future::ready(())).await
+}
+
+/// As [`run_with_retries`], for async programs. `sleep` is your runtime's, `tokio::time::sleep` for one.
+///
+/// # Errors
+/// As [`run_with_retries`].
+pub async fn run_async_with_retries<F: Flow, T: AsyncTransport + ?Sized, S: Future>(
+    mut flow: F,
+    transport: &T,
+    mut backoff: Backoff,
+    mut sleep: impl FnMut(Duration) -> S,
+) -> Result<F::Output, Stopped<F, T::Error>> {
+    loop {
+        let answer = transport.send(flow.request(), RESPONSE_LIMIT).await;
+        match receive(flow, answer, |error| transport.sent(error)) {
+            Ok(Progress::Next(next)) => flow = next,
+            Ok(Progress::Done(output)) => return Ok(output),
+            Err(stopped) => {
+                let Some(wait) = backoff.wait(stopped.retry()) else { return Err(stopped) };
+                sleep(wait).await;
+                flow = stopped.flow;
+            }
+        }
+    }
+}
+
+const NO_RETRIES: Backoff = Backoff::new(0, Duration::ZERO, Duration::ZERO);
+
+fn receive<F: Flow, E>(
+    flow: F,
+    answer: Result<Response<Vec<u8>>, E>,
+    sent: impl FnOnce(&E) -> Sent,
+) -> Result<Progress<F>, Stopped<F, E>> {
+    match answer {
+        // The body may hold a token: it is wiped when it has been read.
+        Ok(response) => flow
+            .receive(&response.map(Zeroizing::new))
+            .map_err(|Failed { flow, error }| Stopped { flow, cause: Cause::Response(error) }),
+        Err(error) => {
+            let sent = sent(&error);
+            Err(Stopped { flow, cause: Cause::Transport { error, sent } })
+        }
+    }
+}
+
+/// A flow that a driver could not run to its end.
+pub struct Stopped<F, E> {
+    /// The flow as it was before its last request: running it again sends that request again.
+    pub flow: F,
+    /// Why it stopped.
+    pub cause: Cause<E>,
+}
+
+/// Why a driver stopped.
+#[derive(Debug)]
+pub enum Cause<E> {
+    /// There was no response.
+    Transport {
+        /// The transport's own error.
+        error: E,
+        /// Whether the request may have left.
+        sent: Sent,
+    },
+    /// There was one, without a token.
+    Response(Error),
+}
+
+impl<F: Flow, E> Stopped<F, E> {
+    /// Which request it stopped at.
+    pub fn step(&self) -> Step {
+        self.flow.step()
+    }
+
+    /// The Location that a token was wanted for.
+    pub fn location(&self) -> Option<&LocationId> {
+        self.flow.location()
+    }
+}
+
+impl<F, E> Stopped<F, E> {
+    /// Who has to change something.
+    pub fn fault(&self) -> Fault {
+        match &self.cause {
+            Cause::Transport { .. } => Fault::Transport,
+            Cause::Response(error) => error.fault(),
+        }
+    }
+
+    /// Whether, and when, the flow may be run again without the risk of a second token (`Q10`).
+    pub fn retry(&self) -> Retry {
+        match &self.cause {
+            Cause::Transport { sent: Sent::Never, .. } => Retry::Unspecified,
+            Cause::Transport { sent: Sent::Maybe, .. } => Retry::Never,
+            Cause::Response(error) => error.retry(),
+        }
+    }
+}
+
+impl<F, E: fmt::Debug> fmt::Debug for Stopped<F, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stopped").field("cause", &self.cause).finish_non_exhaustive()
+    }
+}
+
+/// One line: step, what happened, who is at fault, what to do. The transport's own words are its [`source`](StdError::source).
+impl<F: Flow, E> fmt::Display for Stopped<F, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sent = match &self.cause {
+            Cause::Response(error) => return fmt::Display::fmt(error, f),
+            Cause::Transport { sent, .. } => sent,
+        };
+        write!(f, "{}", self.step())?;
+        if let Some(location) = self.location() {
+            write!(f, " of Location {location}")?;
+        }
+        let (what, advice) = match sent {
+            Sent::Never => ("the request never left", "check the URL's host and the network, then send it again"),
+            Sent::Maybe => (
+                "no response came, and the request may have arrived",
+                "check the network; repeat only if a second token does no harm",
+            ),
+        };
+        write!(f, ": {what}; {}: {advice}", Fault::Transport)
+    }
+}
+
+impl<F: Flow, E: StdError + 'static> StdError for Stopped<F, E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match &self.cause {
+            Cause::Transport { error, .. } => Some(error),
+            Cause::Response(_) => None,
+        }
+    }
+}

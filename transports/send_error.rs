@@ -1,0 +1,80 @@
+//! The one error of all adapters: what happened on the way, whether the request may have left, and the library's own cause.
+
+use alloc::boxed::Box;
+use core::error::Error as StdError;
+use core::fmt;
+
+use super::Sent;
+
+/// Why an adapter got no whole response. It shows no URL, no header and no body.
+#[derive(Debug)]
+pub struct SendError {
+    kind: SendErrorKind,
+    sent: Sent,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl SendError {
+    /// For a transport of your own. The `source` must show no URL's query, header or body.
+    pub fn new(kind: SendErrorKind, sent: Sent, source: Option<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, sent, source }
+    }
+
+    /// The same error, of a request that has left: for what fails while the response is read.
+    #[must_use]
+    pub fn after_sending(self) -> Self {
+        Self { sent: Sent::Maybe, ..self }
+    }
+
+    /// What happened.
+    pub fn kind(&self) -> SendErrorKind {
+        self.kind
+    }
+
+    /// Whether the request may have left.
+    pub fn sent(&self) -> Sent {
+        self.sent
+    }
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.kind, f)
+    }
+}
+
+impl StdError for SendError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| -> &(dyn StdError + 'static) { source })
+    }
+}
+
+/// What happened to a request that got no whole response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum SendErrorKind {
+    /// The URL is neither `https` nor of a loopback host: nothing was sent.
+    #[error("the URL would send secrets in the clear")]
+    Insecure,
+    /// The URL is `https` and the client was built without TLS: nothing was sent.
+    #[error("the client was built without TLS: build it with a TLS feature")]
+    NoTls,
+    /// No connection: the name is unknown, or the host refused.
+    #[error("could not connect")]
+    Connect,
+    /// The TLS handshake failed: for one, the certificate is not trusted, not for this host, or expired.
+    #[error("TLS failed")]
+    Tls,
+    /// The time-out ran out.
+    #[error("timed out")]
+    TimedOut,
+    /// The response's body is longer than the bound of the send.
+    #[error("the response is longer than its bound")]
+    TooLong,
+    /// The connection was cut, or what came is not HTTP.
+    #[error("the connection broke or did not speak HTTP")]
+    Broken,
+    /// Anything else that the client library reports.
+    #[error("the client failed")]
+    Other,
+}

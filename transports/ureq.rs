@@ -1,0 +1,125 @@
+//! The adapter for [ureq](https://docs.rs/ureq/3): for blocking programs.
+//!
+//! The feature `ureq-rustls` has TLS; `ureq` alone reaches loopback hosts only, or brings the TLS of the ureq features that you
+//! turn on yourself.
+//!
+//! ureq writes URLs, queries included, to the `log` facade at the level `trace`: another reason to prefer the header for tokens.
+
+extern crate std;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+use core::time::Duration;
+use std::io::ErrorKind as Io;
+
+use ::ureq::Agent;
+use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
+use ::ureq::typestate::AgentScope;
+use http::{Method, Request, Response};
+use location_auth::may_carry_secrets;
+use location_auth::transports::{SendError, SendErrorKind, Sent, Transport};
+use zeroize::Zeroizing;
+
+/// A transport over a ureq agent. Clones share its connections.
+///
+/// ```no_run
+/// # fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
+/// use location_auth::transports::{run, ureq::Ureq};
+///
+/// let token = run(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &Ureq::new())?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Ureq {
+    agent: Agent,
+}
+
+/// No configuration: a proxy's may hold a password.
+impl fmt::Debug for Ureq {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ureq").finish_non_exhaustive()
+    }
+}
+
+impl Ureq {
+    /// Ten seconds to connect, thirty in all, no proxy.
+    pub fn new() -> Self {
+        Self::configured(|config| config)
+    }
+
+    /// As [`new`](Self::new), with changes of yours: another time-out, a TLS configuration, the proxy of the environment.
+    ///
+    /// What keeps secrets from leaving is set after your changes: no redirect is followed, and no status is an error.
+    ///
+    /// ```
+    /// use location_auth::transports::ureq::Ureq;
+    ///
+    /// let transport = Ureq::configured(|config| config.proxy(ureq::Proxy::try_from_env()));
+    /// ```
+    pub fn configured(change: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
+        let ours = Config::builder()
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_global(Some(Duration::from_secs(30)))
+            .proxy(None)
+            .user_agent(AutoHeaderValue::None)
+            .accept(AutoHeaderValue::None)
+            .accept_encoding(AutoHeaderValue::None);
+        let config = change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
+        Self { agent: config.build().new_agent() }
+    }
+}
+
+impl Default for Ureq {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Transport for Ureq {
+    type Error = SendError;
+
+    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        if !may_carry_secrets(request.uri()) {
+            return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
+        }
+        let (parts, body) = request.into_parts();
+        let body = Zeroizing::new(body);
+        // An empty body on a GET would be announced by `content-length: 0`.
+        let response = if body.is_empty() && parts.method == Method::GET {
+            self.agent.run(Request::from_parts(parts, ()))
+        } else {
+            self.agent.run(Request::from_parts(parts, body.as_slice()))
+        };
+        let (parts, mut body) = response.map_err(send_error)?.into_parts();
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        let body = body.with_config().limit(limit).read_to_vec().map_err(|error| send_error(error).after_sending())?;
+        Ok(Response::from_parts(parts, body))
+    }
+
+    fn sent(&self, error: &SendError) -> Sent {
+        error.sent()
+    }
+}
+
+/// Keeps as the source only what is known to hold no URL and nothing of the response.
+fn send_error(error: ::ureq::Error) -> SendError {
+    use ::ureq::{Error, Timeout};
+    let (kind, sent, keep) = match &error {
+        Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Sent::Never, true),
+        Error::Timeout(_) => (SendErrorKind::TimedOut, Sent::Maybe, true),
+        Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Sent::Never, true),
+        Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Sent::Never, true),
+        // rustls reports through io::Error, in the handshake and after it alike.
+        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Sent::Maybe, true),
+        Error::Io(_) => (SendErrorKind::Broken, Sent::Maybe, true),
+        Error::TlsRequired => (SendErrorKind::NoTls, Sent::Never, true),
+        Error::Tls(_) => (SendErrorKind::Tls, Sent::Maybe, true),
+        Error::BodyExceedsLimit(_) => (SendErrorKind::TooLong, Sent::Maybe, true),
+        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Sent::Maybe, false),
+        _ => (SendErrorKind::Other, Sent::Maybe, false),
+    };
+    let source: Option<Box<dyn core::error::Error + Send + Sync>> = if keep { Some(Box::new(error)) } else { None };
+    SendError::new(kind, sent, source)
+}
