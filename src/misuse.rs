@@ -6,7 +6,7 @@ use crate::Environment;
 
 /// A mistake in what the caller gave, found before anything is sent. It never holds the value.
 ///
-/// [`Fault::Caller`] always, and never worth a repeat.
+/// [`Fault::Caller`](crate::Fault::Caller) always, and never worth a repeat.
 ///
 /// ```
 /// use location_auth::{Environment, Field, LocationId, Misuse};

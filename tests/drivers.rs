@@ -87,7 +87,10 @@ fn drive(
     };
     let (paths, slept_blocking) = (blocking.paths.into_inner(), slept.take());
 
-    let sleep = |wait: Duration| ready(slept.borrow_mut().push(wait.as_secs()));
+    let sleep = |wait: Duration| {
+        slept.borrow_mut().push(wait.as_secs());
+        ready(())
+    };
     let script = Script::new(answers());
     let outcome_async = match backoff {
         None => now(run_async(login(), &script)),

@@ -2,9 +2,9 @@
 //!
 //! | you have | you use |
 //! | --- | --- |
-//! | a blocking program | [`ureq`], or a closure over your client |
+//! | a blocking program | `transports::ureq::Ureq` (feature `ureq-rustls`), or a closure over your client |
 //! | anything else that turns a request into a response | a closure, blocking or async |
-//! | none of these | the loop on [`Flow`], by hand |
+//! | no function to call, but events to feed | the loop on [`Flow`], by hand |
 //!
 //! # Write your own transport
 //!

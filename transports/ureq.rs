@@ -114,7 +114,7 @@ fn send_error(error: ::ureq::Error) -> SendError {
         // rustls reports through io::Error, in the handshake and after it alike.
         Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::Io(_) => (SendErrorKind::Broken, Sent::Maybe, true),
-        Error::TlsRequired => (SendErrorKind::NoTls, Sent::Never, true),
+        Error::TlsRequired => (SendErrorKind::NoTls, Sent::Never, false),
         Error::Tls(_) => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::BodyExceedsLimit(_) => (SendErrorKind::TooLong, Sent::Maybe, true),
         Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Sent::Maybe, false),
