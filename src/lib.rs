@@ -130,7 +130,7 @@ pub use misuse::{Field, Misuse, UrlProblem};
 pub use redacted::Redacted;
 pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
-pub use session::{RequestHead, Session};
+pub use session::{Attempt, Replay, RequestHead, Session, Verdict};
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 
 #[cfg(doctest)]

@@ -45,6 +45,12 @@ pub enum Misuse {
         /// The App's environment.
         app: Environment,
     },
+    /// A token of another Location met a session or a login, or one that is not a Location's at all (`P5`).
+    #[error("the token or login is not of this session's Location: use the one that is")]
+    WrongLocation,
+    /// An attempt or a replay met another session than the one that it is from.
+    #[error("the attempt is another session's: hand it to the session that authorized the call")]
+    ForeignAttempt,
     /// A call's URL is of no origin that credentials may go to (`Q4`). The request was not touched.
     #[error(
         "the call's URL is of an origin that no credential may go to: if it is the service's, add it to the App's api_origins"

@@ -52,8 +52,9 @@ fn call(emulator: &mut Emulator, session: &Session, path: &str) -> Response<Stri
 fn our_two_steps_come_to_a_token_that_opens_the_locations_own_route() {
     let mut emulator = emulator();
     for (id, path) in [("loc-1", "/locations/loc-1/contacts"), ("a/b é", "/locations/a%2Fb%20%C3%A9/contacts")] {
-        let session = Session::for_location(&app(), location_token(&mut emulator, id)).unwrap();
-        for session in [session.clone(), session.in_query("access_token").unwrap()] {
+        let token = location_token(&mut emulator, id);
+        let session = || Session::for_location(&app(), token.clone()).unwrap();
+        for session in [session(), session().in_query("access_token").unwrap()] {
             let response = call(&mut emulator, &session, path);
             assert_eq!(response.body(), &format!(r#"{{"location":"{id}","owner":"{EMAIL}"}}"#));
             assert_eq!(call(&mut emulator, &session, "/any").status(), 200);

@@ -176,24 +176,29 @@ fn sweep() -> Sweep {
         }
     }
 
-    for session in [
-        Session::for_location(&app, location_token.clone()).unwrap(),
-        Session::for_user(&app, user_token.clone()).unwrap(),
-        Session::without_token(&app),
-    ] {
-        sweep.debug("session::Session", session.clone());
-        for session in [session.clone(), session.in_query("access_token").unwrap()] {
-            sweep.debug("session::Session", session.clone());
-            let mut call = http::Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
-            session.authorize(&mut call).unwrap();
-            sweep.display("redacted::Redacted", Redacted(&call));
-            if session.authorize(&mut call).is_ok() {
-                // A header is replaced, which is no error.
-                sweep.display("redacted::Redacted", Redacted(&call));
-            }
-            let mut elsewhere = http::Request::get("https://evil.example.net/x").body("").unwrap();
-            sweep.error("misuse::Misuse", &session.authorize(&mut elsewhere).unwrap_err());
-        }
+    let sessions = || {
+        [
+            Session::for_location(&app, location_token.clone()).unwrap(),
+            Session::for_user(&app, user_token.clone()).unwrap(),
+            Session::without_token(&app),
+        ]
+    };
+    let in_query = sessions().map(|session| session.in_query("access_token").unwrap());
+    for session in sessions().into_iter().chain(in_query) {
+        sweep.debug("session::Session", &session);
+        let mut call = http::Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
+        sweep.debug("session::Attempt", session.authorize(&mut call).unwrap());
+        sweep.display("redacted::Redacted", Redacted(&call));
+        let mut elsewhere = http::Request::get("https://evil.example.net/x").body("").unwrap();
+        sweep.error("misuse::Misuse", &session.authorize(&mut elsewhere).unwrap_err());
+    }
+    let [mut session, ..] = sessions();
+    let attempt = session.authorize(&mut http::Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
+    sweep.debug("session::Verdict", session.rejected(&attempt).unwrap());
+    session.renew(&attempt, location_token.clone()).unwrap();
+    sweep.debug("session::Verdict", session.rejected(&attempt).unwrap());
+    if let Verdict::Replay(replay) = session.rejected(&attempt).unwrap() {
+        sweep.debug("session::Replay", replay);
     }
 
     let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);

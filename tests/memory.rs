@@ -55,7 +55,7 @@ fn authorizing_a_call_allocates_nothing_beyond_growing_the_callers_map() {
     let session = Session::for_location(&app(), support::location_token(&app())).unwrap();
     let mut call = http::Request::get("https://api.example.com/x").header("a", "b").body(()).unwrap();
     call.headers_mut().reserve(8);
-    let (count, ()) = allocations(|| session.authorize(&mut call).unwrap());
+    let (count, _attempt) = allocations(|| session.authorize(&mut call).unwrap());
     assert_eq!(count, 0);
 }
 
@@ -86,9 +86,10 @@ fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
         let login = next(login, &user);
         wipe(login.request());
         let token = support::done(login, &location);
-        let session = Session::for_location(&app, token.clone()).unwrap();
+        let mut session = Session::for_location(&app, token.clone()).unwrap();
         let mut call = http::Request::get("https://api.example.com/x").body(()).unwrap();
-        session.authorize(&mut call).unwrap();
+        let attempt = session.authorize(&mut call).unwrap();
+        session.renew(&attempt, token.clone()).unwrap();
         session.in_query("access_token").unwrap().authorize(&mut call).unwrap();
     });
     assert_eq!(left, 0);
