@@ -63,6 +63,7 @@
 //! | to know what a response comes to | [`ErrorKind`], which has the whole table |
 //! | to try again | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
 //! | to make calls | [`Session`] |
+//! | to keep a token over a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
 //! | to test your program without a network | the `emulator` module |
 //!
@@ -115,6 +116,7 @@ mod redacted;
 mod response;
 mod retry;
 mod said;
+mod saved;
 mod secret;
 mod session;
 mod token;
@@ -130,6 +132,7 @@ pub use misuse::{Field, Misuse, UrlProblem};
 pub use redacted::Redacted;
 pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
+pub use saved::SavedToken;
 pub use session::{Attempt, Replay, RequestHead, Session, Verdict};
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 

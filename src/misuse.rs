@@ -45,6 +45,9 @@ pub enum Misuse {
         /// The App's environment.
         app: Environment,
     },
+    /// A saved token is of the other kind (`P5`).
+    #[error("the saved token is of the other kind: a Location's is not a user's, and neither stands in for the other")]
+    WrongKind,
     /// A token of another Location met a session or a login, or one that is not a Location's at all (`P5`).
     #[error("the token or login is not of this session's Location: use the one that is")]
     WrongLocation,

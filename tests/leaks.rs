@@ -139,6 +139,16 @@ fn sweep() -> Sweep {
     sweep.debug("flow::Progress", request.clone().receive(&token(LOCATION_TOKEN)).unwrap());
     let location_token = done(request.clone(), &token(LOCATION_TOKEN));
     sweep.debug("token::LocationAccessToken", &location_token);
+    for saved in [SavedToken::from(&user_token), SavedToken::from(&location_token)] {
+        sweep.debug("saved::SavedToken", &saved);
+        // A form that is cut anywhere is an error, and quotes nothing.
+        let written = serde_json::to_string(&saved).unwrap();
+        for (cut, _) in written.char_indices() {
+            sweep.error("saved::SavedToken", &serde_json::from_str::<SavedToken>(&written[..cut]).unwrap_err());
+        }
+        sweep.error("saved::SavedToken", &serde_json::from_value::<SavedToken>(USER_TOKEN.into()).unwrap_err());
+    }
+    sweep.error("misuse::Misuse", &LocationAccessToken::try_from(SavedToken::from(&user_token)).unwrap_err());
 
     for echo in echoes(&CARRIED_BY_STEP_1) {
         answer(&mut sweep, user_login.clone(), &echo);
