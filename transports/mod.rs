@@ -58,6 +58,8 @@ use http::{Request, Response};
 use location_auth::{Backoff, Error, Failed, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "client")]
+pub mod client;
 mod send_error;
 #[cfg(feature = "ureq")]
 pub mod ureq;
