@@ -1,5 +1,5 @@
 //! No `Debug`, `Display` or `source()` of any public value shows a credential: one sweep over every public type.
-#![cfg(all(feature = "emulator", feature = "ureq"))]
+#![cfg(all(feature = "client", feature = "emulator", feature = "ureq"))]
 
 #[path = "support/public_types.rs"]
 mod public_types;
@@ -11,6 +11,7 @@ use std::fmt::{Debug, Display};
 
 use http::Response;
 use location_auth::emulator::{Access, Condition, Emulator};
+use location_auth::transports::client::{AsyncClient, Client};
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{Cause, SendError, SendErrorKind, Sent, Stopped, run};
 use location_auth::*;
@@ -220,7 +221,32 @@ fn sweep() -> Sweep {
     sweep.debug("emulator::Emulator", emulator);
 
     transports(&mut sweep, &login);
+    clients(&mut sweep, sessions, &login);
     sweep
+}
+
+fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &LocationLogin) {
+    let call = || http::Request::get("https://api.example.com/x?q=Xq9").body(vec![]).unwrap();
+    let refused =
+        |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
+    let dead = |_, _| Err::<Response<Vec<u8>>, _>(SendError::new(SendErrorKind::Broken, Sent::Maybe, None));
+    let [session, _, _] = sessions();
+    let client = Client::new(session, refused, 1000);
+    sweep.error("client::CallError", &client.call(call()).unwrap_err());
+    client.log_in_with(login.clone()).unwrap();
+    sweep.error("client::CallError", &client.call(call()).unwrap_err());
+    sweep.debug("blocking::Client", client);
+    for session in sessions() {
+        let client = Client::new(session, dead, 1000);
+        sweep.error("client::CallError", &client.call(call()).unwrap_err());
+        let elsewhere = http::Request::get("https://evil.example.net/?q=Xq9").body(vec![]).unwrap();
+        sweep.error("client::CallError", &client.call(elsewhere).unwrap_err());
+    }
+    let [session, _, _] = sessions();
+    sweep.debug(
+        "asynchronous::AsyncClient",
+        AsyncClient::new(session, |_, _| std::future::ready(dead(call(), 0)), 1000),
+    );
 }
 
 fn transports(sweep: &mut Sweep, login: &LocationLogin) {

@@ -1,9 +1,10 @@
-//! The main job as its user meets it: exit code, standard output, and the whole last line on standard error.
-#![cfg(all(feature = "emulator", feature = "ureq"))]
+//! The main job, and a call with the token that it saved, as their user meets them: exit code, standard output, and the whole last line on standard error.
+#![cfg(all(feature = "client", feature = "emulator", feature = "ureq"))]
 
 #[path = "../examples/support/mod.rs"]
 mod served;
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -18,23 +19,23 @@ const SECRETS: [&str; 6] =
 /// The built example. Cargo has built it along with this test; asking again makes sure that it is this tree's.
 fn example() -> &'static Path {
     static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLE.get_or_init(|| build(&target_folder(), &["--all-features"]))
+    EXAMPLE.get_or_init(|| build("login", &target_folder(), &["--all-features"]))
 }
 
 fn target_folder() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }
 
-fn build(target: &Path, features: &[&str]) -> PathBuf {
+fn build(example: &str, target: &Path, features: &[&str]) -> PathBuf {
     let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--example", "login", "--target-dir"])
+        .args(["build", "--quiet", "--example", example, "--target-dir"])
         .arg(target)
         .args(features)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .unwrap();
     assert!(status.success());
-    target.join("debug/examples/login")
+    target.join("debug/examples").join(example)
 }
 
 struct Outcome {
@@ -199,11 +200,21 @@ fn wrong_settings_end_with_code_2_and_a_line_that_names_them() {
             vec![],
             "login: the owner's email is empty: set it to what the service issued",
         ),
-        (good.clone(), vec!["--verbose"], "login: unknown option: use --dry-run, --password-stdin or --reveal"),
+        (
+            good.clone(),
+            vec!["--verbose"],
+            "login: unknown option: use --dry-run, --password-stdin, --reveal or --save FILE",
+        ),
         (
             good.clone(),
             vec!["--dry-run", "--reveal"],
-            "login: --dry-run gets no token that --reveal could print: leave one of them out",
+            "login: --dry-run gets no token that could be printed or saved: leave one of them out",
+        ),
+        (good.clone(), vec!["--save"], "login: --save wants a file: name it"),
+        (
+            good.clone(),
+            vec!["--save", "no/such/folder/token.json"],
+            "login: can't write the file of --save (No such file or directory (os error 2)): name one in a folder that you can write to",
         ),
     ];
     for (variables, arguments, line) in cases {
@@ -231,6 +242,63 @@ fn a_wrong_password_ends_with_code_1_and_says_whose_fault_it_is() {
     shows_no_secret(&outcome);
 }
 
+/// An empty folder of this test's own.
+fn folder(name: &str) -> PathBuf {
+    let folder = target_folder().join("tmp").join(format!("{name}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+#[test]
+fn a_saved_token_is_its_owners_alone_replaces_the_old_one_and_makes_a_call_without_a_password() {
+    let (emulator, address) = serve();
+    let variables = variables(&format!("http://{address}"));
+    let folder = folder("saved");
+    let file = folder.join("token.json");
+    let save = ["--save", file.to_str().unwrap()];
+    let mut written = Vec::new();
+    for _ in 0..2 {
+        let outcome = run(example(), &save, &variables, "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{}", outcome.stderr);
+        shows_no_secret(&outcome);
+        #[cfg(unix)]
+        assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&file).unwrap().permissions()) & 0o777, 0o600);
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no draft is left behind");
+        written.push(fs::read_to_string(&file).unwrap());
+    }
+    assert_ne!(written[0], written[1], "the second token is another one");
+
+    let call = build("call", &target_folder(), &["--all-features"]);
+    let url = format!("http://{address}{}", served::GUARDED_PATH);
+    let owner = ["LOCATION_AUTH_LOCATION_ID", "LOCATION_AUTH_EMAIL", "LOCATION_AUTH_PASSWORD"];
+    let apps_own: Vec<_> = variables.into_iter().filter(|(name, _)| !owner.contains(name)).collect();
+    let outcome = run(&call, &[file.to_str().unwrap(), &url], &apps_own, "");
+    let answer = r#"{"location":"demo-salon","owner":"owner@example.com"}"#;
+    assert_eq!((outcome.code, outcome.stdout.as_str(), outcome.stderr.as_str()), (Some(0), answer, ""));
+
+    assert_eq!(emulator.lock().unwrap().revoke_location(served::LOCATION_ID), 2);
+    let outcome = run(&call, &[file.to_str().unwrap(), &url], &apps_own, "");
+    let line = "call: the token of Location demo-salon was rejected; the caller is at fault: \
+                log in again, with the owner's present password if it was changed\n";
+    assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), line));
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_login_that_fails_leaves_the_old_file_as_it_was() {
+    let folder = folder("kept");
+    let file = folder.join("token.json");
+    fs::write(&file, "the old one").unwrap();
+    let dead = variables(&format!("http://127.0.0.1:{}", dead_port()));
+    let outcome = run(example(), &["--save", file.to_str().unwrap()], &dead, "");
+    assert_eq!(outcome.code, Some(1));
+    assert_eq!(
+        (fs::read_to_string(&file).unwrap().as_str(), fs::read_dir(&folder).unwrap().count()),
+        ("the old one", 1)
+    );
+    fs::remove_dir_all(folder).unwrap();
+}
+
 /// A loopback port that nothing listens on.
 fn dead_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -249,7 +317,7 @@ fn a_dead_host_ends_with_code_1_and_says_that_the_request_never_left() {
 
 #[test]
 fn https_without_its_feature_ends_with_code_1_and_says_which_feature() {
-    let program = build(&target_folder().join("without-tls"), &["--features", "ureq,emulator"]);
+    let program = build("login", &target_folder().join("without-tls"), &["--features", "ureq,emulator"]);
     // A listener takes the connection that TLS would be spoken on; nothing is to arrive on it.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("https://{}", listener.local_addr().unwrap());

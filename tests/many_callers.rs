@@ -17,6 +17,8 @@ use world::{Dice, PASSWORD, World, call, caller, is_login};
 #[derive(Debug)]
 struct Cut;
 
+type Outcome = Result<Response<Vec<u8>>, CallError<Cut>>;
+
 /// How often each caller's call was sent, and how many token requests there were.
 struct Sends {
     calls: Vec<AtomicUsize>,
@@ -49,12 +51,7 @@ impl Sends {
 }
 
 /// Runs the callers on threads. Each has met its 401 before the first may go on.
-fn on_threads(
-    callers: usize,
-    seed: u64,
-    password: &str,
-    cut_login: bool,
-) -> (World, Sends, Vec<Result<Response<Vec<u8>>, CallError<Cut>>>) {
+fn on_threads(callers: usize, seed: u64, password: &str, cut_login: bool) -> (World, Sends, Vec<Outcome>) {
     let world = World::new();
     let (sends, all_met_401) = (Sends::new(callers), Barrier::new(callers));
     let cut = AtomicBool::new(cut_login);
@@ -205,12 +202,7 @@ async fn dawdle(dice: &Mutex<Dice>) {
 }
 
 /// Runs the callers as tasks, and drops as many of them in mid-flight as asked for.
-fn on_tasks(
-    callers: usize,
-    seed: u64,
-    password: &str,
-    drops: usize,
-) -> (World, Sends, Vec<Result<Response<Vec<u8>>, CallError<Cut>>>) {
+fn on_tasks(callers: usize, seed: u64, password: &str, drops: usize) -> (World, Sends, Vec<Outcome>) {
     let world = World::new();
     let sends = Sends::new(callers);
     let outputs = {

@@ -51,9 +51,21 @@ fn only_the_adapters_use_std_and_a_client_library() {
 
 #[test]
 fn the_adapters_use_the_core_by_its_public_path_alone() {
-    for (path, text) in sources("transports") {
+    for (path, text) in sources("transports").into_iter().chain(sources("transports/client")) {
         for line in code(&text) {
             assert!(!line.contains("crate::"), "{} reaches into the crate: {line}", path.display());
+        }
+    }
+}
+
+#[test]
+fn no_public_signature_names_a_lock_or_a_runtime() {
+    let files = sources("transports").into_iter().chain(sources("transports/client")).chain(sources("src"));
+    for (path, text) in files {
+        for line in code(&text).filter(|line| line.starts_with("pub ") || line.starts_with("impl")) {
+            for word in ["Mutex", "RwLock", "async_lock", "tokio", "Condvar"] {
+                assert!(!line.contains(word), "{}: {line}", path.display());
+            }
         }
     }
 }

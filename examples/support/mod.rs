@@ -1,4 +1,5 @@
 //! What several examples share: the emulator behind a real HTTP server on a loopback port.
+#![allow(dead_code)]
 
 use std::convert::Infallible;
 use std::io;
