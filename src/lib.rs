@@ -62,7 +62,7 @@
 //! | to log in with a ready-made transport, or with your own | [`transports`] |
 //! | to know what a response comes to | [`ErrorKind`], which has the whole table |
 //! | to try again | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
-//! | to make calls | [`Session`] |
+//! | to make calls | `transports::client` (feature `client`), or [`Session`] with a client of your own |
 //! | to keep a token over a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
 //! | to test your program without a network | the `emulator` module |
@@ -140,6 +140,6 @@ pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 #[doc = include_str!("../tests/misuse.md")]
 mod misuse_does_not_compile {}
 
-#[cfg(all(doctest, feature = "ureq", feature = "emulator"))]
+#[cfg(all(doctest, feature = "client", feature = "ureq"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

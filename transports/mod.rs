@@ -46,6 +46,8 @@
 //! - It gives up after a while, and its errors show neither the URL's query nor a header nor a body.
 //! - It talks TLS to any host but loopback: [`may_carry_secrets`](crate::may_carry_secrets) tells.
 //!
+//! To make calls and not only log in, tie a transport to a session: the module `client` (feature `client`) has a blocking and an async one.
+//!
 //! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `sent`, that a request never left, and so
 //! let [`run_with_retries`] send it again (`Q10`).
 
