@@ -271,3 +271,18 @@ fn a_restart_from_a_saved_token_needs_no_login() {
     assert_eq!(client.call(Request::get(CONTACTS).body(vec![]).unwrap()).unwrap().status(), 200);
     assert_eq!(line.take_paths(), ["contacts"]);
 }
+
+#[test]
+fn the_future_of_a_call_is_send_where_the_transport_is_and_need_not_be() {
+    fn is_send(_: &impl Send) {}
+    let world = World::new();
+    let answer = |_: Request<Vec<u8>>, _: usize| ready(Ok::<_, Cut>(Response::new(vec![])));
+    is_send(&AsyncClient::new(world.session(), answer, 1000).call(call(1)));
+
+    let line = std::rc::Rc::new(Line::new(&world));
+    let answer = |request: Request<Vec<u8>>, _: usize| {
+        let line = std::rc::Rc::clone(&line);
+        async move { line.carry(request) }
+    };
+    assert_eq!(now(AsyncClient::new(world.session(), answer, 1000).call(call(1))).unwrap().status(), 200);
+}
