@@ -2,7 +2,9 @@
 //!
 //! | you have | you use |
 //! | --- | --- |
-//! | a blocking program | [`ureq`], or a closure over your client |
+//! | a blocking program | `ureq`, or a closure over your client |
+//! | an async program on tokio | `reqwest`, or a closure over your client |
+//! | another runtime, or one of your own | `hyper`, over any connection you can open |
 //! | anything else that turns a request into a response | a closure, blocking or async |
 //! | none of these | the loop on [`Flow`], by hand |
 //!
@@ -38,7 +40,7 @@
 //!
 //! What it owes its caller, since it carries secrets:
 //!
-//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `user-agent`.
+//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `accept`, `user-agent`.
 //! - It follows no redirect: a client that does takes `x-api-key` to the redirect's host (`Q7`).
 //! - A status is no error: 401 or 503 is a response like any other.
 //! - It reads at most `limit` bytes of the body and fails beyond them, without reading on (`Q13`).
@@ -58,9 +60,19 @@ use http::{Request, Response};
 use location_auth::{Backoff, Error, Failed, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "hyper")]
+pub mod hyper;
+#[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
+pub mod reqwest;
 mod send_error;
 #[cfg(feature = "ureq")]
 pub mod ureq;
+
+#[cfg(all(feature = "reqwest", target_arch = "wasm32"))]
+compile_error!(
+    "on wasm32 reqwest can neither refuse redirects nor bound what it reads, so it would take the API Key wherever a \
+     response points: leave the feature `reqwest` out and pass a closure over the browser's fetch, with `redirect: \"error\"`"
+);
 
 pub use send_error::{SendError, SendErrorKind};
 
