@@ -155,15 +155,21 @@ fn send_error(error: ::reqwest::Error) -> SendError {
     SendError::new(kind, sent, source(error))
 }
 
+/// What the innermost IO error says: reqwest's connectors put one into another.
 fn io_kind(error: &::reqwest::Error) -> Option<Io> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref::<IoError>() {
-            return Some(io.kind());
-        }
-        cause = error.source();
+    let mut found = None;
+    let mut next = error.source();
+    while let Some(error) = next {
+        next = match error.downcast_ref::<IoError>() {
+            None => error.source(),
+            Some(io) => {
+                found = Some(io.kind());
+                // Not `source`, which passes over the error that is wrapped.
+                io.get_ref().map(|inner| -> &(dyn StdError + 'static) { inner })
+            }
+        };
     }
-    None
+    found
 }
 
 /// reqwest puts the URL, query and all, on its errors; what is behind them holds nothing of the request or the response.
