@@ -11,45 +11,49 @@ use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
+use location_auth::transports::{AsyncTransport, SendError};
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{self, Runtime};
 use tokio_rustls::TlsConnector;
 
-use crate::{Client, Subject, Wishes, blocking, on_tokio};
+use crate::{Subject, Wishes, blocking, on_tokio};
 
 /// All of them.
 pub const ADAPTERS: [Subject; 3] = [
-    Subject { name: "ureq", client: ureq_client },
-    Subject { name: "reqwest", client: reqwest_client },
-    Subject { name: "hyper", client: hyper_client },
+    Subject { name: "ureq", client: |wishes| blocking(ureq(wishes)) },
+    Subject { name: "reqwest", client: |wishes| on_tokio(one_worker(), reqwest(wishes), UNREACHED) },
+    Subject { name: "hyper", client: |wishes| on_tokio(current_thread(), hyper(wishes), wishes.patience) },
 ];
 
 /// Long past every row's watchdog, so that it is the adapter's own time-out that a row sees.
 const UNREACHED: Duration = Duration::from_secs(600);
 
-fn ureq_client(wishes: &Wishes) -> Client {
-    blocking(ureq_transport(wishes))
+/// For reqwest, which watches its connections from tasks: they need a thread between two sends.
+fn one_worker() -> Runtime {
+    runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("there are threads")
 }
 
-/// The ureq adapter, for tests that want it and no table.
-pub fn ureq_transport(wishes: &Wishes) -> Ureq {
+/// For hyper: nothing runs between two sends.
+fn current_thread() -> Runtime {
+    runtime::Builder::new_current_thread().enable_all().build().expect("there are files")
+}
+
+/// The ureq adapter alone.
+pub fn ureq(wishes: &Wishes) -> Ureq {
     Ureq::configured(|config| {
         let config = config.timeout_global(Some(wishes.patience));
         let config = if wishes.proxy_of_environment { config.proxy(ureq::Proxy::try_from_env()) } else { config };
-        match &wishes.trust {
-            None => config,
-            Some(der) => {
-                let authority = ureq::tls::Certificate::from_der(der).to_owned();
-                let roots = ureq::tls::RootCerts::new_with_certs(&[authority]);
-                config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
-            }
-        }
+        let Some(der) = &wishes.trust else { return config };
+        let authority = ureq::tls::Certificate::from_der(der).to_owned();
+        let roots = ureq::tls::RootCerts::new_with_certs(&[authority]);
+        config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
     })
 }
 
-fn reqwest_client(wishes: &Wishes) -> Client {
+/// The reqwest adapter alone.
+pub fn reqwest(wishes: &Wishes) -> Reqwest {
     let transport = Reqwest::configured(|builder| {
         // Without a certificate authority none at all, rather than the machine's: reading those takes most of a row's time.
         let authority = wishes.trust.as_ref().map(|der| reqwest::Certificate::from_der(der).expect("is DER"));
@@ -60,19 +64,13 @@ fn reqwest_client(wishes: &Wishes) -> Client {
         let proxy = env::var("HTTP_PROXY").expect("the row sets it");
         builder.proxy(reqwest::Proxy::all(proxy).expect("the row sets a URL"))
     });
-    // reqwest watches its connections from tasks, which need a thread between two sends.
-    let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
-    on_tokio(runtime.expect("there are threads"), transport.expect("the configuration is valid"), UNREACHED)
+    transport.expect("the configuration is valid")
 }
 
-fn hyper_client(wishes: &Wishes) -> Client {
+/// The hyper adapter alone, over tokio's sockets: without the patience, since it has no clock.
+pub fn hyper(wishes: &Wishes) -> impl AsyncTransport<Error = SendError> + Send + Sync + 'static {
     let wanted = Arc::new(wishes.clone());
-    let transport = Hyper::new(move |origin| connect(origin, Arc::clone(&wanted)));
-    on_tokio(current_thread(), transport, wishes.patience)
-}
-
-fn current_thread() -> Runtime {
-    runtime::Builder::new_current_thread().enable_all().build().expect("a runtime needs no more than a file or two")
+    Hyper::new(move |origin| connect(origin, Arc::clone(&wanted)))
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}

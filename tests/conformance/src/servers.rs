@@ -1,6 +1,5 @@
 //! The other side of the socket: a well-kept HTTP server, and a listener that follows a script.
 
-use std::convert::Infallible;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -12,6 +11,10 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+
+use crate::tls::Identity;
 
 /// A server on a loopback port, until the program ends.
 pub struct Server {
@@ -31,6 +34,21 @@ impl Server {
 
 /// Speaks HTTP as a server should, keeps connections open, and answers with what the function says.
 pub fn well_kept(answer: impl Fn(Request<Bytes>) -> Response<Vec<u8>> + Send + Sync + 'static) -> Server {
+    serve(None, answer)
+}
+
+/// The same over TLS.
+pub fn well_kept_over_tls(
+    identity: Identity,
+    answer: impl Fn(Request<Bytes>) -> Response<Vec<u8>> + Send + Sync + 'static,
+) -> Server {
+    serve(Some(TlsAcceptor::from(identity.server_config())), answer)
+}
+
+fn serve<A>(tls: Option<TlsAcceptor>, answer: A) -> Server
+where
+    A: Fn(Request<Bytes>) -> Response<Vec<u8>> + Send + Sync + 'static,
+{
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_io().build().expect("the machine has files left");
     let listener = runtime.block_on(tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("has ports left");
@@ -42,23 +60,31 @@ pub fn well_kept(answer: impl Fn(Request<Bytes>) -> Response<Vec<u8>> + Send + S
         runtime.block_on(async {
             while let Ok((stream, _)) = listener.accept().await {
                 counter.fetch_add(1, Ordering::SeqCst);
-                let answer = Arc::clone(&answer);
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let answer = Arc::clone(&answer);
-                    async move {
-                        let (parts, body) = request.into_parts();
-                        // A client that goes away in mid-request gets no answer anyway.
-                        let body = body.collect().await.map_or(Bytes::new(), |body| body.to_bytes());
-                        Ok::<_, Infallible>(answer(Request::from_parts(parts, body)).map(Full::<Bytes>::from))
+                let (tls, answer) = (tls.clone(), Arc::clone(&answer));
+                // A client that goes away, or does not like the certificate, ends its own connection alone.
+                tokio::spawn(async move {
+                    match tls {
+                        None => converse(stream, answer).await,
+                        Some(tls) => converse(tls.accept(stream).await.ok()?, answer).await,
                     }
                 });
-                let http = hyper::server::conn::http1::Builder::new();
-                let connection = http.serve_connection(TokioIo::new(stream), service);
-                tokio::spawn(async { connection.await.ok() });
             }
         });
     });
     Server { address, connections }
+}
+
+async fn converse<S, A>(stream: S, answer: Arc<A>) -> Option<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    A: Fn(Request<Bytes>) -> Response<Vec<u8>>,
+{
+    let service = service_fn(|request: Request<Incoming>| async {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok::<_, hyper::Error>(answer(Request::from_parts(parts, body)).map(Full::<Bytes>::from))
+    });
+    hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await.ok()
 }
 
 /// Hands every connection to the script, each on a thread of its own, and closes it when the script ends.
