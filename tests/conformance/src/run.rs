@@ -3,6 +3,9 @@
 use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::mpsc::channel;
+use std::thread;
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -30,19 +33,26 @@ pub fn run(subjects: &[Subject], exceptions: &str) -> ExitCode {
         for row in ROWS {
             let excuse = exceptions.iter().find(|known| known.subject == subject.name && known.row == row.name);
             let (subject, excuse) = (*subject, excuse.map(|Exception { reason, .. }| reason.clone()));
-            trials.push(Trial::test(format!("{}: {}", subject.name, row.name), move || hold(&subject, row, excuse)));
+            trials.push(Trial::test(format!("{}: {}", subject.name, row.name), move || hold(subject, row, excuse)));
         }
     }
     keep_panics();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
-fn hold(subject: &Subject, row: &Row, excuse: Option<String>) -> Result<(), Failed> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| (row.check)(subject)));
+/// Longer than any row takes on a slow machine.
+const WATCHDOG: Duration = Duration::from_secs(60);
+
+fn hold(subject: Subject, row: &'static Row, excuse: Option<String>) -> Result<(), Failed> {
+    let (done, outcome) = channel();
+    let check = move || catch_unwind(AssertUnwindSafe(|| (row.check)(&subject))).map_err(|_| PANIC.take());
+    // Nobody listens any more where the watchdog has barked.
+    thread::spawn(move || drop(done.send(check())));
+    let outcome = outcome.recv_timeout(WATCHDOG).unwrap_or_else(|_| Err(format!("hangs: no end within {WATCHDOG:?}")));
     match (outcome, excuse) {
         (Ok(()), None) | (Err(_), Some(_)) => Ok(()),
         (Ok(()), Some(reason)) => Err(format!("passes unexpectedly: take it off the exceptions ({reason})").into()),
-        (Err(_), None) => Err(PANIC.take().into()),
+        (Err(panic), None) => Err(panic.into()),
     }
 }
 

@@ -1,7 +1,9 @@
 //! Rows over a server that means well.
 
 use std::io::Write;
+use std::net::Shutdown;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -93,19 +95,29 @@ pub fn connection_is_used_again(subject: &Subject) {
 }
 
 pub fn closed_connection_is_not(subject: &Subject) {
+    let (close, closing) = channel();
+    let (closed, is_closed) = channel();
+    let ends = Mutex::new((closing, closed));
     let requests = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&requests);
     let server = scripted(move |stream| {
-        if !read_request(stream).is_empty() {
-            counter.fetch_add(1, Ordering::SeqCst);
+        if read_request(stream).is_empty() {
+            return;
         }
+        counter.fetch_add(1, Ordering::SeqCst);
         // Without a word that it will close.
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").ok();
+        let (closing, closed) = &*ends.lock().unwrap();
+        closing.recv().ok();
+        stream.shutdown(Shutdown::Both).ok();
+        closed.send(()).ok();
     });
     let client = (subject.client)(&Wishes::default());
     for _ in 0..3 {
         assert_eq!(client(get(server.url("/")), 100).expect("comes over a new connection").body(), b"ok");
-        // The close has to arrive: were it still on its way, nobody could know.
+        close.send(()).expect("the server waits for it");
+        is_closed.recv().expect("the server closes");
+        // For those who watch their connections from another thread: were the close unseen, nobody could know of it.
         std::thread::sleep(Duration::from_millis(200));
     }
     assert_eq!(requests.load(Ordering::SeqCst), 3);
