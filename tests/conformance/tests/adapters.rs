@@ -162,3 +162,25 @@ fn hyper_does_not_keep_a_connection_whose_exchange_was_given_up() {
     });
     assert_eq!(server.connections(), 2);
 }
+
+#[test]
+fn hyper_does_not_keep_a_connection_that_is_still_sending() {
+    let server = scripted(|stream| {
+        let mut head = [0; 10];
+        io::Read::read_exact(stream, &mut head).ok();
+        io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nearly").ok();
+        if head.starts_with(b"POST") {
+            // The body is more than the sockets hold, so that the client is stuck with it: until it gives up.
+            while io::Read::read_exact(stream, &mut head).is_ok() {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    });
+    let transport = noting(Arc::default());
+    tokio().block_on(async {
+        let request = Request::post(server.url("/")).body(vec![b'x'; 64 * 1024 * 1024]).unwrap();
+        assert_eq!(transport.send(request, 100).await.unwrap().body(), b"early");
+        assert_eq!(transport.send(get(server.url("/")), 100).await.unwrap().body(), b"early");
+    });
+    assert_eq!(server.connections(), 2);
+}
