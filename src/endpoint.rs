@@ -156,8 +156,17 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
 fn is_host(host: &str) -> bool {
     match in_brackets(host) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        // What ends in a number is an address to whoever resolves it, in forms like 127.1 or 0x7f.1 too: only the plain one is taken.
+        None if ends_in_a_number(host) => host.parse::<Ipv4Addr>().is_ok(),
         None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
     }
+}
+
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').find(|label| !label.is_empty()).unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `localhost`, 127.0.0.0/8 or `[::1]`: the only hosts that `http` may be spoken to (`Q1`).
