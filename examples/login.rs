@@ -1,42 +1,42 @@
 //! The main job: from an owner's email and password to a Location Access Token, over real HTTP.
 //!
-//! With nothing set it runs against an emulated service on a loopback port of its own. With the environment variables of
-//! [`VARIABLES`] it talks to the real one. Each step is told on standard error; exit code 0 is done, 2 wrong settings, 1 anything else.
+//! With nothing set it runs against an emulated service on a loopback port of its own. With these environment variables it talks to
+//! the real one: `LOCATION_AUTH_ENVIRONMENT` (`staging` or `production`), `LOCATION_AUTH_USER_TOKEN_URL`,
+//! `LOCATION_AUTH_LOCATION_TOKEN_URL` (may hold `{location_id}`), `LOCATION_AUTH_API_KEY`, `LOCATION_AUTH_CLIENT_ID`,
+//! `LOCATION_AUTH_CLIENT_SECRET`, `LOCATION_AUTH_LOCATION_ID`, `LOCATION_AUTH_EMAIL`, `LOCATION_AUTH_PASSWORD`, and
+//! `LOCATION_AUTH_CALL_URL` (optional: one authorized `GET` after the login). Each step is told on standard error; exit code 0 is
+//! done, 2 wrong settings, 1 anything else.
 //!
 //! - `--dry-run`         print both requests, redacted, and send nothing
 //! - `--password-stdin`  read the owner's password from standard input instead of `LOCATION_AUTH_PASSWORD`
 //! - `--reveal`          print the Location Access Token, alone on standard output, to be piped into a secret store
+//! - `--save FILE`       write the token to a file that its owner alone can read, for the example `call`
 
+#[path = "support/settings.rs"]
+mod settings;
 mod support;
+#[path = "support/token_file.rs"]
+mod token_file;
 
 use std::env;
-use std::error::Error;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use location_auth::emulator::Emulator;
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{Cause, SendError, Stopped, Transport};
 use location_auth::{
-    App, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, Session, Settings,
+    App, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, SavedToken, Session,
 };
+use settings::{AppSettings, Failure, failed, get, is_set, require, wrong_settings};
+use token_file::TokenFile;
 
-/// What the real service needs, all of it; beside these there is [`CALL_URL`].
-const VARIABLES: [&str; 9] = [
-    "LOCATION_AUTH_ENVIRONMENT",
-    "LOCATION_AUTH_USER_TOKEN_URL",
-    "LOCATION_AUTH_LOCATION_TOKEN_URL",
-    "LOCATION_AUTH_LOCATION_ID",
-    "LOCATION_AUTH_API_KEY",
-    "LOCATION_AUTH_CLIENT_ID",
-    "LOCATION_AUTH_CLIENT_SECRET",
-    "LOCATION_AUTH_EMAIL",
-    PASSWORD,
-];
+const LOCATION_ID: &str = "LOCATION_AUTH_LOCATION_ID";
+const EMAIL: &str = "LOCATION_AUTH_EMAIL";
 const PASSWORD: &str = "LOCATION_AUTH_PASSWORD";
-/// Optional: one authorized `GET` after the login.
 const CALL_URL: &str = "LOCATION_AUTH_CALL_URL";
 
 fn main() -> ExitCode {
@@ -49,123 +49,91 @@ fn main() -> ExitCode {
     }
 }
 
-/// One line for standard error, and the exit code.
-struct Failure {
-    code: u8,
-    line: String,
-}
-
-fn wrong_settings(line: impl ToString) -> Failure {
-    Failure { code: 2, line: line.to_string() }
-}
-
-/// The error with its causes behind it.
-fn failed(error: &dyn Error) -> Failure {
-    let mut line = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        line += &format!(": {cause}");
-        source = cause.source();
-    }
-    Failure { code: 1, line }
-}
-
 struct Options {
-    settings: OwnedSettings,
+    owner: Owner,
     dry_run: bool,
     reveal: bool,
+    save: Option<PathBuf>,
     /// The emulated service, where there is no real one.
     emulator: Option<Arc<Mutex<Emulator>>>,
 }
 
-struct OwnedSettings {
-    environment: Environment,
-    user_token_url: String,
-    location_token_url: String,
+struct Owner {
+    app: AppSettings,
     location_id: String,
-    api_key: String,
-    client_id: String,
-    client_secret: String,
     email: String,
     password: String,
     call_url: Option<String>,
 }
 
 fn read_options() -> Result<Options, Failure> {
-    let (mut dry_run, mut reveal, mut password_stdin) = (false, false, false);
-    for argument in env::args().skip(1) {
+    let (mut dry_run, mut reveal, mut password_stdin, mut save) = (false, false, false, None);
+    let mut arguments = env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--dry-run" => dry_run = true,
             "--reveal" => reveal = true,
             "--password-stdin" => password_stdin = true,
-            _ => return Err(wrong_settings("unknown option: use --dry-run, --password-stdin or --reveal")),
+            "--save" => {
+                let file = arguments.next().ok_or_else(|| wrong_settings("--save wants a file: name it"))?;
+                save = Some(PathBuf::from(file));
+            }
+            _ => {
+                return Err(wrong_settings("unknown option: use --dry-run, --password-stdin, --reveal or --save FILE"));
+            }
         }
     }
-    if dry_run && reveal {
-        return Err(wrong_settings("--dry-run gets no token that --reveal could print: leave one of them out"));
+    if dry_run && (reveal || save.is_some()) {
+        return Err(wrong_settings("--dry-run gets no token that could be printed or saved: leave one of them out"));
     }
-    let is_set = |name: &&str| env::var_os(name).is_some();
-    if !password_stdin && !VARIABLES.iter().chain([&CALL_URL]).any(is_set) {
-        let emulator = Arc::new(Mutex::new(support::demo()));
-        let settings = emulated(&emulator)?;
-        return Ok(Options { settings, dry_run, reveal, emulator: Some(emulator) });
+    let mut wanted = [&AppSettings::VARIABLES[..], &[LOCATION_ID, EMAIL]].concat();
+    if !password_stdin {
+        wanted.push(PASSWORD);
+        if !wanted.iter().chain([&CALL_URL]).any(is_set) {
+            let emulator = Arc::new(Mutex::new(support::demo()));
+            let owner = emulated(&emulator)?;
+            return Ok(Options { owner, dry_run, reveal, save, emulator: Some(emulator) });
+        }
     }
-    let missing: Vec<_> =
-        VARIABLES.into_iter().filter(|name| !(is_set(name) || *name == PASSWORD && password_stdin)).collect();
-    if !missing.is_empty() {
-        return Err(wrong_settings(format_args!(
-            "not set: {}: set them, or none for a demonstration",
-            missing.join(", ")
-        )));
-    }
-    Ok(Options { settings: from_environment(password_stdin)?, dry_run, reveal, emulator: None })
+    require(&wanted, ", or none for a demonstration")?;
+    Ok(Options { owner: from_environment(password_stdin)?, dry_run, reveal, save, emulator: None })
 }
 
-fn emulated(emulator: &Arc<Mutex<Emulator>>) -> Result<OwnedSettings, Failure> {
+fn emulated(emulator: &Arc<Mutex<Emulator>>) -> Result<Owner, Failure> {
     let address = support::serve(Arc::clone(emulator), 0).map_err(|error| failed(&error))?;
     eprintln!("Nothing is set, so an emulated service on {address} plays the real one.");
-    Ok(OwnedSettings {
+    let app = AppSettings {
         environment: Environment::Staging,
         user_token_url: format!("http://{address}{}", Emulator::USER_TOKEN_PATH),
         location_token_url: format!("http://{address}{}", Emulator::LOCATION_TOKEN_PATH),
-        location_id: support::LOCATION_ID.into(),
         api_key: support::API_KEY.into(),
         client_id: support::CLIENT_ID.into(),
         client_secret: support::CLIENT_SECRET.into(),
+    };
+    Ok(Owner {
+        app,
+        location_id: support::LOCATION_ID.into(),
         email: support::EMAIL.into(),
         password: support::PASSWORD.into(),
         call_url: Some(format!("http://{address}{}", support::GUARDED_PATH)),
     })
 }
 
-fn from_environment(password_stdin: bool) -> Result<OwnedSettings, Failure> {
-    let get =
-        |name: &str| env::var(name).map_err(|_| wrong_settings(format_args!("{name} is not UTF-8: set it again")));
-    let environment = match get("LOCATION_AUTH_ENVIRONMENT")?.as_str() {
-        "staging" => Environment::Staging,
-        "production" => Environment::Production,
-        _ => return Err(wrong_settings("LOCATION_AUTH_ENVIRONMENT is neither: set it to staging or production")),
-    };
+fn from_environment(password_stdin: bool) -> Result<Owner, Failure> {
     let password = if password_stdin {
         let mut line = String::new();
-        io::stdin()
-            .read_line(&mut line)
-            .map_err(|_| wrong_settings("standard input is not UTF-8: give the password there"))?;
+        let read = io::stdin().read_line(&mut line);
+        read.map_err(|_| wrong_settings("standard input is not UTF-8: give the password there"))?;
         line.trim_end_matches(['\r', '\n']).into()
     } else {
         get(PASSWORD)?
     };
-    Ok(OwnedSettings {
-        environment,
-        user_token_url: get("LOCATION_AUTH_USER_TOKEN_URL")?,
-        location_token_url: get("LOCATION_AUTH_LOCATION_TOKEN_URL")?,
-        location_id: get("LOCATION_AUTH_LOCATION_ID")?,
-        api_key: get("LOCATION_AUTH_API_KEY")?,
-        client_id: get("LOCATION_AUTH_CLIENT_ID")?,
-        client_secret: get("LOCATION_AUTH_CLIENT_SECRET")?,
-        email: get("LOCATION_AUTH_EMAIL")?,
+    Ok(Owner {
+        app: AppSettings::from_environment()?,
+        location_id: get(LOCATION_ID)?,
+        email: get(EMAIL)?,
         password,
-        call_url: if env::var_os(CALL_URL).is_some() { Some(get(CALL_URL)?) } else { None },
+        call_url: if is_set(&CALL_URL) { Some(get(CALL_URL)?) } else { None },
     })
 }
 
@@ -175,40 +143,18 @@ struct Prepared {
     call: Option<Request<Vec<u8>>>,
 }
 
-fn prepare(settings: &OwnedSettings) -> Result<Prepared, Failure> {
-    let call = match &settings.call_url {
-        None => None,
-        Some(url) => Some(
-            Request::get(url)
-                .body(vec![])
-                .map_err(|_| wrong_settings(format_args!("{CALL_URL} is no URL: set it again")))?,
-        ),
-    };
-    // Whoever names a URL to be called with the token allows its origin.
-    let call_origin = call.as_ref().map(|call| origin(call.uri()));
-    let app = App::new(Settings {
-        environment: settings.environment,
-        user_token_url: &settings.user_token_url,
-        location_token_url: &settings.location_token_url,
-        api_origins: call_origin.as_deref().as_slice(),
-        api_key: &settings.api_key,
-        client_id: &settings.client_id,
-        client_secret: &settings.client_secret,
-        data_source_name: None,
-    })
-    .map_err(wrong_settings)?;
-    let location = app.location(&settings.location_id).map_err(wrong_settings)?;
-    let login = location.login(&settings.email, &settings.password).map_err(wrong_settings)?;
+fn prepare(owner: &Owner) -> Result<Prepared, Failure> {
+    let get = |url| Request::get(url).body(vec![]);
+    let call = owner.call_url.as_deref().map(get).transpose();
+    let call = call.map_err(|_| wrong_settings(format_args!("{CALL_URL} is no URL: set it again")))?;
+    let app = owner.app.app(call.as_ref().map(Request::uri)).map_err(wrong_settings)?;
+    let location = app.location(&owner.location_id).map_err(wrong_settings)?;
+    let login = location.login(&owner.email, &owner.password).map_err(wrong_settings)?;
     Ok(Prepared { app, login, call })
 }
 
-fn origin(uri: &Uri) -> String {
-    let authority = uri.authority().map_or("", |authority| authority.as_str());
-    format!("{}://{authority}", uri.scheme_str().unwrap_or_default())
-}
-
 fn dry_run(options: &Options) -> Result<(), Failure> {
-    let Prepared { login, .. } = prepare(&options.settings)?;
+    let Prepared { login, .. } = prepare(&options.owner)?;
     println!("{}: {}", login.step(), Redacted(&login.request()));
     // A response of our own stands in for the service's, so that step 2's request can be shown.
     match login.receive(&Response::new(r#"{"access_token": "stand-in"}"#)) {
@@ -220,9 +166,18 @@ fn dry_run(options: &Options) -> Result<(), Failure> {
 }
 
 fn log_in(options: &Options) -> Result<(), Failure> {
-    let Prepared { app, login, call } = prepare(&options.settings)?;
+    let Prepared { app, login, call } = prepare(&options.owner)?;
+    let no_file = |error: io::Error| {
+        wrong_settings(format_args!(
+            "can't write the file of --save ({error}): name one in a folder that you can write to"
+        ))
+    };
+    let file = options.save.as_deref().map(TokenFile::create).transpose().map_err(no_file)?;
     let transport = Ureq::new();
     let token = drive(login, &transport).map_err(|stopped| failed(&stopped))?;
+    if let Some(file) = file {
+        file.commit(&SavedToken::from(&token)).map_err(no_file)?;
+    }
     if let Some(call) = call {
         let session = Session::for_location(&app, token.clone()).map_err(wrong_settings)?;
         make(call, &session, &transport)?;

@@ -63,10 +63,9 @@ impl Template {
             let (uri, origin) = parse(field, text)?;
             return Ok((Self::Complete(uri), origin));
         }
-        // Everything up to the first '/' or '?' behind "://" is scheme and authority: no place for an id.
-        let authority = text.split_once("://").map_or(text, |(_, rest)| rest);
-        let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
-        if authority.contains('{') {
+        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        if scheme.contains('{') || authority.contains('{') {
             return Err(Misuse::Url { field, problem: UrlProblem::Placeholder });
         }
         let (_, origin) = parse(field, &text.replace(PLACEHOLDER, "id"))?;

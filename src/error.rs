@@ -237,6 +237,8 @@ impl fmt::Display for Fault {
 }
 
 /// What kind of response came instead of one with a token.
+///
+#[doc = include_str!("responses.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {

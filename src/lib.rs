@@ -1,3 +1,89 @@
+//! Sans-IO authentication for an API that hands out User and Location Access Tokens.
+//!
+//! A *Location* is a business's premises (a salon, a garage), not a place on a map. A Location owner's email and password buy a
+//! User Access Token; that one buys a Location Access Token, which acts as the Location's owner. This crate builds the
+//! [`http::Request`] of each step and reads its [`http::Response`]; what carries them is yours, or one of the [`transports`].
+//!
+//! # The loop
+//!
+//! A flow is a value. It can always say what to send; whoever receives a response for it gives the flow up and gets back what
+//! comes next.
+//!
+//! ```
+//! use location_auth::{App, Environment, Flow, Progress, Settings};
+//!
+//! # fn my_http(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
+//! #     let token = if request.headers().contains_key("authorization") { "l-1" } else { "u-1" };
+//! #     Ok(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))
+//! # }
+//! let app = App::new(Settings {
+//!     environment: Environment::Staging,
+//!     user_token_url: "https://api.example.com/user_token",
+//!     location_token_url: "https://api.example.com/locations/{location_id}/token",
+//!     api_origins: &[],
+//!     api_key: "k-12",
+//!     client_id: "c-34",
+//!     client_secret: "s-56",
+//!     data_source_name: None,
+//! })?;
+//! let mut flow = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
+//! let token = loop {
+//!     let response = my_http(flow.request())?; // anything that turns a Request into a Response
+//!     match flow.receive(&response)? {
+//!         Progress::Next(next) => flow = next,
+//!         Progress::Done(token) => break token,
+//!     }
+//! };
+//! assert_eq!(token.location().as_str(), "loc-1");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # In scope, and out of it
+//!
+//! In: the two token requests, judging their responses, what may be tried again and when, and putting the credentials on ordinary
+//! calls ([`Session`]).
+//!
+//! Out, on purpose: sockets, clocks, randomness, threads and the environment, which no function of the core touches (only
+//! [`transports`] do IO); the calls of the API itself; a default host, since the URLs come with your credentials; storing
+//! passwords; any other way to log in.
+//!
+//! # Where to look
+//!
+//! ```text
+//! App ── location(id) ──▶ Location ── login(email, password) ──▶ LocationLogin ──▶ LocationAccessToken
+//!  │                         └─────── token(&user) ────────────▶ LocationTokenRequest ──▶ LocationAccessToken
+//!  └──── user_login(email, password) ──────────────────────────▶ UserLogin ──▶ UserAccessToken
+//!
+//! Session::for_location(&app, token) ── authorize(&mut request) ──▶ a call with its credentials
+//! ```
+//!
+//! | you want | see |
+//! | --- | --- |
+//! | to log in with a ready-made transport, or with your own | [`transports`] |
+//! | to know what a response comes to | [`ErrorKind`], which has the whole table |
+//! | to try again | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
+//! | to make calls | `transports::client` (feature `client`), or [`Session`] with a client of your own |
+//! | to keep a token over a restart | [`SavedToken`] |
+//! | to log a request without its secrets | [`Redacted`] |
+//! | to test your program without a network | the `emulator` module |
+//!
+//! # Words
+//!
+//! - *API Key*, *Client ID*, *Client Secret*, *Data Source Name*: what the service issues to an integrator, different ones for each
+//!   [`Environment`] ([`Settings`]).
+//! - *User Access Token*: authenticates one specific user. *Location Access Token*: authenticates a Location, always as its owner.
+//!   Neither ever expires.
+//! - *Origin*: scheme, host and port of a URL. Credentials go only to those that the settings name.
+//! - *Fault*: who has to change something: [`Fault::Caller`], [`Fault::Transport`] or [`Fault::Service`].
+//! - `P1` to `P9` in these pages are the rules that the service's documentation fixes, `Q1` to `Q16` what it leaves open and this
+//!   crate decided: [`protocol`] lists both.
+//!
+//! # Secrets
+//!
+//! No `Debug`, `Display` or `source()` of any type here shows a credential. What the crate owns is wiped when its last holder drops
+//! it. What it can't wipe: the requests that it hands out, which are plain [`http::Request`]s (whose own `Debug` prints the
+//! body), the buffers of your client library, and the buffer in which `serde_json` unescapes a token that the service wrote
+//! with JSON escapes.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unreachable_pub, rustdoc::broken_intra_doc_links)]
@@ -7,11 +93,13 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
-    clippy::as_conversions
+    clippy::as_conversions,
+    clippy::disallowed_methods
 )]
-//! x
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
+// The adapters name the core as an outsider would.
 extern crate self as location_auth;
 
 mod app;
@@ -22,10 +110,13 @@ mod error;
 mod flow;
 mod login;
 mod misuse;
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}
 mod redacted;
 mod response;
 mod retry;
 mod said;
+mod saved;
 mod secret;
 mod session;
 mod token;
@@ -41,5 +132,14 @@ pub use misuse::{Field, Misuse, UrlProblem};
 pub use redacted::Redacted;
 pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
-pub use session::{RequestHead, Session};
+pub use saved::SavedToken;
+pub use session::{Attempt, Replay, RequestHead, Session, Verdict};
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
+
+#[cfg(doctest)]
+#[doc = include_str!("../tests/misuse.md")]
+mod misuse_does_not_compile {}
+
+#[cfg(all(doctest, feature = "client", feature = "ureq"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -6,7 +6,7 @@ use crate::Environment;
 
 /// A mistake in what the caller gave, found before anything is sent. It never holds the value.
 ///
-/// [`Fault::Caller`] always, and never worth a repeat.
+/// [`Fault::Caller`](crate::Fault::Caller) always, and never worth a repeat.
 ///
 /// ```
 /// use location_auth::{Environment, Field, LocationId, Misuse};
@@ -45,6 +45,15 @@ pub enum Misuse {
         /// The App's environment.
         app: Environment,
     },
+    /// A saved token is of the other kind (`P5`).
+    #[error("the saved token is of the other kind: a Location's is not a user's, and neither stands in for the other")]
+    WrongKind,
+    /// A token of another Location met a session or a login, or one that is not a Location's at all (`P5`).
+    #[error("the token or login is not of this session's Location: use the one that is")]
+    WrongLocation,
+    /// An attempt or a replay met another session than the one that it is from.
+    #[error("the attempt is another session's: hand it to the session that authorized the call")]
+    ForeignAttempt,
     /// A call's URL is of no origin that credentials may go to (`Q4`). The request was not touched.
     #[error(
         "the call's URL is of an origin that no credential may go to: if it is the service's, add it to the App's api_origins"

@@ -81,9 +81,7 @@ impl Exchange<'_> {
         let token = match &object.token {
             Member::Absent if object.objects => return Err(ErrorKind::Refused),
             Member::Absent => return Err(ErrorKind::Body(BodyProblem::NoToken)),
-            Member::NotAString => return Err(ErrorKind::Body(BodyProblem::TokenNotAString)),
-            Member::Borrowed(token) => token,
-            Member::Unescaped(token) => token.as_str(),
+            member => member.text().ok_or(ErrorKind::Body(BodyProblem::TokenNotAString))?,
         };
         if token.is_empty() {
             return Err(ErrorKind::Body(BodyProblem::EmptyToken));
@@ -113,13 +111,24 @@ struct TokenObject<'a> {
     objects: bool,
 }
 
-enum Member<'a> {
+pub(crate) enum Member<'a> {
     /// Missing, or `null`.
     Absent,
+    Number(u64),
     NotAString,
     Borrowed(&'a str),
     /// The string had escapes in it.
     Unescaped(Zeroizing<String>),
+}
+
+impl Member<'_> {
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Borrowed(text) => Some(text),
+            Self::Unescaped(text) => Some(text),
+            Self::Absent | Self::Number(_) | Self::NotAString => None,
+        }
+    }
 }
 
 impl<'a> TokenObject<'a> {
@@ -228,7 +237,10 @@ impl<'de> Visitor<'de> for MemberVisitor {
     fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
         Ok(Member::NotAString)
     }
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Member::Number(number))
+    }
+    fn visit_bytes<E>(self, _: &[u8]) -> Result<Self::Value, E> {
         Ok(Member::NotAString)
     }
     fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use http::{HeaderMap, header};
+use http::{HeaderMap, Response, header};
 
 /// Whether, and when, the same request may be sent again without the risk of a second token (`Q10`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +20,24 @@ pub enum Retry {
 impl Retry {
     /// The longest wait that is told: 365 days. What asks for more is told as this, so that adding it to a clock can't overflow.
     pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+    /// What the response to an ordinary call says (`Q11`): after 429 and 503 the service did not act and may have told a wait, and anything
+    /// else is not to be sent again by itself. Nothing sends a call again but you.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use location_auth::Retry;
+    ///
+    /// let response = http::Response::builder().status(429).header("retry-after", "30").body(())?;
+    /// assert_eq!(Retry::of_call(&response), Retry::After(Duration::from_secs(30)));
+    /// # Ok::<(), http::Error>(())
+    /// ```
+    pub fn of_call<B>(response: &Response<B>) -> Self {
+        match response.status().as_u16() {
+            429 | 503 => Self::told(retry_after(response.headers())),
+            _ => Self::Never,
+        }
+    }
 
     /// For a response that says that the service did not act.
     pub(crate) fn told(retry_after: Option<Duration>) -> Self {

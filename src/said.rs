@@ -85,7 +85,15 @@ fn fold(text: &str) -> Zeroizing<String> {
 fn percent_decode(text: &str) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     bytes.extend(percent_encoding::percent_decode_str(text));
-    Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned())
+    // A byte that is no UTF-8 becomes a replacement character of three bytes.
+    let mut decoded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
+    for chunk in bytes.utf8_chunks() {
+        decoded.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            decoded.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    decoded
 }
 
 /// The text with JSON's escapes undone (RFC 8259 section 7); what is no escape stays as it is.

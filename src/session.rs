@@ -1,6 +1,6 @@
 //! Ordinary calls: credentials go on them here, and nowhere else (`P3`, `P4`, `P7`, `Q3`, `Q4`).
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
 use bytes::Bytes;
@@ -15,8 +15,11 @@ use crate::{App, Environment, Field, LocationAccessToken, LocationId, Misuse, Us
 
 /// What puts the credentials on ordinary calls: the API Key, and a token where the session has one. Pure: no lock, no clock.
 ///
+/// It also knows what to do after a 401 (`Q11`, `Q12`): see [`rejected`](Self::rejected). Share it behind a lock of yours, or use one of the
+/// ready-made clients (feature `client`).
+///
 /// ```
-/// use location_auth::Session;
+/// use location_auth::{Session, Verdict};
 /// # use location_auth::{App, Environment, Flow, Progress, Settings};
 /// # let app = App::new(Settings {
 /// #     environment: Environment::Staging,
@@ -26,26 +29,75 @@ use crate::{App, Environment, Field, LocationAccessToken, LocationId, Misuse, Us
 /// # let login = app.user_login("owner@example.com", "hunter2")?;
 /// # let response = http::Response::new(r#"{"access_token": "u-1"}"#);
 /// # let Progress::Done(user) = login.receive(&response)? else { unreachable!() };
-/// # let response = http::Response::new(r#"{"access_token": "l-1"}"#);
-/// # let Progress::Done(token) = app.location("loc-1")?.token(&user)?.receive(&response)? else { unreachable!() };
-/// let session = Session::for_location(&app, token)?;
+/// # let buy = |token: &str| {
+/// #     let response = http::Response::new(format!(r#"{{"access_token": "{token}"}}"#));
+/// #     match app.location("loc-1").unwrap().token(&user).unwrap().receive(&response) {
+/// #         Ok(Progress::Done(token)) => token,
+/// #         _ => unreachable!(),
+/// #     }
+/// # };
+/// # let (token, new_token) = (buy("l-1"), buy("l-2"));
+/// let mut session = Session::for_location(&app, token)?;
 ///
-/// let mut call = http::Request::get("https://api.example.com/contacts").body(())?;
-/// session.authorize(&mut call)?;
-/// assert_eq!(call.headers()["x-api-key"], "k-12");
-/// assert_eq!(call.headers()["authorization"], "Bearer l-1");
+/// let call = http::Request::get("https://api.example.com/contacts").body(())?;
+/// let mut first = call.clone();
+/// let attempt = session.authorize(&mut first)?;
+/// assert_eq!(first.headers()["x-api-key"], "k-12");
+/// assert_eq!(first.headers()["authorization"], "Bearer l-1");
 ///
-/// let mut elsewhere = http::Request::get("https://api.example.org/contacts").body(())?;
-/// session.authorize(&mut elsewhere).unwrap_err();
-/// assert!(elsewhere.headers().is_empty(), "credentials go only where the App's settings say");
+/// // The answer was 401, and there is no newer token: somebody has to log in.
+/// assert!(matches!(session.rejected(&attempt)?, Verdict::LogIn));
+/// assert!(session.renew(&attempt, new_token)?);
+///
+/// // Now there is one, and the call may be sent again, once.
+/// let Verdict::Replay(replay) = session.rejected(&attempt)? else { unreachable!() };
+/// let mut second = call;
+/// session.replay(replay, &mut second)?;
+/// assert_eq!(second.headers()["authorization"], "Bearer l-2");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+///
+/// What follows from what:
+///
+#[doc = include_str!("session.md")]
 pub struct Session {
     app: App,
     token: Option<BearerToken>,
     location: Option<LocationId>,
     parameter: Option<String>,
+    /// How often the token was renewed.
+    generation: u64,
+    identity: Identity,
+}
+
+/// Tells one session's attempts from another's.
+#[derive(Clone)]
+struct Identity(Arc<()>);
+
+impl PartialEq for Identity {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+/// A call that was authorized: which session did it, and with which of its tokens.
+pub struct Attempt {
+    session: Identity,
+    generation: u64,
+}
+
+/// What to do after a 401 (`Q11`).
+#[derive(Debug)]
+pub enum Verdict {
+    /// The session has a newer token than the attempt: send the call again, once.
+    Replay(Replay),
+    /// It has not: only a login can help.
+    LogIn,
+}
+
+/// The leave to send a call again. Using it gives no new [`Attempt`], so that no call is ever sent a third time.
+pub struct Replay {
+    session: Identity,
 }
 
 impl Session {
@@ -67,7 +119,14 @@ impl Session {
 
     /// Calls that need no token: the API Key alone (`P3`, `P4`).
     pub fn without_token(app: &App) -> Self {
-        Self { app: app.clone(), token: None, location: None, parameter: None }
+        Self {
+            app: app.clone(),
+            token: None,
+            location: None,
+            parameter: None,
+            generation: 0,
+            identity: Identity(Arc::new(())),
+        }
     }
 
     fn new(app: &App, token: Environment, secret: BearerToken, location: Option<LocationId>) -> Result<Self, Misuse> {
@@ -92,6 +151,11 @@ impl Session {
         self.location.as_ref()
     }
 
+    /// Whether calls carry a token.
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Puts the API Key and the token on a request: an `http::Request` of any body, or its `Parts`.
     ///
     /// Headers of these names that stand there are replaced; the query that stands there is left byte for byte (`Q3`). To send
@@ -100,7 +164,59 @@ impl Session {
     /// # Errors
     /// The request is then as it was: [`Misuse::ForeignOrigin`] (`Q4`), [`Misuse::ParameterPresent`],
     /// [`Misuse::RequestTooLarge`].
-    pub fn authorize(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
+    pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
+        self.put_credentials(request)?;
+        Ok(Attempt { session: self.identity.clone(), generation: self.generation })
+    }
+
+    /// What to do now that an attempt was answered with 401.
+    ///
+    /// # Errors
+    /// [`Misuse::ForeignAttempt`] if another session made it.
+    pub fn rejected(&self, attempt: &Attempt) -> Result<Verdict, Misuse> {
+        self.check(&attempt.session)?;
+        if attempt.generation == self.generation {
+            return Ok(Verdict::LogIn);
+        }
+        Ok(Verdict::Replay(Replay { session: self.identity.clone() }))
+    }
+
+    /// Puts the newest credentials on a call that is sent again: on a clone of the original request.
+    ///
+    /// # Errors
+    /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session gave the leave.
+    pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<(), Misuse> {
+        self.check(&replay.session)?;
+        self.put_credentials(request)
+    }
+
+    /// Takes the new token that a login came to after this attempt was rejected. `false` where a newer one stands already: the
+    /// login ended late, and is not let undo it.
+    ///
+    /// # Errors
+    /// The session is then as it was: [`Misuse::ForeignAttempt`]; [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a
+    /// token of another Location, and for any if the session is not a Location's.
+    pub fn renew(&mut self, attempt: &Attempt, token: LocationAccessToken) -> Result<bool, Misuse> {
+        self.check(&attempt.session)?;
+        if token.environment != self.app.environment() {
+            return Err(Misuse::WrongEnvironment { token: token.environment, app: self.app.environment() });
+        }
+        if self.location.as_ref() != Some(&token.location) {
+            return Err(Misuse::WrongLocation);
+        }
+        if attempt.generation != self.generation {
+            return Ok(false);
+        }
+        self.token = Some(token.secret);
+        self.generation = self.generation.saturating_add(1);
+        Ok(true)
+    }
+
+    fn check(&self, session: &Identity) -> Result<(), Misuse> {
+        if *session == self.identity { Ok(()) } else { Err(Misuse::ForeignAttempt) }
+    }
+
+    fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
         let app = self.app.inner();
         if !app.origins.iter().any(|origin| origin.holds(request.uri())) {
             return Err(Misuse::ForeignOrigin);
@@ -168,7 +284,20 @@ impl fmt::Debug for Session {
             .field("environment", &self.app.environment())
             .field("location", &self.location)
             .field("query_parameter", &self.parameter)
+            .field("generation", &self.generation)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Attempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attempt").field("generation", &self.generation).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay").finish_non_exhaustive()
     }
 }
 

@@ -2,11 +2,11 @@
 //!
 //! | you have | you use |
 //! | --- | --- |
-//! | a blocking program | `ureq`, or a closure over your client |
-//! | an async program on tokio | `reqwest`, or a closure over your client |
-//! | another runtime, or one of your own | `hyper`, over any connection you can open |
+//! | a blocking program | `transports::ureq::Ureq` (feature `ureq-rustls`), or a closure over your client |
+//! | an async program on tokio | `transports::reqwest::Reqwest` (feature `reqwest-rustls`), or a closure over your client |
+//! | another runtime, or one of your own | `transports::hyper::Hyper` (feature `hyper`), over any connection you can open |
 //! | anything else that turns a request into a response | a closure, blocking or async |
-//! | none of these | the loop on [`Flow`], by hand |
+//! | no function to call, but events to feed | the loop on [`Flow`], by hand |
 //!
 //! # Write your own transport
 //!
@@ -51,6 +51,8 @@
 //! The package `tests/conformance` of the repository is this list as a table of tests, and its page says how to hold your own
 //! transport to it.
 //!
+//! To make calls and not only log in, tie a transport to a session: the module `client` (feature `client`) has a blocking and an async one.
+//!
 //! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `sent`, that a request never left, and so
 //! let [`run_with_retries`] send it again (`Q10`).
 
@@ -63,6 +65,8 @@ use http::{Request, Response};
 use location_auth::{Backoff, Error, Failed, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
 use zeroize::Zeroizing;
 
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]

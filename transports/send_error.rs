@@ -57,7 +57,7 @@ pub enum SendErrorKind {
     #[error("the URL would send secrets in the clear")]
     Insecure,
     /// The URL is `https` and the client was built without TLS: nothing was sent.
-    #[error("the client was built without TLS: build it with a TLS feature")]
+    #[error("the client was built without TLS: turn on its feature that ends in -rustls")]
     NoTls,
     /// No connection: the name is unknown, or the host refused.
     #[error("could not connect")]

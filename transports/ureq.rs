@@ -117,7 +117,7 @@ fn send_error(error: ::ureq::Error) -> SendError {
         Error::Io(_) => (SendErrorKind::Broken, Sent::Maybe, true),
         Error::ConnectProxyFailed(_) => (SendErrorKind::Connect, Sent::Never, false),
         Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Sent::Never, false),
-        Error::TlsRequired => (SendErrorKind::NoTls, Sent::Never, true),
+        Error::TlsRequired => (SendErrorKind::NoTls, Sent::Never, false),
         Error::Tls(_) => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::BodyExceedsLimit(_) => (SendErrorKind::TooLong, Sent::Maybe, true),
         Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Sent::Maybe, false),

@@ -1,0 +1,205 @@
+//! A token as it is written and read again, so that a restart needs no password.
+
+use core::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::response::Member;
+use crate::token::BearerToken;
+use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToken};
+
+/// The one type through which a token is written and read: whoever serializes it writes a secret (`P6`).
+///
+/// With serde, in any self-describing format. The form, version 1, is
+/// `{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": "…"}`, where the kind `user` has no
+/// location. A file of this version can be read for ever. Reading checks what a fresh response is checked for (`Q5`): a token that no
+/// header can carry, a member that comes twice, an unknown version or kind is an error, whose text quotes nothing of the file.
+///
+/// Keep it in the operating system's secret store, or in a file that only its owner can read. Not in the repository, not in a log, not
+/// in an environment variable that child processes inherit. A saved token works with a new [`App`](crate::App) of the same environment for as
+/// long as the service takes it; whether it outlives a changed API Key or Client Secret is not documented (`Q16`), so be ready for a
+/// 401 then.
+///
+/// ```
+/// use location_auth::{LocationAccessToken, SavedToken};
+///
+/// let file = r#"{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": "l-1"}"#;
+/// let saved: SavedToken = serde_json::from_str(file)?;
+/// let token = LocationAccessToken::try_from(saved)?;
+/// assert_eq!((token.location().as_str(), token.expose_secret()), ("loc-1", "l-1"));
+///
+/// let written = serde_json::to_string(&SavedToken::from(&token))?;
+/// assert_eq!(written.replace(':', ": ").replace(',', ", "), file);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SavedToken {
+    environment: Environment,
+    /// `None` for a User Access Token.
+    location: Option<LocationId>,
+    secret: BearerToken,
+}
+
+impl SavedToken {
+    /// The environment whose service issued it.
+    pub fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// The Location that it is of: `None` for a User Access Token.
+    pub fn location(&self) -> Option<&LocationId> {
+        self.location.as_ref()
+    }
+}
+
+impl From<&LocationAccessToken> for SavedToken {
+    fn from(token: &LocationAccessToken) -> Self {
+        let (location, secret) = (Some(token.location.clone()), token.secret.clone());
+        Self { environment: token.environment, location, secret }
+    }
+}
+
+impl From<&UserAccessToken> for SavedToken {
+    fn from(token: &UserAccessToken) -> Self {
+        Self { environment: token.environment, location: None, secret: token.secret.clone() }
+    }
+}
+
+/// [`Misuse::WrongKind`] for a User Access Token (`P5`).
+impl TryFrom<SavedToken> for LocationAccessToken {
+    type Error = Misuse;
+
+    fn try_from(saved: SavedToken) -> Result<Self, Misuse> {
+        let location = saved.location.ok_or(Misuse::WrongKind)?;
+        Ok(Self { environment: saved.environment, location, secret: saved.secret })
+    }
+}
+
+/// [`Misuse::WrongKind`] for a Location Access Token (`P5`).
+impl TryFrom<SavedToken> for UserAccessToken {
+    type Error = Misuse;
+
+    fn try_from(saved: SavedToken) -> Result<Self, Misuse> {
+        if saved.location.is_some() {
+            return Err(Misuse::WrongKind);
+        }
+        Ok(Self { environment: saved.environment, secret: saved.secret })
+    }
+}
+
+const VERSION: u64 = 1;
+const NAMES: [&str; 5] = ["version", "environment", "kind", "location", "access_token"];
+
+impl Serialize for SavedToken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [version, environment, kind, location, access_token] = NAMES;
+        let members = if self.location.is_some() { 5 } else { 4 };
+        let mut form = serializer.serialize_struct("SavedToken", members)?;
+        form.serialize_field(version, &VERSION)?;
+        form.serialize_field(environment, written(self.environment))?;
+        match &self.location {
+            Some(id) => {
+                form.serialize_field(kind, "location")?;
+                form.serialize_field(location, id.as_str())?;
+            }
+            None => {
+                form.serialize_field(kind, "user")?;
+                form.skip_field(location)?;
+            }
+        }
+        form.serialize_field(access_token, self.secret.expose())?;
+        form.end()
+    }
+}
+
+/// How an environment is written in a file: fixed for ever, whatever its `Display` says.
+fn written(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Staging => "staging",
+        Environment::Production => "production",
+    }
+}
+
+impl<'de> Deserialize<'de> for SavedToken {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not `deserialize_map`, with which serde_json quotes a text that stands where the object should.
+        deserializer.deserialize_any(SavedVisitor)
+    }
+}
+
+struct SavedVisitor;
+
+impl<'de> Visitor<'de> for SavedVisitor {
+    type Value = SavedToken;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a saved token")
+    }
+
+    fn visit_str<E: de::Error>(self, _: &str) -> Result<SavedToken, E> {
+        Err(E::custom("a text is no saved token"))
+    }
+
+    fn visit_bytes<E: de::Error>(self, _: &[u8]) -> Result<SavedToken, E> {
+        Err(E::custom("bytes are no saved token"))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SavedToken, A::Error> {
+        let mut members = [const { None }; NAMES.len()];
+        while let Some(name) = map.next_key::<Name>()? {
+            let known = NAMES.iter().zip(&mut members).find(|(known, _)| Some(**known) == name.0);
+            let Some((name, member)) = known else {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            if member.replace(map.next_value::<Member<'de>>()?).is_some() {
+                return Err(de::Error::custom(format_args!("a saved token with more than one {name}")));
+            }
+        }
+        read(members).map_err(de::Error::custom)
+    }
+}
+
+/// Checks everything that a fresh response is checked for. What is said on error quotes nothing.
+fn read(members: [Option<Member<'_>>; NAMES.len()]) -> Result<SavedToken, &'static str> {
+    let [version, environment, kind, location, access_token] = members;
+    if !matches!(version, Some(Member::Number(VERSION))) {
+        return Err("a saved token of no version that is known: write it again");
+    }
+    let environment = match environment.as_ref().and_then(Member::text) {
+        Some("staging") => Environment::Staging,
+        Some("production") => Environment::Production,
+        _ => return Err("a saved token of no environment that is known: write it again"),
+    };
+    let location = match (kind.as_ref().and_then(Member::text), location) {
+        (Some("user"), None) => None,
+        (Some("location"), Some(location)) => {
+            let id = location.text().and_then(|id| LocationId::new(id).ok());
+            Some(id.ok_or("a saved token whose location is no id: write it again")?)
+        }
+        _ => return Err("a saved token whose kind and location do not agree: write it again"),
+    };
+    let secret = access_token.as_ref().and_then(Member::text).and_then(BearerToken::new);
+    let secret = secret.ok_or("a saved token whose access_token no header can carry: log in again")?;
+    Ok(SavedToken { environment, location, secret })
+}
+
+/// One of [`NAMES`], or another name.
+struct Name(Option<&'static str>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl Visitor<'_> for NameVisitor {
+            type Value = Name;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member's name")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
+                Ok(Name(NAMES.into_iter().find(|known| *known == name)))
+            }
+        }
+        deserializer.deserialize_str(NameVisitor)
+    }
+}

@@ -1,0 +1,288 @@
+//! A client, one caller at a time: what it sends, what it sends again, and what it says when it can't.
+#![cfg(all(feature = "client", feature = "emulator"))]
+
+#[path = "support/world.rs"]
+mod world;
+
+use std::cell::RefCell;
+use std::error::Error as _;
+use std::future::{Future, ready};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use http::{Request, Response};
+use location_auth::emulator::Condition;
+use location_auth::transports::client::{AsyncClient, CallError, Client};
+use location_auth::transports::{AsyncTransport, Sent, Transport};
+use location_auth::{Fault, LocationAccessToken, Misuse, Retry, SavedToken, Session, Step};
+use world::{CONTACTS, PASSWORD, World, call, is_login};
+
+#[derive(Debug, PartialEq, thiserror::Error)]
+#[error("the line was cut")]
+struct Cut;
+
+/// Carries requests to the world, notes their paths, and cuts the line where it is told to.
+struct Line<'a> {
+    world: &'a World,
+    paths: RefCell<Vec<String>>,
+    cut: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Line<'a> {
+    fn new(world: &'a World) -> Self {
+        Self { world, paths: RefCell::default(), cut: RefCell::default() }
+    }
+
+    fn carry(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Cut> {
+        let path = request.uri().path().rsplit('/').next().unwrap().to_owned();
+        self.paths.borrow_mut().push(path.clone());
+        let mut cut = self.cut.borrow_mut();
+        if let Some(index) = cut.iter().position(|wanted| *wanted == path) {
+            cut.remove(index);
+            return Err(Cut);
+        }
+        Ok(self.world.handle(request))
+    }
+
+    fn take_paths(&self) -> Vec<String> {
+        self.paths.take()
+    }
+}
+
+impl Transport for &Line<'_> {
+    type Error = Cut;
+    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Cut> {
+        assert_eq!(limit, if is_login(&request) { location_auth::RESPONSE_LIMIT } else { 1000 });
+        self.carry(request)
+    }
+}
+
+impl AsyncTransport for &Line<'_> {
+    type Error = Cut;
+    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, Cut>> {
+        ready(Transport::send(self, request, limit))
+    }
+}
+
+/// Nothing here ever waits, so one poll is enough.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("nothing should wait"),
+    }
+}
+
+/// The two clients, to be asked the same and to do the same.
+enum Either<'a> {
+    Blocking(Client<&'a Line<'a>>),
+    Async(AsyncClient<&'a Line<'a>>),
+}
+
+impl Either<'_> {
+    fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<Cut>> {
+        match self {
+            Self::Blocking(client) => client.call(request),
+            Self::Async(client) => now(client.call(request)),
+        }
+    }
+
+    fn log_in_with(&self, login: location_auth::LocationLogin) -> Result<(), Misuse> {
+        match self {
+            Self::Blocking(client) => client.log_in_with(login),
+            Self::Async(client) => client.log_in_with(login),
+        }
+    }
+
+    fn take_new_token(&self) -> Option<LocationAccessToken> {
+        match self {
+            Self::Blocking(client) => client.take_new_token(),
+            Self::Async(client) => client.take_new_token(),
+        }
+    }
+}
+
+/// Runs the test against both clients, each in a world of its own.
+fn with_both(session: fn(&World) -> Session, test: impl Fn(&World, &Line<'_>, Either<'_>)) {
+    for blocking in [true, false] {
+        let world = World::new();
+        let line = Line::new(&world);
+        let session = session(&world);
+        let client = if blocking {
+            Either::Blocking(Client::new(session, &line, 1000))
+        } else {
+            Either::Async(AsyncClient::new(session, &line, 1000))
+        };
+        test(&world, &line, client);
+    }
+}
+
+#[test]
+fn a_call_is_authorized_and_sent_once() {
+    with_both(World::session, |_, line, client| {
+        let response = client.call(call(1)).unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(line.take_paths(), ["contacts"]);
+    });
+}
+
+#[test]
+fn a_rejected_token_is_told_with_its_location_and_nothing_logs_in_by_itself() {
+    with_both(World::revoked_session, |_, line, client| {
+        let error = client.call(call(1)).unwrap_err();
+        assert!(matches!(&error, CallError::TokenRejected { location: Some(id) } if id.as_str() == "loc-1"));
+        assert_eq!(
+            error.to_string(),
+            "the token of Location loc-1 was rejected; the caller is at fault: \
+             log in again, with the owner's present password if it was changed"
+        );
+        assert_eq!((error.fault(), error.source().is_none()), (Fault::Caller, true));
+        assert_eq!(line.take_paths(), ["contacts"]);
+    });
+}
+
+#[test]
+fn with_the_owners_login_a_revoked_token_is_renewed_and_the_call_made_once_more() {
+    with_both(World::revoked_session, |world, line, client| {
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        assert!(client.take_new_token().is_none());
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take_paths(), ["contacts", "user_token", "token", "contacts"]);
+        let token = client.take_new_token().unwrap();
+        assert!(client.take_new_token().is_none(), "it is told once");
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take_paths(), ["contacts"]);
+
+        assert!(world.emulator.lock().unwrap().revoke(token.expose_secret()));
+        assert_eq!(client.call(call(1)).unwrap().status(), 200, "and again, from the start");
+        assert_eq!(line.take_paths(), ["contacts", "user_token", "token", "contacts"]);
+    });
+}
+
+#[test]
+fn a_second_401_is_not_tried_a_third_time() {
+    with_both(World::revoked_session, |world, line, client| {
+        // A route that no Location's token opens: the new token meets a 401 as well.
+        world.emulator.lock().unwrap().guard("/me", location_auth::emulator::Access::User);
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        let request = Request::get("https://api.example.com/me").body(vec![]).unwrap();
+        assert!(matches!(client.call(request).unwrap_err(), CallError::TokenRejected { .. }));
+        assert_eq!(line.take_paths(), ["me", "user_token", "token", "me"]);
+    });
+}
+
+#[test]
+fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
+    with_both(World::session, |world, line, client| {
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        for (condition, retry) in [
+            (Condition::Down(Some(9)), Retry::After(std::time::Duration::from_secs(9))),
+            (Condition::Throttling(None), Retry::Unspecified),
+        ] {
+            world.emulator.lock().unwrap().set_condition(condition);
+            let response = client.call(call(1)).unwrap();
+            assert_eq!((Retry::of_call(&response), line.take_paths()), (retry, vec!["contacts".to_owned()]));
+        }
+        line.cut.borrow_mut().push("contacts");
+        let error = client.call(call(1)).unwrap_err();
+        assert!(matches!(&error, CallError::Transport { error: Cut, sent: Sent::Maybe }));
+        assert_eq!(line.take_paths(), ["contacts"]);
+        assert_eq!(
+            error.to_string(),
+            "no response to the call came, and it may have arrived; the transport is at fault: make it again only if twice does no harm"
+        );
+        assert_eq!((error.fault(), error.source().unwrap().to_string()), (Fault::Transport, "the line was cut".into()));
+    });
+}
+
+#[test]
+fn a_401_of_a_session_without_a_token_is_a_response_like_any_other() {
+    with_both(
+        |world| Session::without_token(&world.app),
+        |_, line, client| {
+            assert_eq!(client.call(call(1)).unwrap().status(), 401);
+            let open = Request::get("https://api.example.com/open").body(vec![]).unwrap();
+            assert_eq!(client.call(open).unwrap().status(), 200);
+            assert_eq!(line.take_paths(), ["contacts", "open"]);
+        },
+    );
+}
+
+#[test]
+fn a_call_that_may_not_carry_credentials_is_not_sent() {
+    with_both(World::session, |_, line, client| {
+        let elsewhere = Request::get("https://evil.example.net/").body(vec![]).unwrap();
+        let error = client.call(elsewhere).unwrap_err();
+        assert!(matches!(error, CallError::Misuse(Misuse::ForeignOrigin)));
+        assert_eq!((error.fault(), line.take_paths()), (Fault::Caller, vec![]));
+    });
+}
+
+#[test]
+fn the_login_of_another_location_is_not_taken() {
+    with_both(World::session, |world, _, client| {
+        let login = world.app.location("loc-2").unwrap().login(world::EMAIL, PASSWORD).unwrap();
+        assert_eq!(client.log_in_with(login).unwrap_err(), Misuse::WrongLocation);
+    });
+}
+
+#[test]
+fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
+    with_both(World::revoked_session, |world, line, client| {
+        client.log_in_with(world.login("an old password")).unwrap();
+        let error = client.call(call(1)).unwrap_err();
+        assert!(matches!(&error, CallError::LoginFailed(stopped) if stopped.step() == Step::UserToken));
+        assert_eq!(
+            error.to_string(),
+            "the token was rejected, and logging in again failed: step 1 (User Access Token) of Location loc-1: the service refused \
+             (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
+             check the owner's email and password, the Client ID and the Client Secret; no login is tried until the client is given \
+             new credentials"
+        );
+        for _ in 0..50 {
+            assert!(matches!(client.call(call(1)).unwrap_err(), CallError::LoginFailed(_)));
+        }
+        assert_eq!(line.take_paths().iter().filter(|path| *path == "user_token").count(), 1);
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+    });
+}
+
+#[test]
+fn a_login_that_failed_at_step_2_goes_on_there() {
+    with_both(World::revoked_session, |world, line, client| {
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        line.cut.borrow_mut().push("token");
+        let error = client.call(call(1)).unwrap_err();
+        assert!(matches!(&error, CallError::LoginFailed(stopped) if stopped.step() == Step::LocationToken));
+        assert_eq!(error.source().unwrap().to_string(), "the line was cut");
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take_paths(), ["contacts", "user_token", "token", "contacts", "token", "contacts"]);
+        assert_eq!(world.issued(), (2, 2), "one of each for the world's own first token, one of each for the client");
+    });
+}
+
+#[test]
+fn a_restart_from_a_saved_token_needs_no_login() {
+    let world = World::new();
+    let written = serde_json::to_string(&SavedToken::from(&world.token())).unwrap();
+    let saved: SavedToken = serde_json::from_str(&written).unwrap();
+    let line = Line::new(&world);
+    let client = Client::new(Session::for_location(&world.app, saved.try_into().unwrap()).unwrap(), &line, 1000);
+    assert_eq!(client.call(Request::get(CONTACTS).body(vec![]).unwrap()).unwrap().status(), 200);
+    assert_eq!(line.take_paths(), ["contacts"]);
+}
+
+#[test]
+fn the_future_of_a_call_is_send_where_the_transport_is_and_need_not_be() {
+    fn is_send(_: &impl Send) {}
+    let world = World::new();
+    let answer = |_: Request<Vec<u8>>, _: usize| ready(Ok::<_, Cut>(Response::new(vec![])));
+    is_send(&AsyncClient::new(world.session(), answer, 1000).call(call(1)));
+
+    let line = std::rc::Rc::new(Line::new(&world));
+    let answer = |request: Request<Vec<u8>>, _: usize| {
+        let line = std::rc::Rc::clone(&line);
+        async move { line.carry(request) }
+    };
+    assert_eq!(now(AsyncClient::new(world.session(), answer, 1000).call(call(1))).unwrap().status(), 200);
+}

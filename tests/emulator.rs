@@ -1,0 +1,171 @@
+//! The emulated service: what it accepts, and what it refuses as the real one would (P3 to P9).
+#![cfg(feature = "emulator")]
+
+mod support;
+
+use http::{Request, Response};
+use location_auth::emulator::{Access, Condition, Counts, Emulator};
+use location_auth::{App, Flow, LocationAccessToken, Session, Settings, UserAccessToken};
+use support::{EMAIL, PASSWORD, done, settings};
+
+fn emulator() -> Emulator {
+    let mut emulator = Emulator::new("the-api-key", "the-client-id", "the-client-secret");
+    emulator.owner(EMAIL, PASSWORD).owner("other@example.com", "another password");
+    emulator.location("loc-1", EMAIL).location("a/b é", EMAIL).location("loc-9", "other@example.com");
+    emulator.guard("/locations/{location_id}/contacts", Access::Location);
+    emulator.guard("/me", Access::User).guard("/status", Access::KeyAlone).guard("/any", Access::Location);
+    emulator
+}
+
+fn app() -> App {
+    App::new(Settings {
+        user_token_url: "https://api.example.com/user_token",
+        location_token_url: "https://api.example.com/locations/{location_id}/token",
+        ..settings()
+    })
+    .unwrap()
+}
+
+fn text(response: Response<Vec<u8>>) -> Response<String> {
+    response.map(|body| String::from_utf8(body).unwrap())
+}
+
+fn user_token(emulator: &mut Emulator) -> UserAccessToken {
+    let login = app().user_login(EMAIL, PASSWORD).unwrap();
+    let response = emulator.handle(login.request());
+    done(login, &text(response))
+}
+
+fn location_token(emulator: &mut Emulator, id: &str) -> LocationAccessToken {
+    let request = app().location(id).unwrap().token(&user_token(emulator)).unwrap();
+    let response = emulator.handle(request.request());
+    done(request, &text(response))
+}
+
+fn call(emulator: &mut Emulator, session: &Session, path: &str) -> Response<String> {
+    let mut call = Request::get(format!("https://api.example.com{path}")).body(vec![]).unwrap();
+    session.authorize(&mut call).unwrap();
+    text(emulator.handle(call))
+}
+
+#[test]
+fn our_two_steps_come_to_a_token_that_opens_the_locations_own_route() {
+    let mut emulator = emulator();
+    for (id, path) in [("loc-1", "/locations/loc-1/contacts"), ("a/b é", "/locations/a%2Fb%20%C3%A9/contacts")] {
+        let token = location_token(&mut emulator, id);
+        let session = || Session::for_location(&app(), token.clone()).unwrap();
+        for session in [session(), session().in_query("access_token").unwrap()] {
+            let response = call(&mut emulator, &session, path);
+            assert_eq!(response.body(), &format!(r#"{{"location":"{id}","owner":"{EMAIL}"}}"#));
+            assert_eq!(call(&mut emulator, &session, "/any").status(), 200);
+        }
+    }
+    let counts = Counts { requests: 12, user_tokens: 2, location_tokens: 2, calls: 8, wrong_location: 0 };
+    assert_eq!(emulator.counts(), counts);
+}
+
+#[test]
+fn a_token_opens_only_what_it_is_for() {
+    let mut emulator = emulator();
+    let user = Session::for_user(&app(), user_token(&mut emulator)).unwrap();
+    let location = Session::for_location(&app(), location_token(&mut emulator, "loc-1")).unwrap();
+    let keyed = Session::without_token(&app());
+    let mut status = |session: &Session, path| call(&mut emulator, session, path).status().as_u16();
+    let routes = ["/status", "/me", "/any", "/locations/loc-1/contacts", "/locations/loc-9/contacts", "/nowhere"];
+    assert_eq!(routes.map(|path| status(&keyed, path)), [200, 401, 401, 401, 401, 404]);
+    assert_eq!(routes.map(|path| status(&user, path)), [200, 200, 401, 401, 401, 404]);
+    assert_eq!(routes.map(|path| status(&location, path)), [200, 401, 200, 200, 403, 404]);
+    assert_eq!(emulator.counts().wrong_location, 1);
+}
+
+#[test]
+fn a_token_request_that_is_not_as_documented_is_refused() {
+    type Change = fn(&mut Request<Vec<u8>>);
+    let changes: [(u16, Change); 14] = [
+        (200, |_| {}),
+        (403, |request| drop(request.headers_mut().remove("x-api-key"))),
+        (403, |request| drop(request.headers_mut().insert("x-api-key", "another".parse().unwrap()))),
+        (403, |request| assert!(request.headers_mut().append("x-api-key", "the-api-key".parse().unwrap()))),
+        (405, |request| *request.method_mut() = http::Method::GET),
+        (415, |request| drop(request.headers_mut().remove("content-type"))),
+        (415, |request| drop(request.headers_mut().insert("content-type", "text/plain".parse().unwrap()))),
+        (406, |request| drop(request.headers_mut().remove("accept"))),
+        (400, |request| request.body_mut().clear()),
+        (400, |request| *request.body_mut() = b"[]".to_vec()),
+        (400, |request| request.body_mut().extend_from_slice(b"x")),
+        (400, |request| {
+            let body = String::from_utf8(request.body().clone()).unwrap();
+            *request.body_mut() = body.replace("client_id", "clientId").into_bytes();
+        }),
+        (401, |request| {
+            let body = String::from_utf8(request.body().clone()).unwrap();
+            *request.body_mut() = body.replace("the-client-secret", "another secret").into_bytes();
+        }),
+        (404, |request| *request.uri_mut() = "https://api.example.com/elsewhere".parse().unwrap()),
+    ];
+    for (index, (status, change)) in changes.into_iter().enumerate() {
+        let mut emulator = emulator();
+        let user = user_token(&mut emulator);
+        let steps = [
+            app().user_login(EMAIL, PASSWORD).unwrap().request(),
+            app().location("loc-1").unwrap().token(&user).unwrap().request(),
+        ];
+        for mut request in steps {
+            change(&mut request);
+            assert_eq!(emulator.handle(request).status(), status, "change {index}");
+        }
+    }
+}
+
+#[test]
+fn wrong_owners_and_wrong_tokens_buy_nothing() {
+    let mut emulator = emulator();
+    for (email, password) in [(EMAIL, "wrong"), ("nobody@example.com", PASSWORD), (EMAIL, "another password")] {
+        let request = app().user_login(email, password).unwrap().request();
+        assert_eq!(emulator.handle(request).status(), 401);
+    }
+    let user = user_token(&mut emulator);
+    let mut buy =
+        |id: &str| emulator.handle(app().location(id).unwrap().token(&user).unwrap().request()).status().as_u16();
+    assert_eq!(["loc-1", "loc-9", "loc-2"].map(&mut buy), [200, 403, 404]);
+
+    let location = location_token(&mut emulator, "loc-1");
+    let mut request = app().location("loc-1").unwrap().token(&user).unwrap().request();
+    let bearer = format!("Bearer {}", location.expose_secret());
+    request.headers_mut().insert("authorization", bearer.parse().unwrap());
+    assert_eq!(emulator.handle(request.clone()).status(), 401, "a Location's token is no user's (P5)");
+    request.headers_mut().remove("authorization");
+    assert_eq!(emulator.handle(request).status(), 401);
+}
+
+#[test]
+fn a_revoked_token_is_answered_with_401() {
+    let mut emulator = emulator();
+    let (first, second) = (location_token(&mut emulator, "loc-1"), location_token(&mut emulator, "loc-1"));
+    let sessions = [&first, &second].map(|token| Session::for_location(&app(), token.clone()).unwrap());
+    assert!(emulator.revoke(first.expose_secret()));
+    assert!(!emulator.revoke(first.expose_secret()), "it is gone already");
+    assert_eq!(sessions.each_ref().map(|session| call(&mut emulator, session, "/any").status().as_u16()), [401, 200]);
+    assert_eq!(emulator.revoke_location("loc-9"), 0);
+    assert_eq!(emulator.revoke_location("loc-1"), 1);
+    assert_eq!(sessions.each_ref().map(|session| call(&mut emulator, session, "/any").status().as_u16()), [401, 401]);
+}
+
+#[test]
+fn it_can_throttle_be_down_and_come_back() {
+    let mut emulator = emulator();
+    let keyed = Session::without_token(&app());
+    for (condition, status, wait) in [
+        (Condition::Throttling(None), 429, None),
+        (Condition::Throttling(Some(7)), 429, Some("7")),
+        (Condition::Down(None), 503, None),
+        (Condition::Down(Some(9)), 503, Some("9")),
+        (Condition::Up, 200, None),
+    ] {
+        emulator.set_condition(condition);
+        let response = call(&mut emulator, &keyed, "/status");
+        let seen = response.headers().get("retry-after").map(|value| value.to_str().unwrap());
+        assert_eq!((response.status().as_u16(), seen), (status, wait));
+        assert!(response.headers().contains_key("x-request-id"));
+    }
+}

@@ -1,0 +1,335 @@
+//! Many callers at once meet a revoked token: on threads and on tasks, in thousands of orders, with no clock.
+#![cfg(all(feature = "client", feature = "emulator"))]
+
+#[path = "support/world.rs"]
+mod world;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use http::{Request, Response};
+use location_auth::transports::client::{AsyncClient, CallError, Client};
+use world::{Dice, PASSWORD, World, call, caller, is_login};
+
+#[derive(Debug)]
+struct Cut;
+
+type Outcome = Result<Response<Vec<u8>>, CallError<Cut>>;
+
+/// How often each caller's call was sent, and how many token requests there were.
+struct Sends {
+    calls: Vec<AtomicUsize>,
+    logins: AtomicUsize,
+}
+
+impl Sends {
+    fn new(callers: usize) -> Self {
+        Self { calls: (0..callers).map(|_| AtomicUsize::new(0)).collect(), logins: AtomicUsize::new(0) }
+    }
+
+    /// Notes a request, and says whether it is a caller's first.
+    fn note(&self, request: &Request<Vec<u8>>) -> bool {
+        match caller(request) {
+            Some(caller) => self.calls[caller].fetch_add(1, SeqCst) == 0,
+            None => {
+                self.logins.fetch_add(1, SeqCst);
+                false
+            }
+        }
+    }
+
+    fn logins(&self) -> usize {
+        self.logins.load(SeqCst)
+    }
+
+    fn most_sends(&self) -> usize {
+        self.calls.iter().map(|count| count.load(SeqCst)).max().unwrap()
+    }
+}
+
+/// Runs the callers on threads. Each has met its 401 before the first may go on.
+fn on_threads(callers: usize, seed: u64, password: &str, cut_login: bool) -> (World, Sends, Vec<Outcome>) {
+    let world = World::new();
+    let (sends, all_met_401) = (Sends::new(callers), Barrier::new(callers));
+    let cut = AtomicBool::new(cut_login);
+    let client = Client::new(
+        world.revoked_session(),
+        |request: Request<Vec<u8>>, _: usize| {
+            let first = sends.note(&request);
+            if is_login(&request) && cut.swap(false, SeqCst) {
+                return Err(Cut);
+            }
+            let response = world.handle(request);
+            if first {
+                assert_eq!(response.status(), 401);
+                all_met_401.wait();
+            }
+            Ok(response)
+        },
+        1000,
+    );
+    client.log_in_with(world.login(password)).unwrap();
+    let outcomes = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..callers)
+            .map(|number| {
+                let client = &client;
+                scope.spawn(move || {
+                    for _ in 0..Dice::new(seed + number as u64).below(4) {
+                        std::thread::yield_now();
+                    }
+                    client.call(call(number))
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    drop(client);
+    (world, sends, outcomes)
+}
+
+/// 200 callers some times, 6 callers thousands of times.
+fn crowds() -> impl Iterator<Item = (usize, u64)> {
+    (0..10).map(|seed| (200, seed)).chain((0..2000).map(|seed| (6, seed)))
+}
+
+#[test]
+fn threads_that_meet_a_revoked_token_at_once_log_in_once_and_are_all_answered() {
+    for (callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_threads(callers, seed, PASSWORD, false);
+        assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(|response| response.status() == 200)));
+        assert_eq!((sends.logins(), sends.most_sends()), (2, 2), "one login of two steps, each call replayed once");
+        assert_eq!((world.issued(), world.calls_answered()), ((2, 2), callers as u64));
+    }
+}
+
+#[test]
+fn threads_whose_login_is_refused_try_it_once() {
+    for (callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_threads(callers, seed, "an old password", false);
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(CallError::LoginFailed(_)))));
+        assert_eq!((sends.logins(), sends.most_sends()), (1, 1));
+        assert_eq!((world.issued(), world.calls_answered()), ((1, 1), 0));
+    }
+}
+
+#[test]
+fn threads_whose_login_is_cut_fail_or_come_late_enough_to_log_in_anew() {
+    for (callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_threads(callers, seed, PASSWORD, true);
+        let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        let failed = outcomes.iter().filter(|outcome| matches!(outcome, Err(CallError::LoginFailed(_)))).count();
+        assert_eq!((answered + failed, world.calls_answered()), (callers, answered as u64));
+        assert!(failed >= 1 && sends.logins() == if answered == 0 { 1 } else { 3 });
+    }
+}
+
+// ---- Tasks, under a scheduler of our own: which one goes next is the dice's choice, and a lost wake-up is seen. ----
+
+struct Task<'a, T> {
+    future: Option<Pin<Box<dyn Future<Output = T> + 'a>>>,
+    awake: Arc<Awake>,
+    output: Option<T>,
+}
+
+struct Awake(AtomicBool);
+
+impl Wake for Awake {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, SeqCst);
+    }
+}
+
+struct Scheduler<'a, T> {
+    tasks: Vec<Task<'a, T>>,
+    dice: Dice,
+}
+
+impl<'a, T> Scheduler<'a, T> {
+    fn new(seed: u64, futures: impl Iterator<Item = impl Future<Output = T> + 'a>) -> Self {
+        let task = |future| Task { future: Some(future), awake: Arc::new(Awake(AtomicBool::new(true))), output: None };
+        let tasks = futures.map(|future| task(Box::pin(future) as Pin<Box<dyn Future<Output = T> + 'a>>)).collect();
+        Self { tasks, dice: Dice::new(seed) }
+    }
+
+    /// Polls one task that is awake. `false` if there is none.
+    fn step(&mut self) -> bool {
+        let is_ready = |task: &Task<'_, T>| task.future.is_some() && task.awake.0.load(SeqCst);
+        let ready: Vec<_> = (0..self.tasks.len()).filter(|index| is_ready(&self.tasks[*index])).collect();
+        if ready.is_empty() {
+            return false;
+        }
+        let task = &mut self.tasks[ready[self.dice.below(ready.len())]];
+        task.awake.0.store(false, SeqCst);
+        let waker = Waker::from(Arc::clone(&task.awake));
+        if let Poll::Ready(output) = task.future.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(&waker)) {
+            task.future = None;
+            task.output = Some(output);
+        }
+        true
+    }
+
+    fn drop_task(&mut self, index: usize) {
+        self.tasks[index].future = None;
+    }
+
+    fn unfinished(&self) -> usize {
+        self.tasks.iter().filter(|task| task.future.is_some()).count()
+    }
+
+    fn outputs(self) -> Vec<T> {
+        self.tasks.into_iter().filter_map(|task| task.output).collect()
+    }
+}
+
+/// Ready after as many polls as the dice say.
+async fn dawdle(dice: &Mutex<Dice>) {
+    let polls = dice.lock().unwrap().below(4);
+    for _ in 0..polls {
+        let mut yielded = false;
+        std::future::poll_fn(|context| {
+            if yielded {
+                return Poll::Ready(());
+            }
+            yielded = true;
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Runs the callers as tasks, and drops as many of them in mid-flight as asked for.
+fn on_tasks(callers: usize, seed: u64, password: &str, drops: usize) -> (World, Sends, Vec<Outcome>) {
+    let world = World::new();
+    let sends = Sends::new(callers);
+    let outputs = {
+        let dice = Mutex::new(Dice::new(seed));
+        let (world, sends, dice) = (&world, &sends, &dice);
+        let transport = move |request: Request<Vec<u8>>, _: usize| async move {
+            sends.note(&request);
+            dawdle(dice).await;
+            let response = world.handle(request);
+            dawdle(dice).await;
+            Ok::<_, Cut>(response)
+        };
+        let client = AsyncClient::new(world.revoked_session(), transport, 1000);
+        client.log_in_with(world.login(password)).unwrap();
+        let client = &client;
+        let mut scheduler = Scheduler::new(seed, (0..callers).map(|number| client.call(call(number))));
+        let mut dropped = 0;
+        while scheduler.step() {
+            if dropped < drops && scheduler.dice.below(3) == 0 {
+                scheduler.drop_task(dropped);
+                dropped += 1;
+            }
+        }
+        assert_eq!(scheduler.unfinished(), 0, "a caller waits for ever; seed {seed}");
+        scheduler.outputs()
+    };
+    (world, sends, outputs)
+}
+
+#[test]
+fn tasks_that_meet_a_revoked_token_log_in_once_and_are_all_answered() {
+    for (callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_tasks(callers, seed, PASSWORD, 0);
+        assert_eq!(
+            outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|r| r.status() == 200)).count(),
+            callers
+        );
+        assert!(sends.logins() == 2 && sends.most_sends() <= 2, "seed {seed}");
+        assert_eq!((world.issued(), world.calls_answered()), ((2, 2), callers as u64));
+    }
+}
+
+#[test]
+fn tasks_whose_login_is_refused_try_it_once() {
+    for (callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_tasks(callers, seed, "an old password", 0);
+        assert_eq!(
+            outcomes.iter().filter(|outcome| matches!(outcome, Err(CallError::LoginFailed(_)))).count(),
+            callers
+        );
+        assert_eq!((sends.logins(), sends.most_sends(), world.calls_answered()), (1, 1, 0), "seed {seed}");
+    }
+}
+
+#[test]
+fn tasks_go_on_when_half_of_them_are_dropped_in_mid_flight() {
+    let mut logins = 0;
+    for (callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_tasks(callers, seed, PASSWORD, callers / 2);
+        assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(|response| response.status() == 200)));
+        assert!(outcomes.len() >= callers - callers / 2, "seed {seed}");
+        assert!(sends.most_sends() <= 2);
+        // A login that was dropped in mid-request leaves open whether it arrived, so the next one sends that request again.
+        assert!(world.issued().1 >= 1);
+        logins += sends.logins();
+    }
+    assert!(logins > 2 * crowds().count(), "in some of the runs a login was dropped and taken over");
+}
+
+#[test]
+fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
+    for seed in 0..50 {
+        let world = World::new();
+        let sends = Sends::new(201);
+        let (fail_now, held) = (AtomicBool::new(false), Mutex::new(Vec::<Waker>::new()));
+        {
+            let (world, sends, fail_now, held) = (&world, &sends, &fail_now, &held);
+            let transport = move |request: Request<Vec<u8>>, _: usize| async move {
+                sends.note(&request);
+                if !is_login(&request) || fail_now.load(SeqCst) {
+                    return Ok(world.handle(request));
+                }
+                // The first login hangs until it is told to fail.
+                std::future::poll_fn(|context| {
+                    if fail_now.load(SeqCst) {
+                        return Poll::Ready(());
+                    }
+                    held.lock().unwrap().push(context.waker().clone());
+                    Poll::Pending
+                })
+                .await;
+                Err(Cut)
+            };
+            let client = AsyncClient::new(world.revoked_session(), transport, 1000);
+            client.log_in_with(world.login(PASSWORD)).unwrap();
+            let client = &client;
+            let mut scheduler = Scheduler::new(seed, (0..200).map(|number| client.call(call(number))));
+            while scheduler.step() {}
+            assert_eq!((scheduler.unfinished(), sends.logins()), (200, 1), "one logs in, all others wait");
+
+            fail_now.store(true, SeqCst);
+            held.lock().unwrap().drain(..).for_each(Waker::wake);
+            while scheduler.step() {}
+            let outcomes = scheduler.outputs();
+            assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(CallError::LoginFailed(_)))));
+            assert_eq!((outcomes.len(), sends.logins()), (200, 1));
+
+            let mut later = Scheduler::new(seed, [client.call(call(200))].into_iter());
+            while later.step() {}
+            assert_eq!(later.outputs().remove(0).unwrap().status(), 200);
+            assert_eq!(sends.logins(), 3);
+        }
+    }
+}
+
+#[test]
+fn a_thread_that_panics_in_the_middle_of_a_login_leaves_the_others_able_to_go_on() {
+    let world = World::new();
+    let panics = AtomicBool::new(true);
+    let transport = |request: Request<Vec<u8>>, _: usize| {
+        assert!(!(is_login(&request) && panics.swap(false, SeqCst)), "the transport has a bug");
+        Ok::<_, Cut>(world.handle(request))
+    };
+    let client = Client::new(world.revoked_session(), transport, 1000);
+    client.log_in_with(world.login(PASSWORD)).unwrap();
+    std::thread::scope(|scope| {
+        assert!(scope.spawn(|| client.call(call(0))).join().is_err());
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+    });
+}

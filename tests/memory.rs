@@ -1,0 +1,106 @@
+//! What is allocated, counted; and what is freed, looked into: what the crate owns is wiped.
+
+#[path = "support/memory.rs"]
+mod memory;
+mod support;
+
+use location_auth::{App, Flow, Progress, Session, Settings};
+use memory::{allocations, left_behind};
+use support::{EMAIL, app, next, settings, token_response};
+use zeroize::Zeroize;
+
+#[global_allocator]
+static ALLOCATOR: memory::Watching = memory::Watching;
+
+const MARKER: &[u8] = b"m4rk3r-0f-4-s3cr3t";
+const SECRET: &str = "m4rk3r-0f-4-s3cr3t";
+
+#[test]
+fn constructor_request_and_receive_allocate_two_three_and_two_times_at_most() {
+    let app = app();
+    let location = app.location("loc-1").unwrap();
+    let (user_response, location_response) = (token_response("user-token"), token_response("location-token"));
+
+    let (constructor, login) = allocations(|| location.login(EMAIL, "a password").unwrap());
+    let (request_1, _request) = allocations(|| login.request());
+    let (receive_1, progress) = allocations(|| login.receive(&user_response).unwrap());
+    let Progress::Next(login) = progress else { panic!("two steps") };
+    let (request_2, _request) = allocations(|| login.request());
+    let (receive_2, _progress) = allocations(|| login.receive(&location_response).unwrap());
+    assert_eq!([constructor, request_1, receive_1, request_2, receive_2], [2, 3, 2, 3, 2]);
+
+    let (constructor, login) = allocations(|| app.user_login(EMAIL, "a password").unwrap());
+    let (request, _request) = allocations(|| login.request());
+    let (receive, progress) = allocations(|| login.receive(&user_response).unwrap());
+    let Progress::Done(user) = progress else { panic!("one step") };
+    assert_eq!([constructor, request, receive], [2, 3, 2]);
+
+    let (constructor, login) = allocations(|| location.token(&user).unwrap());
+    let (request, _request) = allocations(|| login.request());
+    let (receive, _progress) = allocations(|| login.receive(&location_response).unwrap());
+    assert_eq!([constructor, request, receive], [0, 3, 2]);
+}
+
+#[test]
+fn clones_allocate_nothing() {
+    let app = app();
+    let location = app.location("loc-1").unwrap();
+    let (user, token) = (support::user_token(&app), support::location_token(&app));
+    let (count, _clones) = allocations(|| (app.clone(), location.clone(), user.clone(), token.clone()));
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn authorizing_a_call_allocates_nothing_beyond_growing_the_callers_map() {
+    let session = Session::for_location(&app(), support::location_token(&app())).unwrap();
+    let mut call = http::Request::get("https://api.example.com/x").header("a", "b").body(()).unwrap();
+    call.headers_mut().reserve(8);
+    let (count, _attempt) = allocations(|| session.authorize(&mut call).unwrap());
+    assert_eq!(count, 0);
+}
+
+#[test]
+fn a_buffer_that_is_not_wiped_is_seen() {
+    // If this fails, the tests below prove nothing.
+    assert_eq!(left_behind(MARKER, || drop(String::from(SECRET))), 1);
+    let mut grown = String::from(SECRET);
+    assert_eq!(left_behind(MARKER, || grown.reserve(1000)), 1);
+}
+
+/// Drops what was handed out the way its owner can: wiped.
+fn wipe(mut request: http::Request<Vec<u8>>) {
+    request.body_mut().zeroize();
+}
+
+#[test]
+fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
+    let settings = Settings { api_key: SECRET, client_id: SECRET, client_secret: SECRET, ..settings() };
+    let (user, location) = (token_response("user-m4rk3r-0f-4-s3cr3t"), token_response("location-m4rk3r-0f-4-s3cr3t"));
+    let escaped = token_response("esc\\u0061ped-m4rk3r-0f-4-s3cr3t");
+    let refused = support::response(401, r#"{"error": "m4rk3r-0f-4-s3cr3t is wrong: %41 %ff%fe"}"#);
+    let left = left_behind(MARKER, || {
+        let app = App::new(settings).unwrap();
+        let login = app.location("loc-1").unwrap().login(SECRET, SECRET).unwrap();
+        wipe(login.request());
+        let login = login.receive(&refused).unwrap_err().flow;
+        let login = next(login, &user);
+        wipe(login.request());
+        let token = support::done(login, &location);
+        let mut session = Session::for_location(&app, token.clone()).unwrap();
+        let mut call = http::Request::get("https://api.example.com/x").body(()).unwrap();
+        let attempt = session.authorize(&mut call).unwrap();
+        session.renew(&attempt, token.clone()).unwrap();
+        session.in_query("access_token").unwrap().authorize(&mut call).unwrap();
+    });
+    assert_eq!(left, 0);
+
+    // serde_json unescapes into a buffer of its own, which nobody can wipe: the documentation says so.
+    let left = left_behind(MARKER, || drop(support::done(app().user_login(SECRET, SECRET).unwrap(), &escaped)));
+    assert_eq!(left, 1);
+}
+
+#[test]
+fn a_flow_in_flight_is_small() {
+    assert!(size_of::<location_auth::LocationLogin>() <= 128);
+    assert!(size_of::<location_auth::Failed<location_auth::LocationLogin>>() <= 128);
+}

@@ -1,0 +1,128 @@
+//! Every state meets every class of response. The table is `src/responses.md`, which is part of the documentation.
+
+mod support;
+
+use http::Response;
+use location_auth::{ErrorKind, Fault, Flow, Progress, RESPONSE_LIMIT, Retry, Step};
+use support::{EMAIL, PASSWORD, app, next, response, token_response, user_token, whole};
+
+fn responses() -> Vec<(&'static str, Response<String>)> {
+    let status = |status| response(status, "");
+    let ok = |body: &str| response(200, body);
+    let with = |mut response: Response<String>, name: &'static str, value: &str| {
+        response.headers_mut().insert(name, value.parse().unwrap());
+        response
+    };
+    let date = "Mon, 23 Nov 2026 12:00:00 GMT";
+    let later = "Mon, 23 Nov 2026 12:00:30 GMT";
+    vec![
+        ("200, a token", token_response("new-token")),
+        ("201, a token", response(201, r#"{"access_token": "new-token"}"#)),
+        ("200, step 1's token", token_response("user-token")),
+        ("200, an error object", ok(r#"{"error": "no"}"#)),
+        ("200, no body", ok("")),
+        ("204", status(204)),
+        ("200, byte order mark", ok("\u{feff}{\"access_token\": \"new-token\"}")),
+        ("200, cut short", ok(r#"{"access_token": "new-"#)),
+        ("200, not JSON", ok("<html>")),
+        ("200, not an object", ok(r#"["new-token"]"#)),
+        ("200, two objects", ok(r#"{"access_token": "new-token"}{}"#)),
+        ("200, no token", ok("{}")),
+        ("200, two tokens", ok(r#"{"access_token": "new-token", "access_token": "new-token"}"#)),
+        ("200, a number", ok(r#"{"access_token": 1}"#)),
+        ("200, an empty token", ok(r#"{"access_token": ""}"#)),
+        ("200, a token with a space", ok(r#"{"access_token": "new token"}"#)),
+        ("200, text/html", with(token_response("new-token"), "content-type", "text/html")),
+        ("200, over the bound", ok(&" ".repeat(RESPONSE_LIMIT + 1))),
+        ("101", status(101)),
+        ("301", status(301)),
+        ("302", status(302)),
+        ("307", status(307)),
+        ("400", status(400)),
+        ("401", status(401)),
+        ("403", status(403)),
+        ("404", status(404)),
+        ("409", status(409)),
+        ("422", status(422)),
+        ("400, over the bound", response(400, &" ".repeat(RESPONSE_LIMIT + 1))),
+        ("429", status(429)),
+        ("429, wait 30 s", with(status(429), "retry-after", "30")),
+        ("429, wait 0 s", with(status(429), "retry-after", "0")),
+        ("500", status(500)),
+        ("500, wait 30 s", with(status(500), "retry-after", "30")),
+        ("502", status(502)),
+        ("503", status(503)),
+        ("503, wait 30 s", with(status(503), "retry-after", "30")),
+        ("503, until a date", with(with(status(503), "retry-after", later), "date", date)),
+        ("503, until a date, no clock", with(status(503), "retry-after", later)),
+        ("504", status(504)),
+        ("600", status(600)),
+    ]
+}
+
+/// What the flow makes of the response, and what it does next, in one text.
+fn outcome<F: Flow>(flow: F, response: &Response<String>) -> String {
+    let (step, request) = (flow.step(), whole(&flow.request()));
+    let number = |step| if step == Step::UserToken { 1 } else { 2 };
+    match flow.receive(response) {
+        Ok(Progress::Done(_)) => "**done**".into(),
+        Ok(Progress::Next(next)) => format!("**on to step {}**", number(next.step())),
+        Err(failed) => {
+            assert_eq!(whole(&failed.flow.request()), request, "a failed flow is as it was");
+            let error = failed.error;
+            assert_eq!(error.step(), step);
+            let kind = match error.kind() {
+                ErrorKind::Body(problem) => format!("{problem:?}"),
+                kind => format!("{kind:?}"),
+            };
+            let fault = match error.fault() {
+                Fault::Caller => "caller",
+                Fault::Transport => "transport",
+                Fault::Service => "service",
+            };
+            let retry = match error.retry() {
+                Retry::Never => "never".into(),
+                Retry::Now => "now".into(),
+                Retry::After(wait) => format!("after {} s", wait.as_secs()),
+                Retry::Unspecified => "unspecified".into(),
+            };
+            let status = error.status().as_str().to_owned();
+            format!("{kind}, {fault}, {status}, {retry}; at step {}", number(failed.flow.step()))
+        }
+    }
+}
+
+fn table() -> String {
+    let app = app();
+    let location = app.location("loc-1").unwrap();
+    let mut table = String::from(
+        "| response | `UserLogin` | `LocationLogin`, step 1 | `LocationLogin`, step 2 | `LocationTokenRequest` |\n\
+         | --- | --- | --- | --- | --- |\n",
+    );
+    for (name, response) in responses() {
+        let login = location.login(EMAIL, PASSWORD).unwrap();
+        let cells = [
+            outcome(app.user_login(EMAIL, PASSWORD).unwrap(), &response),
+            outcome(login.clone(), &response),
+            outcome(next(login, &token_response("user-token")), &response),
+            outcome(location.token(&user_token(&app)).unwrap(), &response),
+        ];
+        table += &format!("| {name} | {} |\n", cells.join(" | "));
+    }
+    table
+}
+
+#[test]
+fn every_state_meets_every_class_of_response_as_the_documentation_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/responses.md");
+    let documented = std::fs::read_to_string(file).unwrap();
+    let (text, documented) = documented.split_at(documented.find("| response").unwrap());
+    let table = table();
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        std::fs::write(file, format!("{text}{table}")).unwrap();
+    }
+    for (documented, seen) in documented.lines().zip(table.lines()) {
+        assert_eq!(documented, seen);
+    }
+    assert_eq!(documented.lines().count(), table.lines().count());
+}

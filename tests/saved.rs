@@ -1,0 +1,102 @@
+//! Tokens that outlive the program: written, read again, and checked like a fresh response.
+
+mod support;
+
+use std::io::Cursor;
+
+use location_auth::{App, Environment, LocationAccessToken, Misuse, SavedToken, Session, Settings, UserAccessToken};
+use support::{app, location_token, settings, user_token};
+
+#[test]
+fn a_file_of_0_1_loads_for_ever_and_is_written_the_same() {
+    let files = [include_str!("data/location-token-0.1.json"), include_str!("data/user-token-0.1.json")];
+    for file in files {
+        let saved: SavedToken = serde_json::from_str(file).unwrap();
+        assert_eq!(serde_json::to_string(&saved).unwrap() + "\n", file);
+    }
+    let [location, user] = files.map(|file| serde_json::from_str::<SavedToken>(file).unwrap());
+    assert_eq!(
+        (location.environment(), location.location().unwrap().as_str()),
+        (Environment::Production, "loc-1 \"é\"")
+    );
+    assert_eq!((user.environment(), user.location()), (Environment::Staging, None));
+    assert_eq!(LocationAccessToken::try_from(location.clone()).unwrap().expose_secret(), "l-1.~+/=");
+    assert_eq!(UserAccessToken::try_from(user.clone()).unwrap().expose_secret(), "u-1.~+/=");
+    assert_eq!(UserAccessToken::try_from(location).unwrap_err(), Misuse::WrongKind);
+    assert_eq!(LocationAccessToken::try_from(user).unwrap_err(), Misuse::WrongKind);
+}
+
+#[test]
+fn a_token_that_was_written_and_read_needs_no_login() {
+    let written = serde_json::to_string(&SavedToken::from(&location_token(&app()))).unwrap();
+    let saved: SavedToken = serde_json::from_str(&written).unwrap();
+    let session = Session::for_location(&app(), saved.try_into().unwrap()).unwrap();
+    let mut call = http::Request::get("https://api.example.com/x").body(()).unwrap();
+    session.authorize(&mut call).unwrap();
+    assert_eq!(call.headers()["authorization"], "Bearer location-token");
+
+    let written = serde_json::to_string(&SavedToken::from(&user_token(&app()))).unwrap();
+    let user: UserAccessToken = serde_json::from_str::<SavedToken>(&written).unwrap().try_into().unwrap();
+    assert!(app().location("loc-2").unwrap().token(&user).is_ok());
+}
+
+#[test]
+fn a_saved_token_meets_no_app_of_the_other_environment() {
+    let saved = SavedToken::from(&location_token(&app()));
+    let production = App::new(Settings { environment: Environment::Production, ..settings() }).unwrap();
+    let misuse = Session::for_location(&production, saved.try_into().unwrap()).unwrap_err();
+    assert_eq!(misuse, Misuse::WrongEnvironment { token: Environment::Staging, app: Environment::Production });
+}
+
+#[test]
+fn members_that_nobody_knows_and_escapes_are_read_over() {
+    let file = r#"{"comment": {"a": [1e999]}, "access\u005ftoken": "a\/b", "kind": "user", "version": 1, "environment": "staging"}"#;
+    for saved in
+        [serde_json::from_str::<SavedToken>(file).unwrap(), serde_json::from_reader(Cursor::new(file)).unwrap()]
+    {
+        assert_eq!(UserAccessToken::try_from(saved).unwrap().expose_secret(), "a/b");
+    }
+}
+
+#[test]
+fn what_is_no_saved_token_is_refused_and_not_quoted() {
+    let good = r#"{"version": 1, "environment": "staging", "kind": "location", "location": "S3CR3T", "access_token": "S3CR3T"}"#;
+    assert!(serde_json::from_str::<SavedToken>(good).is_ok());
+    let change = |from: &str, to: &str| {
+        assert!(good.contains(from));
+        good.replace(from, to)
+    };
+    let cases = [
+        (change(r#""version": 1, "#, ""), "of no version"),
+        (change(r#""version": 1"#, r#""version": 2"#), "of no version"),
+        (change(r#""version": 1"#, r#""version": "1""#), "of no version"),
+        (change(r#""version": 1"#, r#""version": "S3CR3T""#), "of no version"),
+        (change(r#""version": 1"#, r#""version": -1"#), "of no version"),
+        (change("staging", "S3CR3T"), "of no environment"),
+        (change(r#""environment": "staging""#, r#""environment": null"#), "of no environment"),
+        (change(r#""kind": "location""#, r#""kind": "user""#), "kind and location"),
+        (change(r#""kind": "location""#, r#""kind": "S3CR3T""#), "kind and location"),
+        (change(r#""location": "S3CR3T", "#, ""), "kind and location"),
+        (change(r#""location": "S3CR3T""#, r#""location": "..""#), "location is no id"),
+        (change(r#""location": "S3CR3T""#, r#""location": ["S3CR3T"]"#), "location is no id"),
+        (change(r#""access_token": "S3CR3T""#, r#""access_token": """#), "no header can carry"),
+        (change(r#""access_token": "S3CR3T""#, r#""access_token": "S3CR3T\n""#), "no header can carry"),
+        (change(r#""access_token": "S3CR3T""#, r#""access_token": "S3CR3T S3CR3T""#), "no header can carry"),
+        (change(r#""access_token": "S3CR3T""#, r#""access_token": {"S3CR3T": 1}"#), "no header can carry"),
+        (change(r#", "access_token": "S3CR3T""#, ""), "no header can carry"),
+        (change("}", r#", "access_token": "S3CR3T"}"#), "more than one access_token"),
+        (change("}", r#", "version": 1}"#), "more than one version"),
+        (r#""S3CR3T""#.into(), "a text is no saved token"),
+        (r#"["S3CR3T"]"#.into(), "expected a saved token"),
+        ("7".into(), "expected a saved token"),
+    ];
+    for (file, why) in cases {
+        let errors = [
+            serde_json::from_str::<SavedToken>(&file).unwrap_err().to_string(),
+            serde_json::from_reader::<_, SavedToken>(Cursor::new(&file)).unwrap_err().to_string(),
+        ];
+        for error in errors {
+            assert!(error.contains(why) && !error.contains("S3CR3T"), "{file}: {error}");
+        }
+    }
+}

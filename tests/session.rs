@@ -1,0 +1,282 @@
+//! Ordinary calls: where credentials go, where they never go, and what follows a 401 (P3 to P7, Q3, Q4, Q11, Q15).
+
+mod support;
+
+use http::Request;
+use location_auth::{App, Attempt, Environment, LocationAccessToken, Misuse, Session, Settings, Verdict};
+use support::{app, done, settings, token_response, user_token, whole};
+
+fn token(app: &App, id: &str, token: &str) -> LocationAccessToken {
+    done(app.location(id).unwrap().token(&user_token(app)).unwrap(), &token_response(token))
+}
+
+fn session() -> Session {
+    Session::for_location(&app(), token(&app(), "loc-1", "t-1")).unwrap()
+}
+
+fn get(url: &str) -> Request<Vec<u8>> {
+    Request::get(url).header("accept", "text/csv").body(b"the body".to_vec()).unwrap()
+}
+
+const CALL: &str = "https://api.example.com/contacts?b=%41&&a=";
+
+#[test]
+fn a_call_carries_the_api_key_and_the_token_that_the_session_is_for() {
+    let app = app();
+    let sessions = [
+        (Session::for_location(&app, token(&app, "loc-1", "t-1")).unwrap(), Some("Bearer t-1"), Some("loc-1")),
+        (Session::for_user(&app, user_token(&app)).unwrap(), Some("Bearer user-token"), None),
+        (Session::without_token(&app), None, None),
+    ];
+    for (session, authorization, location) in sessions {
+        let mut call = get(CALL);
+        session.authorize(&mut call).unwrap();
+        assert_eq!(call.headers()["x-api-key"], "the-api-key");
+        assert_eq!(call.headers().get("authorization").map(|value| value.to_str().unwrap()), authorization);
+        assert!(call.headers()["x-api-key"].is_sensitive());
+        assert_eq!(session.location().map(|id| id.as_str()), location);
+        assert_eq!(session.has_token(), authorization.is_some());
+
+        let (mut parts, body) = get(CALL).into_parts();
+        session.authorize(&mut parts).unwrap();
+        assert_eq!(whole(&Request::from_parts(parts, body)), whole(&call), "parts and whole requests alike");
+    }
+}
+
+#[test]
+fn headers_that_stand_there_are_replaced_and_the_rest_of_the_call_is_left_as_it_was() {
+    let mut call = get(CALL);
+    for name in ["x-api-key", "authorization", "x-other"] {
+        call.headers_mut().append(name, "old-1".parse().unwrap());
+        call.headers_mut().append(name, "old-2".parse().unwrap());
+    }
+    session().authorize(&mut call).unwrap();
+    let values = |name| call.headers().get_all(name).iter().map(|value| value.to_str().unwrap()).collect::<Vec<_>>();
+    assert_eq!(values("x-api-key"), ["the-api-key"]);
+    assert_eq!(values("authorization"), ["Bearer t-1"]);
+    assert_eq!(values("x-other"), ["old-1", "old-2"]);
+    assert_eq!((call.uri().to_string(), call.body().as_slice()), (CALL.into(), &b"the body"[..]));
+}
+
+#[test]
+fn a_token_in_the_query_is_appended_and_what_stands_there_is_left_byte_for_byte() {
+    let session = |parameter| {
+        let token = token(&app(), "loc-1", "t+1/=&%?#");
+        Session::for_location(&app(), token).unwrap().in_query(parameter).unwrap()
+    };
+    for (url, parameter, authorized) in [
+        ("https://api.example.com", "access_token", "https://api.example.com/?access_token=t%2B1%2F%3D%26%25%3F%23"),
+        ("https://api.example.com/x", "t", "https://api.example.com/x?t=t%2B1%2F%3D%26%25%3F%23"),
+        ("https://api.example.com/x?", "t", "https://api.example.com/x?t=t%2B1%2F%3D%26%25%3F%23"),
+        ("https://api.example.com/x?a=%41&&b", "t", "https://api.example.com/x?a=%41&&b&t=t%2B1%2F%3D%26%25%3F%23"),
+        ("https://api.example.com/x?a=1&", "t", "https://api.example.com/x?a=1&t=t%2B1%2F%3D%26%25%3F%23"),
+        ("https://api.example.com/x?tt=1&xt", "t", "https://api.example.com/x?tt=1&xt&t=t%2B1%2F%3D%26%25%3F%23"),
+        ("https://api.example.com/x", "a b&c", "https://api.example.com/x?a%20b%26c=t%2B1%2F%3D%26%25%3F%23"),
+    ] {
+        let mut call = get(url);
+        session(parameter).authorize(&mut call).unwrap();
+        assert_eq!(call.uri().to_string(), authorized);
+        assert!(!call.headers().contains_key("authorization"));
+        assert_eq!(call.headers()["x-api-key"], "the-api-key");
+    }
+    assert_eq!(session("x").in_query("").unwrap_err(), Misuse::Empty(location_auth::Field::QueryParameter));
+}
+
+#[test]
+fn a_parameter_of_the_tokens_name_is_an_error_however_it_is_written() {
+    for query in ["access_token=x", "a&access_token", "access%5Ftoken=", "%61ccess_token=1&b", "access_token=&"] {
+        let session = session().in_query("access_token").unwrap();
+        refuses(&session, get(&format!("https://api.example.com/x?{query}")), Misuse::ParameterPresent);
+    }
+    let session = session().in_query("a b").unwrap();
+    refuses(&session, get("https://api.example.com/x?a+b=1"), Misuse::ParameterPresent);
+}
+
+/// Refused, and the request byte for byte as it was.
+fn refuses(session: &Session, mut call: Request<Vec<u8>>, misuse: Misuse) {
+    let before = whole(&call);
+    assert_eq!(session.authorize(&mut call).unwrap_err(), misuse, "{before}");
+    assert_eq!(whole(&call), before);
+}
+
+#[test]
+fn a_credential_goes_only_to_the_origins_that_the_settings_name() {
+    let local =
+        App::new(Settings { api_origins: &["http://localhost:8080", "https://[2001:db8::1]"], ..settings() }).unwrap();
+    let local = Session::for_location(&local, token(&local, "loc-1", "t-1")).unwrap();
+    for url in [
+        "https://api.example.com/",
+        "https://API.EXAMPLE.com/x",
+        "HTTPS://api.example.com:443/x",
+        "https://api.example.com:0443/x",
+        "http://localhost:8080/x",
+        "http://LOCALHOST:8080",
+        "https://[2001:db8::1]:443/",
+    ] {
+        let mut call = get(url);
+        assert!(local.authorize(&mut call).is_ok(), "{url}");
+    }
+    for url in [
+        "http://api.example.com/",
+        "http://api.example.com:443/",
+        "https://api.example.com:8443/",
+        "https://api.example.com:80/",
+        "https://api.example.com./",
+        "https://api.example.com.evil.example.net/",
+        "https://evil-api.example.com/",
+        "https://xapi.example.com/",
+        "https://api.example.co/",
+        "https://example.com/",
+        "https://api-example.com/",
+        "https://api.examp1e.com/",
+        "https://user@api.example.com/",
+        "https://api.example.com@evil.example.net/",
+        "https://api.example.com:443@evil.example.net/",
+        "https://evil.example.net/?https://api.example.com/",
+        "https://192.0.2.1/",
+        "ws://api.example.com/",
+        "https://[2001:db8::2]/",
+        "https://[2001:0db8::1]/",
+        "https://[2001:db8::1]:8080/",
+        "http://[2001:db8::1]/",
+        "http://localhost/",
+        "http://localhost:8081/",
+        "https://localhost:8080/",
+        "http://127.0.0.1:8080/",
+        "http://2130706433:8080/",
+        "http://0x7f000001:8080/",
+        "http://127.1:8080/",
+        "http://[::1]:8080/",
+        "http://localhost.:8080/",
+        "/contacts",
+        "*",
+    ] {
+        refuses(&local, get(url), Misuse::ForeignOrigin);
+    }
+    let mut connect = Request::builder().method("CONNECT").uri("api.example.com:443").body(()).unwrap();
+    assert_eq!(local.authorize(&mut connect).unwrap_err(), Misuse::ForeignOrigin);
+    assert!(connect.headers().is_empty());
+}
+
+#[test]
+fn a_call_that_is_too_large_for_its_credentials_is_refused() {
+    let mut call = get(CALL);
+    for number in 0..1100 {
+        call.headers_mut().append("x-many", number.into());
+    }
+    refuses(&session(), call, Misuse::RequestTooLarge);
+    let long = format!("https://api.example.com/{}", "a".repeat(65_480));
+    refuses(&session().in_query(&"parameter".repeat(10)).unwrap(), get(&long), Misuse::RequestTooLarge);
+}
+
+#[test]
+fn a_token_never_meets_an_app_of_the_other_environment() {
+    use Environment::{Production, Staging};
+    let staging = app();
+    let production = App::new(Settings { environment: Production, ..settings() }).unwrap();
+    let misuse = Misuse::WrongEnvironment { token: Staging, app: Production };
+    assert_eq!(Session::for_location(&production, token(&staging, "loc-1", "t-1")).unwrap_err(), misuse);
+    assert_eq!(Session::for_user(&production, user_token(&staging)).unwrap_err(), misuse);
+}
+
+/// The sessions of the table's columns, each with an attempt to be judged.
+fn columns() -> [(Session, Attempt); 5] {
+    let app = app();
+    let authorize = |session: Session| {
+        let attempt = session.authorize(&mut get(CALL)).unwrap();
+        (session, attempt)
+    };
+    let mut older = authorize(session());
+    assert_eq!(older.0.renew(&older.1, token(&app, "loc-1", "t-2")), Ok(true));
+    [
+        authorize(session()),
+        older,
+        authorize(Session::for_user(&app, user_token(&app)).unwrap()),
+        authorize(Session::without_token(&app)),
+        (session(), authorize(session()).1),
+    ]
+}
+
+fn table() -> String {
+    type Event = (&'static str, fn(&mut Session, &Attempt) -> Result<String, Misuse>);
+    fn renew(session: &mut Session, attempt: &Attempt, token: LocationAccessToken) -> Result<String, Misuse> {
+        let renewed = session.renew(attempt, token)?;
+        Ok(if renewed { "renewed".into() } else { "no: a newer one stands".into() })
+    }
+    let events: [Event; 4] = [
+        ("`rejected`: the attempt met a 401", |session, attempt| {
+            let Verdict::Replay(replay) = session.rejected(attempt)? else { return Ok("`LogIn`".into()) };
+            let mut again = get(CALL);
+            session.replay(replay, &mut again)?;
+            assert_eq!(again.headers()["authorization"], "Bearer t-2");
+            Ok("`Replay`, with the newer token".into())
+        }),
+        ("`renew` with a token of its Location", |session, attempt| {
+            renew(session, attempt, token(&app(), "loc-1", "t-3"))
+        }),
+        ("`renew` with a token of another Location", |session, attempt| {
+            renew(session, attempt, token(&app(), "loc-2", "t-3"))
+        }),
+        ("`renew` with a token of the other environment", |session, attempt| {
+            let production = App::new(Settings { environment: Environment::Production, ..settings() }).unwrap();
+            renew(session, attempt, token(&production, "loc-1", "t-3"))
+        }),
+    ];
+    let mut table = String::from(
+        "| event | a Location's session, its newest token's attempt | …an older token's attempt | a user's session | \
+         without a token | another session's attempt |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
+    for (name, event) in events {
+        let cells = columns().map(|(mut session, attempt)| {
+            event(&mut session, &attempt).unwrap_or_else(|misuse| {
+                let name = format!("{misuse:?}");
+                format!("`Misuse::{}`", name.split(' ').next().unwrap())
+            })
+        });
+        table += &format!("| {name} | {} |\n", cells.join(" | "));
+    }
+    table
+}
+
+#[test]
+fn every_event_meets_every_state_as_the_documentation_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/session.md");
+    let table = table();
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        std::fs::write(file, &table).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), table);
+}
+
+#[test]
+fn an_older_login_that_ends_late_does_not_undo_a_newer_token() {
+    let mut session = session();
+    let attempts = [(); 3].map(|()| session.authorize(&mut get(CALL)).unwrap());
+    assert_eq!(session.renew(&attempts[0], token(&app(), "loc-1", "t-2")), Ok(true));
+    assert_eq!(session.renew(&attempts[1], token(&app(), "loc-1", "t-late")), Ok(false));
+    for attempt in &attempts {
+        let Verdict::Replay(replay) = session.rejected(attempt).unwrap() else { panic!("there is a newer token") };
+        let mut again = get(CALL);
+        session.replay(replay, &mut again).unwrap();
+        assert_eq!(again.headers()["authorization"], "Bearer t-2");
+    }
+}
+
+#[test]
+fn a_replay_is_bound_to_its_session_and_leaves_a_refused_request_as_it_was() {
+    let replay = || {
+        let [_, (session, attempt), ..] = columns();
+        let Verdict::Replay(replay) = session.rejected(&attempt).unwrap() else { panic!("there is a newer token") };
+        (session, replay)
+    };
+    let mut again = get(CALL);
+    let before = whole(&again);
+    assert_eq!(session().replay(replay().1, &mut again).unwrap_err(), Misuse::ForeignAttempt);
+    assert_eq!(whole(&again), before);
+
+    let mut elsewhere = get("https://evil.example.net/");
+    let before = whole(&elsewhere);
+    let (session, replay) = replay();
+    assert_eq!(session.replay(replay, &mut elsewhere).unwrap_err(), Misuse::ForeignOrigin);
+    assert_eq!(whole(&elsewhere), before);
+}

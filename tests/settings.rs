@@ -1,0 +1,201 @@
+//! Each mistake in what the caller gives has an error of its own, before anything is sent (Q1, Q2, Q14, Q15).
+
+mod support;
+
+use location_auth::{App, Field, Flow, LocationId, Misuse, Settings, UrlProblem};
+use support::{EMAIL, PASSWORD, app, settings};
+
+fn misuse(settings: Settings<'_>) -> Misuse {
+    App::new(settings).expect_err("a mistake")
+}
+
+/// What is wrong with this text in each of the three places for a URL.
+fn url_problems(url: &str) -> [Option<Misuse>; 3] {
+    [
+        App::new(Settings { user_token_url: url, ..settings() }).err(),
+        App::new(Settings { location_token_url: url, ..settings() }).err(),
+        App::new(Settings { api_origins: &["https://ok.example.com", url], ..settings() }).err(),
+    ]
+}
+
+#[test]
+fn a_url_that_credentials_must_not_go_to_is_refused_for_its_own_reason() {
+    use UrlProblem::*;
+    let long = format!("https://api.example.com/{}", "a".repeat(70_000));
+    let cases = [
+        ("", Invalid),
+        ("/user_token", Invalid),
+        ("api.example.com", Invalid),
+        ("https:", Invalid),
+        ("https:/api.example.com", Invalid),
+        (" https://api.example.com", Invalid),
+        ("https://api.example.com\n", Invalid),
+        ("https://api.example.com/a b", Invalid),
+        ("https://api.exämple.com", Invalid),
+        ("https://api.example.com/ä", Invalid),
+        (&long, Invalid),
+        ("ftp://api.example.com", Scheme),
+        ("wss://api.example.com", Scheme),
+        ("http://api.example.com", Insecure),
+        ("http://localhost.example.com", Insecure),
+        ("http://127.0.0.1.example.com", Insecure),
+        ("http://128.0.0.1", Insecure),
+        ("http://0.0.0.0", Insecure),
+        ("http://2130706433", Insecure),
+        ("http://0x7f.1", Insecure),
+        ("http://127.1", Insecure),
+        ("http://[::2]", Insecure),
+        ("http://[::ffff:127.0.0.1]", Insecure),
+        ("http://localhost.", Insecure),
+        ("https://", Invalid),
+        ("https:///path", Invalid),
+        ("https://:443", Host),
+        ("https://[]", Host),
+        ("https://[::1", Invalid),
+        ("https://[fe80::1%25eth0]", Host),
+        ("https://a%2eb.example.com", Invalid),
+        ("https://api.example.com,evil.example.net", Host),
+        ("https://api.example.com\\.evil.example.net", Invalid),
+        ("https://api.example.com:", Port),
+        ("https://api.example.com:0", Port),
+        ("https://api.example.com:65536", Port),
+        ("https://api.example.com:443a", Port),
+        ("https://user@api.example.com", UserInfo),
+        ("https://user:word@api.example.com:443", UserInfo),
+        ("https://api.example.com@evil.example.net", UserInfo),
+        ("https://api.example.com#fragment", Fragment),
+        ("https://api.example.com/#", Fragment),
+        ("https://{location_id}.example.com", Placeholder),
+        ("https://api.example.com:{location_id}", Placeholder),
+        ("{location_id}://api.example.com", Placeholder),
+        ("https://api.example.com/{locationId}", Placeholder),
+        ("https://api.example.com/{}", Placeholder),
+        ("https://api.example.com/}", Placeholder),
+    ];
+    for (url, problem) in cases {
+        let fields = [Field::UserTokenUrl, Field::LocationTokenUrl, Field::ApiOrigin];
+        assert_eq!(url_problems(url), fields.map(|field| Some(Misuse::Url { field, problem })), "{url}");
+    }
+}
+
+#[test]
+fn a_url_that_credentials_may_go_to_is_taken() {
+    for origin in [
+        "https://api.example.com",
+        "https://api.example.com/",
+        "HTTPS://API.Example.com:8443",
+        "https://192.0.2.1",
+        "https://[2001:db8::1]:8443",
+        "https://a_b.example.com",
+        "http://localhost:8080",
+        "http://LocalHost",
+        "http://127.0.0.1:1",
+        "http://127.255.255.254",
+        "http://[::1]:8080",
+    ] {
+        assert_eq!(url_problems(origin), [None, None, None], "{origin}");
+    }
+}
+
+#[test]
+fn an_origin_has_no_path_and_a_user_token_url_no_placeholder() {
+    for origin in ["https://api.example.com/v1", "https://api.example.com/?", "https://api.example.com?a=b"] {
+        let expected = Misuse::Url { field: Field::ApiOrigin, problem: UrlProblem::Path };
+        assert_eq!(misuse(Settings { api_origins: &[origin], ..settings() }), expected, "{origin}");
+    }
+    assert_eq!(
+        misuse(Settings { user_token_url: "https://api.example.com/{location_id}", ..settings() }),
+        Misuse::Url { field: Field::UserTokenUrl, problem: UrlProblem::Placeholder }
+    );
+}
+
+#[test]
+fn every_credential_is_needed() {
+    assert_eq!(misuse(Settings { api_key: "", ..settings() }), Misuse::Empty(Field::ApiKey));
+    assert_eq!(misuse(Settings { client_id: "", ..settings() }), Misuse::Empty(Field::ClientId));
+    assert_eq!(misuse(Settings { client_secret: "", ..settings() }), Misuse::Empty(Field::ClientSecret));
+    assert_eq!(misuse(Settings { data_source_name: Some(""), ..settings() }), Misuse::Empty(Field::DataSourceName));
+    assert_eq!(app().user_login("", PASSWORD).unwrap_err(), Misuse::Empty(Field::Email));
+    assert_eq!(app().user_login(EMAIL, "").unwrap_err(), Misuse::Empty(Field::Password));
+    let location = app().location("loc-1").unwrap();
+    assert_eq!(location.login("", PASSWORD).unwrap_err(), Misuse::Empty(Field::Email));
+    assert_eq!(location.login(EMAIL, "").unwrap_err(), Misuse::Empty(Field::Password));
+    assert_eq!(app().location("").unwrap_err(), Misuse::Empty(Field::LocationId));
+}
+
+#[test]
+fn a_credential_with_a_character_it_cannot_have_is_refused() {
+    for key in ["key ", "a key", "key\n", "\tkey", "key\0", "kéy", "key\u{7f}"] {
+        assert_eq!(misuse(Settings { api_key: key, ..settings() }), Misuse::Character(Field::ApiKey), "{key:?}");
+    }
+    for secret in ["secret\n", "secret\r\n", "sec\0ret", "sécret", "secret\u{7f}", "sec\tret"] {
+        assert_eq!(
+            misuse(Settings { client_id: secret, ..settings() }),
+            Misuse::Character(Field::ClientId),
+            "{secret:?}"
+        );
+        let settings = Settings { client_secret: secret, ..settings() };
+        assert_eq!(misuse(settings), Misuse::Character(Field::ClientSecret), "{secret:?}");
+    }
+    let settings = Settings { data_source_name: Some("a\nb"), ..settings() };
+    assert_eq!(misuse(settings), Misuse::Character(Field::DataSourceName));
+    assert!(App::new(Settings { client_secret: r#"a "quoted\" secret"#, ..support::settings() }).is_ok());
+}
+
+#[test]
+fn the_locations_id_is_filled_in_as_one_segment_or_one_value() {
+    let filled = |template, id| {
+        let app = App::new(Settings { location_token_url: template, ..settings() }).unwrap();
+        let token = support::user_token(&app);
+        app.location(id).unwrap().token(&token).unwrap().request().uri().to_string()
+    };
+    for (template, id, url) in [
+        ("https://api.example.com/l/{location_id}/t", "loc-1", "https://api.example.com/l/loc-1/t"),
+        ("https://api.example.com/l/{location_id}", "a/b?c#d", "https://api.example.com/l/a%2Fb%3Fc%23d"),
+        ("https://api.example.com/l/{location_id}", "../x", "https://api.example.com/l/..%2Fx"),
+        ("https://api.example.com/l/{location_id}", "%2e%2e", "https://api.example.com/l/%252e%252e"),
+        ("https://api.example.com/l/{location_id}", "é {x}", "https://api.example.com/l/%C3%A9%20%7Bx%7D"),
+        ("https://api.example.com/l/{location_id}", "{location_id}", "https://api.example.com/l/%7Blocation_id%7D"),
+        ("https://api.example.com/t?a=b&id={location_id}", "a&b=c+d", "https://api.example.com/t?a=b&id=a%26b%3Dc%2Bd"),
+        ("https://api.example.com?id={location_id}", "~._-", "https://api.example.com/?id=~._-"),
+        ("https://api.example.com/{location_id}/{location_id}", "7", "https://api.example.com/7/7"),
+        ("https://api.example.com/token", "any label", "https://api.example.com/token"),
+    ] {
+        assert_eq!(filled(template, id), url);
+    }
+}
+
+#[test]
+fn an_id_that_would_change_the_path_or_a_log_is_refused() {
+    for id in [".", ".."] {
+        assert_eq!(app().location(id).unwrap_err(), Misuse::DotSegment);
+    }
+    for id in ["a\nb", "\0", "a\u{7f}", "\u{85}"] {
+        assert_eq!(LocationId::new(id).unwrap_err(), Misuse::Character(Field::LocationId), "{id:?}");
+    }
+    let long = Misuse::Url { field: Field::LocationTokenUrl, problem: UrlProblem::Invalid };
+    assert_eq!(app().location(&"a".repeat(70_000)).unwrap_err(), long);
+}
+
+#[test]
+fn a_misuse_says_what_to_do_and_never_the_value() {
+    let secret = "https://S3CR3T@api.example.com/S3CR3T#S3CR3T";
+    for misuse in url_problems(secret).into_iter().flatten() {
+        let text = format!("{misuse} {misuse:?}");
+        assert!(!text.contains("S3CR3T") && text.contains(": remove it"), "{text}");
+    }
+    let misuse = misuse(Settings { api_key: "S3CR3T\n", ..settings() });
+    assert_eq!(
+        misuse.to_string(),
+        "the API Key holds a character that it cannot have: copy it again, without spaces or line ends around it"
+    );
+}
+
+#[test]
+fn an_app_says_what_it_is_for() {
+    assert_eq!(app().environment().to_string(), "staging");
+    assert_eq!(app().data_source_name(), Some("the data source"));
+    let location = app().location("loc-1").unwrap();
+    assert_eq!(location.id().to_string(), "loc-1");
+    assert_eq!(location.app().environment(), app().environment());
+}

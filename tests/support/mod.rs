@@ -1,0 +1,69 @@
+//! What several tests share: an App, and responses to feed it. Only the public API.
+#![allow(dead_code)]
+
+use http::{Request, Response};
+use location_auth::{App, Environment, Flow, LocationAccessToken, Progress, Settings, UserAccessToken};
+
+pub const EMAIL: &str = "owner@example.com";
+pub const PASSWORD: &str = "the owner's password";
+
+pub fn settings() -> Settings<'static> {
+    Settings {
+        environment: Environment::Staging,
+        user_token_url: "https://api.example.com/user_token",
+        location_token_url: "https://api.example.com/locations/{location_id}/token",
+        api_origins: &["https://data.example.com:8443"],
+        api_key: "the-api-key",
+        client_id: "the-client-id",
+        client_secret: "the-client-secret",
+        data_source_name: Some("the data source"),
+    }
+}
+
+pub fn app() -> App {
+    App::new(settings()).expect("the settings are right")
+}
+
+pub fn token_response(token: &str) -> Response<String> {
+    response(200, &format!(r#"{{"access_token": "{token}"}}"#))
+}
+
+pub fn response(status: u16, body: &str) -> Response<String> {
+    Response::builder().status(status).body(body.to_owned()).expect("a valid response")
+}
+
+/// The token that a flow comes to by this response.
+pub fn done<F: Flow>(flow: F, response: &Response<String>) -> F::Output {
+    match flow.receive(response) {
+        Ok(Progress::Done(output)) => output,
+        Ok(Progress::Next(_)) => panic!("the flow goes on"),
+        Err(failed) => panic!("{failed}"),
+    }
+}
+
+/// The flow that goes on after this response.
+pub fn next<F: Flow>(flow: F, response: &Response<String>) -> F {
+    match flow.receive(response) {
+        Ok(Progress::Next(next)) => next,
+        Ok(Progress::Done(_)) => panic!("the flow is done"),
+        Err(failed) => panic!("{failed}"),
+    }
+}
+
+pub fn user_token(app: &App) -> UserAccessToken {
+    done(app.user_login(EMAIL, PASSWORD).expect("an email and a password"), &token_response("user-token"))
+}
+
+pub fn location_token(app: &App) -> LocationAccessToken {
+    let location = app.location("loc-1").expect("a good id");
+    done(location.token(&user_token(app)).expect("the same environment"), &token_response("location-token"))
+}
+
+/// A request as one text: method, URI, headers in order, body.
+pub fn whole(request: &Request<Vec<u8>>) -> String {
+    let mut text = format!("{} {}\n", request.method(), request.uri());
+    for (name, value) in request.headers() {
+        text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
+    }
+    text + "\n" + &String::from_utf8_lossy(request.body())
+}

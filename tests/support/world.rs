@@ -1,0 +1,107 @@
+//! An emulated service with one Location whose token can be revoked, and what its callers need.
+#![allow(dead_code)]
+
+use std::sync::Mutex;
+
+use http::{Request, Response};
+use location_auth::emulator::{Access, Emulator};
+use location_auth::{App, Flow, LocationAccessToken, LocationLogin, Progress, Session, Settings};
+
+pub const EMAIL: &str = "owner@example.com";
+pub const PASSWORD: &str = "the owner's password";
+
+pub struct World {
+    pub app: App,
+    pub emulator: Mutex<Emulator>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let mut emulator = Emulator::new("key-1", "client-1", "secret-1");
+        emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).location("loc-2", EMAIL);
+        emulator.guard("/locations/{location_id}/contacts", Access::Location).guard("/open", Access::KeyAlone);
+        let app = App::new(Settings {
+            environment: location_auth::Environment::Staging,
+            user_token_url: "https://api.example.com/user_token",
+            location_token_url: "https://api.example.com/locations/{location_id}/token",
+            api_origins: &[],
+            api_key: "key-1",
+            client_id: "client-1",
+            client_secret: "secret-1",
+            data_source_name: None,
+        });
+        Self { app: app.unwrap(), emulator: Mutex::new(emulator) }
+    }
+
+    pub fn handle(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+        self.emulator.lock().unwrap().handle(request)
+    }
+
+    pub fn login(&self, password: &str) -> LocationLogin {
+        self.app.location("loc-1").unwrap().login(EMAIL, password).unwrap()
+    }
+
+    pub fn token(&self) -> LocationAccessToken {
+        let mut flow = self.login(PASSWORD);
+        loop {
+            let response = self.handle(flow.request());
+            match flow.receive(&response).unwrap() {
+                Progress::Next(next) => flow = next,
+                Progress::Done(token) => return token,
+            }
+        }
+    }
+
+    /// A session whose token has just been revoked.
+    pub fn revoked_session(&self) -> Session {
+        let token = self.token();
+        assert!(self.emulator.lock().unwrap().revoke(token.expose_secret()));
+        Session::for_location(&self.app, token).unwrap()
+    }
+
+    pub fn session(&self) -> Session {
+        Session::for_location(&self.app, self.token()).unwrap()
+    }
+
+    /// User and Location Access Tokens issued so far.
+    pub fn issued(&self) -> (u64, u64) {
+        let counts = self.emulator.lock().unwrap().counts();
+        (counts.user_tokens, counts.location_tokens)
+    }
+
+    pub fn calls_answered(&self) -> u64 {
+        self.emulator.lock().unwrap().counts().calls
+    }
+}
+
+pub const CONTACTS: &str = "https://api.example.com/locations/loc-1/contacts";
+
+/// A call that says who makes it, so that each can be followed.
+pub fn call(caller: usize) -> Request<Vec<u8>> {
+    Request::post(CONTACTS).header("x-caller", caller).body(b"the body".to_vec()).unwrap()
+}
+
+/// Who makes the call; `None` for a token request.
+pub fn caller(request: &Request<Vec<u8>>) -> Option<usize> {
+    request.headers().get("x-caller")?.to_str().ok()?.parse().ok()
+}
+
+pub fn is_login(request: &Request<Vec<u8>>) -> bool {
+    request.uri().path().ends_with("token")
+}
+
+/// Numbers that look random and are the same for the same seed (Marsaglia's xorshift).
+pub struct Dice(u64);
+
+impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+}

@@ -1,0 +1,291 @@
+//! Ready-made clients: a session and a transport tied together, so that a call is one function (feature `client`).
+//!
+//! [`Client`] blocks, [`AsyncClient`] does not; they do the same otherwise:
+//!
+//! ```text
+//! call ──▶ authorize ──▶ send ──┬─▶ any status but 401 ─────────────────────────────────▶ the response
+//!                               │
+//!                               └─▶ 401 ──┬─▶ a newer token stands ─────────▶ send again, once ──▶ the response
+//!                                         │                                    ▲
+//!                                         ├─▶ the owner's login was handed over: one logs in, the others wait
+//!                                         │                                    └──▶ it failed: CallError::LoginFailed for all of them
+//!                                         │
+//!                                         └─▶ it was not ──▶ CallError::TokenRejected
+//! ```
+//!
+//! - Nothing logs in by itself unless the owner's login was handed over by `log_in_with` (`Q12`): a program should not need to keep a
+//!   password.
+//! - A login that the service refuses is not tried again, by no caller, until `log_in_with` brings new credentials: 200
+//!   callers must not lock an account with one wrong password. One that fails otherwise may be tried again by the next caller.
+//! - A call is sent again after a 401 with a new token, once, and never else (`Q11`): 429, 503 and a cut connection are told, and
+//!   [`Retry::of_call`](crate::Retry::of_call) reads the wait. Nothing here sleeps.
+//! - No lock is held while a call is under way.
+//! - The limit of a call's body is the client's, given to its constructor; a login keeps to [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT).
+//!
+//! A body that should stream is not for these: authorize the request with a [`Session`] of your own and send it with your client.
+
+extern crate std;
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::error::Error as StdError;
+use core::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::Request;
+use location_auth::{
+    Attempt, ErrorKind, Fault, Flow, LocationAccessToken, LocationId, LocationLogin, Misuse, Progress, Replay, Session,
+    Verdict,
+};
+
+use super::{Cause, Sent, Stopped};
+
+mod asynchronous;
+mod blocking;
+
+pub use asynchronous::AsyncClient;
+pub use blocking::Client;
+
+/// Why a call got no response, or a 401 that could not be helped.
+pub enum CallError<E> {
+    /// The request can't be authorized, and was not sent.
+    Misuse(Misuse),
+    /// There was no response to the call.
+    Transport {
+        /// The transport's own error.
+        error: E,
+        /// Whether the call may have reached the service. It is not sent again either way.
+        sent: Sent,
+    },
+    /// The call was answered with 401, and there is no newer token to be had: it was revoked, since tokens do not expire (`P6`).
+    TokenRejected {
+        /// The Location whose token it was; `None` for a user's.
+        location: Option<LocationId>,
+    },
+    /// The call was answered with 401, and logging in again failed: for this caller and for all who waited for the same login.
+    LoginFailed(Arc<Stopped<LocationLogin, E>>),
+}
+
+impl<E> CallError<E> {
+    /// Who has to change something.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Misuse(_) | Self::TokenRejected { .. } => Fault::Caller,
+            Self::Transport { .. } => Fault::Transport,
+            Self::LoginFailed(stopped) => stopped.fault(),
+        }
+    }
+}
+
+impl<E> From<Misuse> for CallError<E> {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
+            Self::Transport { error, sent } => {
+                f.debug_struct("Transport").field("error", error).field("sent", sent).finish()
+            }
+            Self::TokenRejected { location } => f.debug_struct("TokenRejected").field("location", location).finish(),
+            Self::LoginFailed(stopped) => f.debug_tuple("LoginFailed").field(stopped).finish(),
+        }
+    }
+}
+
+/// One line: what happened, who is at fault, what to do. The transport's own words are the [`source`](StdError::source).
+impl<E> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, advice) = match self {
+            Self::Misuse(misuse) => return fmt::Display::fmt(misuse, f),
+            Self::Transport { sent: Sent::Never, .. } => {
+                ("the call never left", "check the URL's host and the network, then make it again")
+            }
+            Self::Transport { sent: Sent::Maybe, .. } => {
+                ("no response to the call came, and it may have arrived", "make it again only if twice does no harm")
+            }
+            Self::TokenRejected { location: None } => ("the User Access Token was rejected", "log in again"),
+            Self::TokenRejected { location: Some(location) } => {
+                write!(f, "the token of Location {location} was rejected; {}: ", self.fault())?;
+                return f.write_str("log in again, with the owner's present password if it was changed");
+            }
+            Self::LoginFailed(stopped) => {
+                write!(f, "the token was rejected, and logging in again failed: {stopped}")?;
+                if is_refusal(stopped) {
+                    f.write_str("; no login is tried until the client is given new credentials")?;
+                }
+                return Ok(());
+            }
+        };
+        write!(f, "{what}; {}: {advice}", self.fault())
+    }
+}
+
+impl<E: StdError + 'static> StdError for CallError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Transport { error, .. } => Some(error),
+            Self::LoginFailed(stopped) => stopped.source(),
+            Self::Misuse(_) | Self::TokenRejected { .. } => None,
+        }
+    }
+}
+
+fn is_refusal<E>(stopped: &Stopped<LocationLogin, E>) -> bool {
+    matches!(&stopped.cause, Cause::Response(error) if error.kind() == ErrorKind::Refused)
+}
+
+/// What all callers of a client share. Its lock is held for a few lines at a time, and never while anything is sent.
+struct Shared<E>(Mutex<State<E>>);
+
+struct State<E> {
+    session: Session,
+    login: Option<Login<E>>,
+    /// How many logins have ended. Who waits for one sees by it that it has.
+    ended: u64,
+    /// How the last of them failed, if it did.
+    failure: Option<Arc<Stopped<LocationLogin, E>>>,
+    /// A token that a login came to and that nobody has asked for yet.
+    new_token: Option<LocationAccessToken>,
+}
+
+/// The owner's login, as it was handed over.
+struct Login<E> {
+    fresh: LocationLogin,
+    /// Where the last one stopped: a login that failed at step 2 goes on there, and step 1 is not repeated (`Q10`).
+    pending: LocationLogin,
+    refused: Option<Arc<Stopped<LocationLogin, E>>>,
+    /// Which hand-over it is: a login with old credentials must not touch what new ones left here.
+    number: u64,
+}
+
+/// What a caller whose call met a 401 has to do.
+enum Next<W> {
+    Replay(Replay),
+    Wait(W),
+}
+
+/// Waiting for one's turn to log in, since so many logins had ended.
+struct Turn {
+    ended: u64,
+}
+
+/// A login under way.
+struct UnderWay {
+    flow: LocationLogin,
+    number: u64,
+}
+
+impl<E> Shared<E> {
+    fn new(session: Session) -> Self {
+        Self(Mutex::new(State { session, login: None, ended: 0, failure: None, new_token: None }))
+    }
+
+    /// A thread that panicked while it held the lock left the state whole: no line that holds it can panic half-way.
+    fn lock(&self) -> MutexGuard<'_, State<E>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn authorize(&self, request: &mut Request<Vec<u8>>) -> Result<Attempt, CallError<E>> {
+        Ok(self.lock().session.authorize(request)?)
+    }
+
+    fn replay(&self, replay: Replay, request: &mut Request<Vec<u8>>) -> Result<(), CallError<E>> {
+        Ok(self.lock().session.replay(replay, request)?)
+    }
+
+    fn has_token(&self) -> bool {
+        self.lock().session.has_token()
+    }
+
+    fn token_rejected(&self) -> CallError<E> {
+        CallError::TokenRejected { location: self.lock().session.location().cloned() }
+    }
+
+    fn hand_over(&self, login: LocationLogin) -> Result<(), Misuse> {
+        let state = &mut *self.lock();
+        if login.location() != state.session.location() {
+            return Err(Misuse::WrongLocation);
+        }
+        let number = state.login.as_ref().map_or(0, |login| login.number.saturating_add(1));
+        state.login = Some(Login { fresh: login.clone(), pending: login, refused: None, number });
+        Ok(())
+    }
+
+    fn take_new_token(&self) -> Option<LocationAccessToken> {
+        self.lock().new_token.take()
+    }
+
+    /// The attempt met a 401.
+    fn rejected(&self, attempt: &Attempt) -> Result<Next<Turn>, CallError<E>> {
+        let state = self.lock();
+        if let Verdict::Replay(replay) = state.session.rejected(attempt)? {
+            return Ok(Next::Replay(replay));
+        }
+        match &state.login {
+            None => Err(CallError::TokenRejected { location: state.session.location().cloned() }),
+            Some(Login { refused: Some(refusal), .. }) => Err(CallError::LoginFailed(Arc::clone(refusal))),
+            Some(_) => Ok(Next::Wait(Turn { ended: state.ended })),
+        }
+    }
+
+    /// It is this caller's turn: nobody else is logging in.
+    fn turn(&self, attempt: &Attempt, turn: Turn) -> Result<Next<UnderWay>, CallError<E>> {
+        let state = self.lock();
+        if let Verdict::Replay(replay) = state.session.rejected(attempt)? {
+            return Ok(Next::Replay(replay));
+        }
+        match (&state.login, &state.failure) {
+            // The login that it waited for has failed, for all who waited.
+            (_, Some(failure)) if state.ended != turn.ended => Err(CallError::LoginFailed(Arc::clone(failure))),
+            (Some(Login { refused: Some(refusal), .. }), _) => Err(CallError::LoginFailed(Arc::clone(refusal))),
+            (Some(login), _) => Ok(Next::Wait(UnderWay { flow: login.pending.clone(), number: login.number })),
+            (None, _) => Err(CallError::TokenRejected { location: state.session.location().cloned() }),
+        }
+    }
+
+    /// What a response, or the want of one, means for a login under way.
+    fn advance(
+        &self,
+        attempt: &Attempt,
+        number: u64,
+        result: Result<Progress<LocationLogin>, Stopped<LocationLogin, E>>,
+    ) -> Result<Next<UnderWay>, CallError<E>> {
+        let state = &mut *self.lock();
+        let login = state.login.as_mut().filter(|login| login.number == number);
+        match result {
+            Ok(Progress::Next(flow)) => {
+                if let Some(login) = login {
+                    login.pending = flow.clone();
+                }
+                Ok(Next::Wait(UnderWay { flow, number }))
+            }
+            Ok(Progress::Done(token)) => {
+                if let Some(login) = login {
+                    login.pending = login.fresh.clone();
+                }
+                state.ended = state.ended.saturating_add(1);
+                state.failure = None;
+                state.session.renew(attempt, token.clone())?;
+                state.new_token = Some(token);
+                match state.session.rejected(attempt)? {
+                    Verdict::Replay(replay) => Ok(Next::Replay(replay)),
+                    Verdict::LogIn => Err(CallError::TokenRejected { location: state.session.location().cloned() }),
+                }
+            }
+            Err(stopped) => {
+                let failure = Arc::new(stopped);
+                if let Some(login) = login {
+                    login.pending = failure.flow.clone();
+                    login.refused = is_refusal(&failure).then(|| Arc::clone(&failure));
+                }
+                state.ended = state.ended.saturating_add(1);
+                state.failure = Some(Arc::clone(&failure));
+                Err(CallError::LoginFailed(failure))
+            }
+        }
+    }
+}

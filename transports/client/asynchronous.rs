@@ -1,0 +1,108 @@
+//! The client for async programs, with any runtime or none.
+
+use alloc::vec::Vec;
+use async_lock::Mutex;
+use core::fmt;
+
+use http::{Request, Response, StatusCode};
+use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
+
+use super::super::{AsyncTransport, receive};
+use super::{CallError, Next, Shared, UnderWay};
+
+/// A session and an async transport. Share it by reference among tasks: its futures are `Send` where the transport and its futures are.
+///
+/// Dropping a call's future in the middle of a login lets the next caller log in, from the step that was reached. Whether the request
+/// in flight arrived is then open (`Q10`).
+///
+/// ```no_run
+/// # async fn example<T: location_auth::transports::AsyncTransport>(session: location_auth::Session, transport: T)
+/// # -> Result<(), Box<dyn std::error::Error>> where T::Error: std::error::Error + 'static {
+/// use location_auth::transports::client::AsyncClient;
+///
+/// let client = AsyncClient::new(session, transport, 1024 * 1024);
+/// let call = http::Request::get("https://api.example.com/contacts").body(vec![])?;
+/// let response = client.call(call).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct AsyncClient<T: AsyncTransport> {
+    shared: Shared<T::Error>,
+    transport: T,
+    limit: usize,
+    /// Held by the one who logs in.
+    turn: Mutex<()>,
+}
+
+impl<T: AsyncTransport> AsyncClient<T> {
+    /// `limit` is the longest body that a call's response may have, in bytes.
+    pub fn new(session: Session, transport: T, limit: usize) -> Self {
+        Self { shared: Shared::new(session), transport, limit, turn: Mutex::new(()) }
+    }
+
+    /// Hands over the owner's login, to be used when the token is rejected, and kept for as long as the client (`Q12`). Again, with new
+    /// credentials, after a login was refused.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongLocation`] if it is not of the session's Location.
+    pub fn log_in_with(&self, login: LocationLogin) -> Result<(), Misuse> {
+        self.shared.hand_over(login)
+    }
+
+    /// The token that a login has come to since this was last asked, to be kept where the old one was: it lives for ever.
+    pub fn take_new_token(&self) -> Option<LocationAccessToken> {
+        self.shared.take_new_token()
+    }
+
+    /// Makes a call: authorized, and once more after a 401 if there is a new token to be had (`Q11`).
+    ///
+    /// # Errors
+    /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
+    pub async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        let mut first = request.clone();
+        let attempt = self.shared.authorize(&mut first)?;
+        let response = self.send(first).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || !self.shared.has_token() {
+            return Ok(response);
+        }
+        let replay = self.new_token(&attempt).await?;
+        let mut again = request;
+        self.shared.replay(replay, &mut again)?;
+        let response = self.send(again).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return Err(self.shared.token_rejected());
+        }
+        Ok(response)
+    }
+
+    async fn new_token(&self, attempt: &Attempt) -> Result<Replay, CallError<T::Error>> {
+        let turn = match self.shared.rejected(attempt)? {
+            Next::Replay(replay) => return Ok(replay),
+            Next::Wait(turn) => turn,
+        };
+        let _turn = self.turn.lock().await;
+        let mut next = self.shared.turn(attempt, turn)?;
+        loop {
+            let UnderWay { flow, number } = match next {
+                Next::Replay(replay) => return Ok(replay),
+                Next::Wait(login) => login,
+            };
+            let answer = self.transport.send(flow.request(), RESPONSE_LIMIT).await;
+            let result = receive(flow, answer, |error| self.transport.sent(error));
+            next = self.shared.advance(attempt, number, result)?;
+        }
+    }
+
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        self.transport.send(request, self.limit).await.map_err(|error| {
+            let sent = self.transport.sent(&error);
+            CallError::Transport { error, sent }
+        })
+    }
+}
+
+impl<T: AsyncTransport> fmt::Debug for AsyncClient<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsyncClient").field("session", &self.shared.lock().session).finish_non_exhaustive()
+    }
+}

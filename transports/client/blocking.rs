@@ -1,0 +1,106 @@
+//! The client for blocking programs.
+
+extern crate std;
+
+use alloc::vec::Vec;
+use core::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use http::{Request, Response, StatusCode};
+use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
+
+use super::super::{Transport, receive};
+use super::{CallError, Next, Shared, UnderWay};
+
+/// A session and a blocking transport. Share it by reference among threads.
+///
+/// ```no_run
+/// # fn example(session: location_auth::Session) -> Result<(), Box<dyn std::error::Error>> {
+/// use location_auth::transports::{client::Client, ureq::Ureq};
+///
+/// let client = Client::new(session, Ureq::new(), 1024 * 1024);
+/// let call = http::Request::get("https://api.example.com/contacts").body(vec![])?;
+/// let response = client.call(call)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Client<T: Transport> {
+    shared: Shared<T::Error>,
+    transport: T,
+    limit: usize,
+    /// Held by the one who logs in.
+    turn: Mutex<()>,
+}
+
+impl<T: Transport> Client<T> {
+    /// `limit` is the longest body that a call's response may have, in bytes.
+    pub fn new(session: Session, transport: T, limit: usize) -> Self {
+        Self { shared: Shared::new(session), transport, limit, turn: Mutex::new(()) }
+    }
+
+    /// Hands over the owner's login, to be used when the token is rejected, and kept for as long as the client (`Q12`). Again, with new
+    /// credentials, after a login was refused.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongLocation`] if it is not of the session's Location.
+    pub fn log_in_with(&self, login: LocationLogin) -> Result<(), Misuse> {
+        self.shared.hand_over(login)
+    }
+
+    /// The token that a login has come to since this was last asked, to be kept where the old one was: it lives for ever.
+    pub fn take_new_token(&self) -> Option<LocationAccessToken> {
+        self.shared.take_new_token()
+    }
+
+    /// Makes a call: authorized, and once more after a 401 if there is a new token to be had (`Q11`).
+    ///
+    /// # Errors
+    /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
+    pub fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        let mut first = request.clone();
+        let attempt = self.shared.authorize(&mut first)?;
+        let response = self.send(first)?;
+        if response.status() != StatusCode::UNAUTHORIZED || !self.shared.has_token() {
+            return Ok(response);
+        }
+        let replay = self.new_token(&attempt)?;
+        let mut again = request;
+        self.shared.replay(replay, &mut again)?;
+        let response = self.send(again)?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            return Err(self.shared.token_rejected());
+        }
+        Ok(response)
+    }
+
+    fn new_token(&self, attempt: &Attempt) -> Result<Replay, CallError<T::Error>> {
+        let turn = match self.shared.rejected(attempt)? {
+            Next::Replay(replay) => return Ok(replay),
+            Next::Wait(turn) => turn,
+        };
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut next = self.shared.turn(attempt, turn)?;
+        loop {
+            let UnderWay { flow, number } = match next {
+                Next::Replay(replay) => return Ok(replay),
+                Next::Wait(login) => login,
+            };
+            let answer = self.transport.send(flow.request(), RESPONSE_LIMIT);
+            let result = receive(flow, answer, |error| self.transport.sent(error));
+            next = self.shared.advance(attempt, number, result)?;
+        }
+    }
+
+    fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        self.transport.send(request, self.limit).map_err(|error| {
+            let sent = self.transport.sent(&error);
+            CallError::Transport { error, sent }
+        })
+    }
+}
+
+impl<T: Transport> fmt::Debug for Client<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("session", &self.shared.lock().session).finish_non_exhaustive()
+    }
+}
