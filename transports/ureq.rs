@@ -115,6 +115,8 @@ fn send_error(error: ::ureq::Error) -> SendError {
         // rustls reports through io::Error, in the handshake and after it alike.
         Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::Io(_) => (SendErrorKind::Broken, Sent::Maybe, true),
+        Error::ConnectProxyFailed(_) => (SendErrorKind::Connect, Sent::Never, false),
+        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Sent::Never, false),
         Error::TlsRequired => (SendErrorKind::NoTls, Sent::Never, false),
         Error::Tls(_) => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::BodyExceedsLimit(_) => (SendErrorKind::TooLong, Sent::Maybe, true),

@@ -15,6 +15,7 @@ use super::{CallError, Next, Shared, UnderWay};
 /// A session and a blocking transport. Share it by reference among threads.
 ///
 /// ```no_run
+/// # #[cfg(feature = "ureq")]
 /// # fn example(session: location_auth::Session) -> Result<(), Box<dyn std::error::Error>> {
 /// use location_auth::transports::{client::Client, ureq::Ureq};
 ///
