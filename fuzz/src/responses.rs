@@ -12,7 +12,7 @@ use location_auth::{
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use crate::input::{
+use super::input::{
     API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, Input, PASSWORD, USER_TOKEN, app, shows_none, token_response as token_of,
     whole,
 };
