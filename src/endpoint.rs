@@ -85,8 +85,7 @@ impl Template {
             url.push_str(piece);
         }
         // The template has been checked and the id is encoded: all that is left to go wrong is the length.
-        Uri::from_maybe_shared(Bytes::from(url))
-            .map_err(|_| Misuse::Url { field: Field::LocationTokenUrl, problem: UrlProblem::Invalid })
+        Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| Misuse::TooLong(Field::LocationId))
     }
 }
 
@@ -126,6 +125,10 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
     let https = *scheme == Scheme::HTTPS;
     if !https && *scheme != Scheme::HTTP {
         return Err(UrlProblem::Scheme);
+    }
+    // Written out, `*` or `@host` would run on from the authority and name another host.
+    if !uri.path().starts_with('/') {
+        return Err(UrlProblem::Invalid);
     }
     let authority = uri.authority().ok_or(UrlProblem::Host)?.as_str();
     if authority.contains('@') {

@@ -208,10 +208,10 @@ fn sweep() -> Sweep {
     }
     let [mut session, ..] = sessions();
     let attempt = session.authorize(&mut http::Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
-    sweep.debug("session::Verdict", session.rejected(&attempt).unwrap());
     session.renew(&attempt, location_token.clone()).unwrap();
-    sweep.debug("session::Verdict", session.rejected(&attempt).unwrap());
-    if let Verdict::Replay(replay) = session.rejected(&attempt).unwrap() {
+    let verdict = session.rejected(attempt).unwrap();
+    sweep.debug("session::Verdict", &verdict);
+    if let Verdict::Replay(replay) = verdict {
         sweep.debug("session::Replay", replay);
     }
 

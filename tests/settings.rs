@@ -176,11 +176,10 @@ fn an_id_that_would_change_the_path_or_a_log_is_refused() {
     for id in [".", ".."] {
         assert_eq!(app().location(id).unwrap_err(), Misuse::DotSegment);
     }
-    for id in ["a\nb", "\0", "a\u{7f}", "\u{85}"] {
+    for id in ["a\nb", "\0", "a\u{7f}", "\u{85}", "a\u{202e}b", "\u{2028}"] {
         assert_eq!(LocationId::new(id).unwrap_err(), Misuse::Character(Field::LocationId), "{id:?}");
     }
-    let long = Misuse::Url { field: Field::LocationTokenUrl, problem: UrlProblem::Invalid };
-    assert_eq!(app().location(&"a".repeat(70_000)).unwrap_err(), long);
+    assert_eq!(app().location(&"a".repeat(70_000)).unwrap_err(), Misuse::TooLong(Field::LocationId));
 }
 
 #[test]

@@ -27,7 +27,7 @@ use ::hyper::rt::{Read, Write};
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Request, Response, header};
-use location_auth::may_carry_secrets;
+use location_auth::{RESPONSE_LIMIT, may_carry_secrets};
 use zeroize::Zeroizing;
 
 use super::{AsyncTransport, SendError, SendErrorKind, Sent};
@@ -215,8 +215,9 @@ async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError
     if declared > limit {
         return Err(too_long());
     }
-    // Of its final size where that is known: a buffer that grows leaves copies of a token behind.
-    let mut body = Vec::with_capacity(declared);
+    // Of its final size where a token's response declares it: a buffer that grows leaves copies behind. Not of any size that
+    // anybody declares.
+    let mut body = Vec::with_capacity(declared.min(RESPONSE_LIMIT));
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx)).await {
         let frame = frame.map_err(|error| send_error(error, Sent::Maybe))?;
         let Some(chunk) = frame.data_ref() else { continue };

@@ -254,6 +254,7 @@ pub struct Stopped<F, E> {
 
 /// Why a driver stopped.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Cause<E> {
     /// There was no response.
     Transport {
