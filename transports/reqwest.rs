@@ -62,7 +62,7 @@ impl Reqwest {
     /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy.
     ///
     /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, and no
-    /// `Referer` is told.
+    /// `Referer` is told. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
     ///
     /// ```
     /// use location_auth::transports::reqwest::Reqwest;
