@@ -1,6 +1,8 @@
 //! Many callers at once meet a revoked token: on threads and on tasks, in thousands of orders, with no clock.
 #![cfg(all(feature = "client", feature = "emulator"))]
 
+#[path = "support/dice.rs"]
+mod dice;
 #[path = "support/world.rs"]
 mod world;
 
@@ -10,9 +12,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
+use dice::Dice;
 use http::{Request, Response};
 use location_auth::transports::client::{AsyncClient, CallError, Client};
-use world::{Dice, PASSWORD, World, call, caller, is_login};
+use world::{PASSWORD, World, call, caller, is_login};
 
 #[derive(Debug)]
 struct Cut;
