@@ -3,6 +3,8 @@
 //! | you have | you use |
 //! | --- | --- |
 //! | a blocking program | `transports::ureq::Ureq` (feature `ureq-rustls`), or a closure over your client |
+//! | an async program on tokio | `transports::reqwest::Reqwest` (feature `reqwest-rustls`), or a closure over your client |
+//! | another runtime, or one of your own | `transports::hyper::Hyper` (feature `hyper`), over any connection you can open |
 //! | anything else that turns a request into a response | a closure, blocking or async |
 //! | no function to call, but events to feed | the loop on [`Flow`], by hand |
 //!
@@ -38,7 +40,7 @@
 //!
 //! What it owes its caller, since it carries secrets:
 //!
-//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `user-agent`.
+//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `accept`, `user-agent`.
 //! - It follows no redirect: a client that does takes `x-api-key` to the redirect's host (`Q7`).
 //! - A status is no error: 401 or 503 is a response like any other.
 //! - It reads at most `limit` bytes of the body and fails beyond them, without reading on (`Q13`).
@@ -62,9 +64,19 @@ use zeroize::Zeroizing;
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "hyper")]
+pub mod hyper;
+#[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
+pub mod reqwest;
 mod send_error;
 #[cfg(feature = "ureq")]
 pub mod ureq;
+
+#[cfg(all(feature = "reqwest", target_arch = "wasm32"))]
+compile_error!(
+    "on wasm32 reqwest can neither refuse redirects nor bound what it reads, so it would take the API Key wherever a \
+     response points: leave the feature `reqwest` out and pass a closure over the browser's fetch, with `redirect: \"error\"`"
+);
 
 pub use send_error::{SendError, SendErrorKind};
 

@@ -74,6 +74,9 @@ pub enum SendErrorKind {
     /// The connection was cut, or what came is not HTTP.
     #[error("the connection broke or did not speak HTTP")]
     Broken,
+    /// The client could not be built from what it was configured with: nothing was sent.
+    #[error("the client cannot be built: check what it is configured with")]
+    Configuration,
     /// Anything else that the client library reports.
     #[error("the client failed")]
     Other,

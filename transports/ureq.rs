@@ -18,8 +18,9 @@ use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
 use http::{Method, Request, Response};
 use location_auth::may_carry_secrets;
-use location_auth::transports::{SendError, SendErrorKind, Sent, Transport};
 use zeroize::Zeroizing;
+
+use super::{SendError, SendErrorKind, Sent, Transport};
 
 /// A transport over a ureq agent. Clones share its connections.
 ///

@@ -1,6 +1,9 @@
 //! What several examples share: the emulator behind a real HTTP server on a loopback port.
 #![allow(dead_code)]
 
+// No example needs all of it.
+#![allow(dead_code)]
+
 use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,6 +15,8 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use location_auth::emulator::{Access, Emulator};
+use location_auth::{App, Environment, LocationLogin, Misuse, Settings};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 
 pub const API_KEY: &str = "demo-api-key";
@@ -31,6 +36,25 @@ pub fn demo() -> Emulator {
     emulator
 }
 
+/// The demo service's integrator, with the service at this URL. The example `login` shows what stands for what.
+pub fn app(base: &str) -> Result<App, Misuse> {
+    App::new(Settings {
+        environment: Environment::Staging,
+        user_token_url: &format!("{base}{}", Emulator::USER_TOKEN_PATH),
+        location_token_url: &format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
+        api_origins: &[],
+        api_key: API_KEY,
+        client_id: CLIENT_ID,
+        client_secret: CLIENT_SECRET,
+        data_source_name: None,
+    })
+}
+
+/// The demo owner's login at such a service.
+pub fn login(base: &str) -> Result<LocationLogin, Misuse> {
+    app(base)?.location(LOCATION_ID)?.login(EMAIL, PASSWORD)
+}
+
 /// Serves the emulator on a loopback port, 0 for any that is free, from a thread of its own until the program ends.
 pub fn serve(emulator: Arc<Mutex<Emulator>>, port: u16) -> io::Result<SocketAddr> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
@@ -42,12 +66,16 @@ pub fn serve(emulator: Arc<Mutex<Emulator>>, port: u16) -> io::Result<SocketAddr
 
 async fn accept(listener: TcpListener, emulator: Arc<Mutex<Emulator>>) {
     while let Ok((stream, _)) = listener.accept().await {
-        let emulator = Arc::clone(&emulator);
-        let service = service_fn(move |request| answer(Arc::clone(&emulator), request));
-        let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
-        // A client that goes away in mid-request is no concern of the server's.
-        tokio::spawn(async { connection.await.ok() });
+        tokio::spawn(converse(stream, Arc::clone(&emulator)));
     }
+}
+
+/// Serves the emulator to one client, over any stream.
+pub async fn converse<S: AsyncRead + AsyncWrite + Unpin>(stream: S, emulator: Arc<Mutex<Emulator>>) {
+    let service = service_fn(|request| answer(Arc::clone(&emulator), request));
+    let connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // A client that goes away in mid-request is no concern of the server's.
+    connection.await.ok();
 }
 
 async fn answer(

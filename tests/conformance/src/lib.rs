@@ -1,1 +1,85 @@
+//! What every transport must do, as one table over real sockets: [`ROWS`]. `README.md` beside this package's manifest says how to
+//! hold a transport of your own to it.
+//!
+//! A row knows no client library. It asks a [`Subject`] for a [`Client`], serves it a response from a socket of its own, well-kept or
+//! hostile, and looks at what comes back.
 
+pub mod adapters;
+mod exceptions;
+mod rows;
+mod run;
+pub mod servers;
+pub mod tls;
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::{Request, Response};
+use location_auth::transports::{AsyncTransport, SendError, SendErrorKind, Sent, Transport};
+use tokio::runtime::Runtime;
+
+pub use rows::ROWS;
+pub use run::run;
+
+/// A transport under test: how it is called, and how one is made.
+#[derive(Clone, Copy)]
+pub struct Subject {
+    pub name: &'static str,
+    pub client: fn(&Wishes) -> Client,
+}
+
+/// What a row wants of the client that it is given.
+#[derive(Clone, Debug)]
+pub struct Wishes {
+    /// When to give up: the time-out for everything, from the start to the last byte of the body.
+    pub patience: Duration,
+    /// The one certificate authority to trust, in DER. Without it none of the rows speaks TLS.
+    pub trust: Option<Vec<u8>>,
+    /// Whether the proxy in the environment variable `HTTP_PROXY` is to be used.
+    pub proxy_of_environment: bool,
+}
+
+impl Default for Wishes {
+    fn default() -> Self {
+        Self { patience: Duration::from_secs(30), trust: None, proxy_of_environment: false }
+    }
+}
+
+/// Sends a request and waits for what comes of it, with at most so many bytes of body.
+pub type Client = Box<dyn Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>>, Failure> + Send + Sync>;
+
+/// A transport's error, and what it says of it in the words of the table.
+#[derive(Debug)]
+pub struct Failure {
+    pub kind: SendErrorKind,
+    pub sent: Sent,
+    pub error: Box<dyn Error + Send + Sync>,
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        Self { kind: error.kind(), sent: error.sent(), error: Box::new(error) }
+    }
+}
+
+/// A client over a blocking transport, whose time-out is its own.
+pub fn blocking<T>(transport: T) -> Client
+where
+    T: Transport<Error = SendError> + Send + Sync + 'static,
+{
+    Box::new(move |request, limit| transport.send(request, limit).map_err(Failure::from))
+}
+
+/// A client over an async transport on this runtime, under a time-out beside the transport's own.
+pub fn on_tokio<T>(runtime: Runtime, transport: T, patience: Duration) -> Client
+where
+    T: AsyncTransport<Error = SendError> + Send + Sync + 'static,
+{
+    Box::new(move |request, limit| {
+        let sending = async { tokio::time::timeout(patience, transport.send(request, limit)).await };
+        match runtime.block_on(sending) {
+            Ok(outcome) => outcome.map_err(Failure::from),
+            Err(_) => Err(SendError::new(SendErrorKind::TimedOut, Sent::Maybe, None).into()),
+        }
+    })
+}

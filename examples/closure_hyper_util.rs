@@ -1,0 +1,48 @@
+//! Over hyper-util's pooled client, with a connector of your own: a closure is all it takes.
+//!
+//! No adapter of the crate's is used, so the contract of `location_auth::transports` is the closure's to keep.
+
+mod support;
+
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Bytes;
+use hyper_util::client::legacy::{Client, connect::HttpConnector};
+use hyper_util::rt::TokioExecutor;
+use location_auth::{may_carry_secrets, transports::run_async};
+use tokio::time::timeout;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> Result<(), Failure> {
+    let address = support::serve(Arc::new(Mutex::new(support::demo())), 0)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(log_in(&format!("http://{address}")))
+}
+
+async fn log_in(base: &str) -> Result<(), Failure> {
+    // It resends a request whose connection was closed before any response: a second token, if the first was on its way (`Q10`).
+    let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(HttpConnector::new());
+    let transport = |request: Request<Vec<u8>>, limit: usize| {
+        let client: Client<HttpConnector, Full<Bytes>> = client.clone();
+        async move {
+            if !may_carry_secrets(request.uri()) {
+                return Err(Failure::from("the URL would send secrets in the clear"));
+            }
+            let whole = async {
+                let (parts, body) = client.request(request.map(Full::from)).await?.into_parts();
+                Ok(Response::from_parts(parts, Limited::new(body, limit).collect().await?.to_bytes().to_vec()))
+            };
+            timeout(Duration::from_secs(30), whole).await?
+        }
+    };
+    let outcome = run_async(support::login(base)?, &transport).await;
+    // `Box<dyn Error>` is no error itself, so neither is what stopped for its sake.
+    let token = outcome.map_err(|stopped| format!("{stopped}: {:?}", stopped.cause))?;
+    println!("Logged in over hyper-util's client: a token of {}", token.location());
+    Ok(())
+}

@@ -1,0 +1,37 @@
+//! A transport around another: it names the program to the service on every request, and passes the rest on.
+
+mod support;
+
+use std::error::Error;
+use std::sync::{Arc, Mutex};
+
+use http::{HeaderValue, Request, Response, header};
+use location_auth::transports::ureq::Ureq;
+use location_auth::transports::{Sent, Transport, run};
+
+struct Named<T> {
+    inner: T,
+    name: HeaderValue,
+}
+
+impl<T: Transport> Transport for Named<T> {
+    type Error = T::Error;
+
+    fn send(&self, mut request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+        request.headers_mut().insert(header::USER_AGENT, self.name.clone());
+        self.inner.send(request, limit)
+    }
+
+    // Without this every error would count as `Sent::Maybe`, and `run_with_retries` would not try again where it could.
+    fn sent(&self, error: &T::Error) -> Sent {
+        self.inner.sent(error)
+    }
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let address = support::serve(Arc::new(Mutex::new(support::demo())), 0)?;
+    let transport = Named { inner: Ureq::new(), name: HeaderValue::from_static("salon-sync/1.0") };
+    let token = run(support::login(&format!("http://{address}"))?, &transport)?;
+    println!("Logged in as salon-sync/1.0: a token of {}", token.location());
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! Rows over a server that does not mean well, or is not there.
+
+use std::io::Write;
+use std::thread::sleep;
+use std::time::Duration;
+
+use http::Request;
+use location_auth::transports::{SendErrorKind, Sent};
+
+use super::{KIB_64, get, impatient, within_three_seconds};
+use crate::servers::{answering, nobody_listens, read_request, scripted};
+use crate::{Subject, Wishes};
+
+pub fn endless_body(subject: &Subject) {
+    let server = scripted(|stream| {
+        read_request(stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n").ok();
+        let chunk = [&b"1000\r\n"[..], &[b'x'; 0x1000], b"\r\n"].concat();
+        while stream.write_all(&chunk).is_ok() {}
+    });
+    let failure = within_three_seconds(impatient(subject), get(server.url("/")), KIB_64).expect_err("has no end");
+    assert_eq!((failure.kind, failure.sent), (SendErrorKind::TooLong, Sent::Maybe), "{failure:?}");
+}
+
+pub fn endless_head(subject: &Subject) {
+    let server = scripted(|stream| {
+        read_request(stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\n").ok();
+        let line = format!("x-filler: {}\r\n", "x".repeat(4000));
+        while stream.write_all(line.as_bytes()).is_ok() {}
+    });
+    let failure = within_three_seconds(impatient(subject), get(server.url("/")), KIB_64).expect_err("has no end");
+    assert_eq!((failure.kind, failure.sent), (SendErrorKind::Broken, Sent::Maybe), "{failure:?}");
+}
+
+pub fn dripping_body(subject: &Subject) {
+    let server = scripted(|stream| {
+        read_request(stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 10000\r\n\r\n").ok();
+        while stream.write_all(b"x").is_ok() {
+            sleep(Duration::from_millis(50));
+        }
+    });
+    let failure = within_three_seconds(impatient(subject), get(server.url("/")), KIB_64).expect_err("takes minutes");
+    assert_eq!((failure.kind, failure.sent), (SendErrorKind::TimedOut, Sent::Maybe), "{failure:?}");
+}
+
+pub fn silent_server(subject: &Subject) {
+    let server = scripted(|stream| {
+        read_request(stream);
+        // Until the client has gone.
+        read_request(stream);
+    });
+    let failure = within_three_seconds(impatient(subject), get(server.url("/")), KIB_64).expect_err("says nothing");
+    assert_eq!((failure.kind, failure.sent), (SendErrorKind::TimedOut, Sent::Maybe), "{failure:?}");
+}
+
+pub fn refused_connection(subject: &Subject) {
+    let url = format!("http://{}/", nobody_listens());
+    let failure = within_three_seconds(impatient(subject), get(url), KIB_64).expect_err("nobody listens");
+    assert_eq!(failure.kind, SendErrorKind::Connect, "{failure:?}");
+}
+
+pub fn refused_is_never_sent(subject: &Subject) {
+    let client = (subject.client)(&Wishes::default());
+    let failure = client(get(format!("http://{}/", nobody_listens())), KIB_64).expect_err("nobody listens");
+    assert_eq!(failure.sent, Sent::Never, "{failure:?}");
+}
+
+/// The server reads the request, writes so much and closes.
+pub fn cut(subject: &Subject, response: &'static [u8]) {
+    let server = answering(response);
+    let client = (subject.client)(&Wishes::default());
+    let request = Request::post(server.url("/")).body(b"body".to_vec()).expect("is a URL");
+    let failure = client(request, KIB_64).expect_err("is not a whole response");
+    assert_eq!((failure.kind, failure.sent), (SendErrorKind::Broken, Sent::Maybe), "{failure:?}");
+    assert_eq!(server.connections(), 1, "the request was sent again");
+}

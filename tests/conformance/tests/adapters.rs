@@ -1,0 +1,186 @@
+//! What is an adapter's own: its policies, its configuration and what it shows of itself.
+
+use std::error::Error;
+use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use conformance::servers::{answering, nobody_listens, read_request, scripted, well_kept};
+use http::{Request, Response, Uri};
+use hyper_util::rt::TokioIo;
+use location_auth::transports::hyper::Hyper;
+use location_auth::transports::reqwest::Reqwest;
+use location_auth::transports::ureq::Ureq;
+use location_auth::transports::{AsyncTransport, SendError, SendErrorKind, Sent, Transport};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::timeout;
+
+const REDIRECT: &str = "HTTP/1.1 302 Found\r\nlocation: /followed\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+fn get(url: impl AsRef<str>) -> Request<Vec<u8>> {
+    Request::get(url.as_ref()).body(vec![]).unwrap()
+}
+
+fn tokio() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Everything that an error shows.
+fn shown(error: &SendError) -> String {
+    let mut shown = format!("{error} {error:?}");
+    let mut next = error.source();
+    while let Some(cause) = next {
+        shown += &format!(" {cause} {cause:?}");
+        next = cause.source();
+    }
+    shown
+}
+
+#[test]
+fn ureq_follows_no_redirect_even_if_it_is_told_to() {
+    let server = answering(REDIRECT);
+    let transport = Ureq::configured(|config| config.max_redirects(10).http_status_as_error(true));
+    assert_eq!(transport.send(get(server.url("/")), 0).unwrap().status(), 302);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn reqwest_follows_no_redirect_even_if_it_is_told_to() {
+    let server = answering(REDIRECT);
+    let transport = Reqwest::configured(|builder| builder.redirect(reqwest::redirect::Policy::limited(10))).unwrap();
+    assert_eq!(tokio().block_on(transport.send(get(server.url("/")), 0)).unwrap().status(), 302);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_url_that_the_library_refuses_is_not_shown() {
+    let url = format!("http://{}/?access_token=S3CR3T", nobody_listens());
+    let error = Ureq::configured(|config| config.https_only(true)).send(get(&url), 0).unwrap_err();
+    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+    assert_eq!(error.kind(), SendErrorKind::Other);
+    let transport = Reqwest::configured(|builder| builder.https_only(true)).unwrap();
+    let error = tokio().block_on(transport.send(get(&url), 0)).unwrap_err();
+    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Never));
+}
+
+#[test]
+fn a_proxys_password_is_not_shown() {
+    let proxy = ureq::Proxy::new("http://user:S3CR3T@proxy.test:3128").unwrap();
+    assert_eq!(format!("{:?}", Ureq::configured(|config| config.proxy(Some(proxy)))), "Ureq { .. }");
+    let proxy = reqwest::Proxy::all("http://user:S3CR3T@proxy.test:3128").unwrap();
+    assert_eq!(format!("{:?}", Reqwest::configured(|builder| builder.proxy(proxy)).unwrap()), "Reqwest { .. }");
+}
+
+#[test]
+fn what_reqwest_cannot_be_built_from_is_a_configuration_error() {
+    let error = Reqwest::configured(|builder| builder.user_agent("S3CR3T\n")).unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Configuration, Sent::Never));
+    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+}
+
+/// A hyper transport over tokio's sockets that notes which origins it connects to.
+fn noting(origins: Arc<Mutex<Vec<String>>>) -> impl AsyncTransport<Error = SendError> {
+    Hyper::new(move |origin: Uri| {
+        origins.lock().unwrap().push(origin.to_string());
+        async move { Ok(TokioIo::new(TcpStream::connect(origin.authority().unwrap().as_str()).await?)) }
+    })
+}
+
+#[test]
+fn hypers_connect_function_is_not_told_the_path_or_the_query() {
+    let server = well_kept(|request| Response::new(request.uri().to_string().into()));
+    let origins = Arc::default();
+    let transport = noting(Arc::clone(&origins));
+    let response = tokio().block_on(transport.send(get(server.url("/path?access_token=S3CR3T")), 100)).unwrap();
+    assert_eq!(response.body(), b"/path?access_token=S3CR3T");
+    assert_eq!(*origins.lock().unwrap(), [server.url("/")]);
+}
+
+#[test]
+fn hyper_tells_what_the_connect_function_failed_with() {
+    for (io, kind) in [
+        (io::ErrorKind::ConnectionRefused, SendErrorKind::Connect),
+        (io::ErrorKind::TimedOut, SendErrorKind::TimedOut),
+        (io::ErrorKind::InvalidData, SendErrorKind::Tls),
+    ] {
+        let transport = Hyper::new(|_| async move { Err::<TokioIo<TcpStream>, _>(io.into()) });
+        let error = tokio().block_on(transport.send(get("https://api.example.com/"), 0)).unwrap_err();
+        assert_eq!((error.kind(), error.sent()), (kind, Sent::Never));
+        assert_eq!(error.source().unwrap().to_string(), io.to_string());
+    }
+}
+
+#[test]
+fn hyper_keeps_one_connection_for_each_origin() {
+    let servers = [well_kept(|_| Response::new(b"1".to_vec())), well_kept(|_| Response::new(b"2".to_vec()))];
+    let transport = noting(Arc::default());
+    tokio().block_on(async {
+        for _ in 0..3 {
+            for (server, body) in servers.iter().zip([b"1", b"2"]) {
+                assert_eq!(transport.send(get(server.url("/")), 100).await.unwrap().body(), body);
+            }
+        }
+    });
+    assert_eq!(servers.map(|server| server.connections()), [1, 1]);
+}
+
+#[test]
+fn hyper_does_not_keep_a_connection_whose_body_was_too_long() {
+    let server = well_kept(|_| Response::new(vec![b'x'; 1000]));
+    let transport = noting(Arc::default());
+    tokio().block_on(async {
+        transport.send(get(server.url("/")), 999).await.unwrap_err();
+        transport.send(get(server.url("/")), 1000).await.unwrap();
+    });
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn hyper_does_not_keep_a_connection_whose_exchange_was_given_up() {
+    let requests = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&requests);
+    let server = scripted(move |stream| {
+        read_request(stream);
+        if counter.fetch_add(1, Ordering::SeqCst) == 0 {
+            // Until the client has gone: its first request gets no answer.
+            read_request(stream);
+        } else {
+            io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecond").ok();
+        }
+    });
+    let transport = noting(Arc::default());
+    tokio().block_on(async {
+        let mut first = Box::pin(transport.send(get(server.url("/")), 100));
+        while requests.load(Ordering::SeqCst) == 0 {
+            assert!(timeout(Duration::from_millis(10), &mut first).await.is_err(), "it gets no answer");
+        }
+        drop(first);
+        assert_eq!(transport.send(get(server.url("/")), 100).await.unwrap().body(), b"second");
+    });
+    assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn hyper_does_not_keep_a_connection_that_is_still_sending() {
+    let server = scripted(|stream| {
+        let mut head = [0; 10];
+        io::Read::read_exact(stream, &mut head).ok();
+        io::Write::write_all(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nearly").ok();
+        if head.starts_with(b"POST") {
+            // The body is more than the sockets hold, so that the client is stuck with it: until it gives up.
+            while io::Read::read_exact(stream, &mut head).is_ok() {
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        }
+    });
+    let transport = noting(Arc::default());
+    tokio().block_on(async {
+        let request = Request::post(server.url("/")).body(vec![b'x'; 64 * 1024 * 1024]).unwrap();
+        assert_eq!(transport.send(request, 100).await.unwrap().body(), b"early");
+        assert_eq!(transport.send(get(server.url("/")), 100).await.unwrap().body(), b"early");
+    });
+    assert_eq!(server.connections(), 2);
+}

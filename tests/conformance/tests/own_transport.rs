@@ -1,0 +1,27 @@
+//! A transport of one's own held to the table: a wrapper that names the program to the service.
+
+use std::process::ExitCode;
+
+use conformance::{Subject, adapters, blocking};
+use http::{HeaderValue, Request, Response};
+use location_auth::transports::{SendError, Sent, Transport};
+
+struct Named<T>(T);
+
+impl<T: Transport<Error = SendError>> Transport for Named<T> {
+    type Error = SendError;
+
+    fn send(&self, mut request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        request.headers_mut().insert("user-agent", HeaderValue::from_static("salon-sync/1.0"));
+        self.0.send(request, limit)
+    }
+
+    fn sent(&self, error: &SendError) -> Sent {
+        self.0.sent(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let mine = Subject { name: "named ureq", client: |wishes| blocking(Named(adapters::ureq(wishes))) };
+    conformance::run(&[mine], "")
+}

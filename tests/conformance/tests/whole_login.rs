@@ -1,0 +1,59 @@
+//! A whole login over every adapter, against the emulated service behind a real server.
+
+use std::sync::{Arc, Mutex};
+
+use conformance::servers::{Server, well_kept_over_tls};
+use conformance::tls::{Flaw, Identity};
+use conformance::{Wishes, adapters};
+use location_auth::emulator::Emulator;
+use location_auth::transports::{run, run_async};
+use location_auth::{App, Environment, LocationAccessToken, LocationLogin, Settings};
+
+fn login(server: &Server) -> LocationLogin {
+    let base = format!("https://{}", server.address);
+    let settings = Settings {
+        environment: Environment::Staging,
+        user_token_url: &format!("{base}{}", Emulator::USER_TOKEN_PATH),
+        location_token_url: &format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
+        api_origins: &[],
+        api_key: "k-12",
+        client_id: "c-34",
+        client_secret: "s-56",
+        data_source_name: None,
+    };
+    App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", "hunter2").unwrap()
+}
+
+/// Over TLS, with the server's certificate checked, and over one connection.
+fn whole(log_in: impl FnOnce(LocationLogin, &Wishes) -> LocationAccessToken) {
+    let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+    emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
+    let identity = Identity::new(Flaw::None);
+    let wishes = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };
+    let emulator = Arc::new(Mutex::new(emulator));
+    let service = Arc::clone(&emulator);
+    let server = well_kept_over_tls(identity, move |request| service.lock().unwrap().handle(request));
+    let token = log_in(login(&server), &wishes);
+    assert_eq!(token.location().as_str(), "loc-1");
+    assert_eq!(emulator.lock().unwrap().counts().location_tokens, 1);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
+fn a_whole_login_over_ureq() {
+    whole(|login, wishes| run(login, &adapters::ureq(wishes)).unwrap());
+}
+
+#[test]
+fn a_whole_login_over_reqwest() {
+    whole(|login, wishes| tokio().block_on(run_async(login, &adapters::reqwest(wishes))).unwrap());
+}
+
+#[test]
+fn a_whole_login_over_hyper() {
+    whole(|login, wishes| tokio().block_on(run_async(login, &adapters::hyper(wishes))).unwrap());
+}
+
+fn tokio() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}

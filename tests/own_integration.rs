@@ -1,0 +1,78 @@
+//! How a user tests a program of his own: the emulated service behind a closure. No network, no clock, no thread.
+
+use std::cell::RefCell;
+use std::convert::Infallible;
+use std::fmt::Debug;
+
+use http::{Request, StatusCode};
+use location_auth::emulator::{Access, Condition, Emulator};
+use location_auth::transports::{Transport, run};
+use location_auth::{App, Environment, RESPONSE_LIMIT, Session, Settings};
+
+/// The user's own code: logs in and reads the contacts. It takes whatever transport it is given.
+fn contacts<T: Transport<Error: Debug>>(app: &App, transport: &T) -> Result<Vec<u8>, String> {
+    let login = app.location("loc-1").and_then(|location| location.login("owner@example.com", "hunter2"));
+    let token = run(login.map_err(|misuse| misuse.to_string())?, transport).map_err(|stopped| stopped.to_string())?;
+    let session = Session::for_location(app, token).map_err(|misuse| misuse.to_string())?;
+    let mut call = Request::get("https://api.example.com/locations/loc-1/contacts").body(vec![]).unwrap();
+    session.authorize(&mut call).map_err(|misuse| misuse.to_string())?;
+    match transport.send(call, RESPONSE_LIMIT) {
+        Ok(response) if response.status() == StatusCode::OK => Ok(response.into_body()),
+        other => Err(format!("no contacts: {other:?}")),
+    }
+}
+
+fn app() -> App {
+    let settings = Settings {
+        environment: Environment::Staging,
+        user_token_url: "https://api.example.com/user_token",
+        location_token_url: "https://api.example.com/locations/{location_id}/token",
+        api_origins: &[],
+        api_key: "k-12",
+        client_id: "c-34",
+        client_secret: "s-56",
+        data_source_name: None,
+    };
+    App::new(settings).unwrap()
+}
+
+fn emulator() -> RefCell<Emulator> {
+    let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+    emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
+    emulator.guard("/locations/{location_id}/contacts", Access::Location);
+    RefCell::new(emulator)
+}
+
+#[test]
+fn the_contacts_are_read_with_one_login() {
+    let service = emulator();
+    let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
+    let body = contacts(&app(), &transport).unwrap();
+    assert!(String::from_utf8(body).unwrap().contains("loc-1"));
+    let counts = service.borrow().counts();
+    assert_eq!((counts.user_tokens, counts.location_tokens, counts.calls), (1, 1, 1));
+}
+
+#[test]
+fn a_service_that_is_down_is_told_as_such() {
+    let service = emulator();
+    service.borrow_mut().set_condition(Condition::Down(Some(30)));
+    let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
+    let problem = contacts(&app(), &transport).unwrap_err();
+    assert!(problem.contains("503"), "{problem}");
+    assert_eq!(service.borrow().counts().requests, 1);
+}
+
+#[test]
+fn the_same_run_twice_sends_the_same_bytes() {
+    let record = || {
+        let (service, sent) = (emulator(), RefCell::new(vec![]));
+        let transport = |request: Request<Vec<u8>>, _limit| {
+            sent.borrow_mut().push((request.uri().clone(), request.headers().clone(), request.body().clone()));
+            Ok::<_, Infallible>(service.borrow_mut().handle(request))
+        };
+        contacts(&app(), &transport).unwrap();
+        sent.into_inner()
+    };
+    assert_eq!(record(), record());
+}

@@ -1,0 +1,260 @@
+//! The adapter for [hyper](https://docs.rs/hyper/1)'s bare HTTP/1 connection: for any runtime, or one of your own.
+//!
+//! You open connections, the adapter speaks HTTP over them. It spawns nothing, and knows no clock: the future that it returns drives
+//! the connection and the exchange together, on whatever executor polls it. So two things are yours:
+//!
+//! - **TLS.** For an `https` origin your function opens the connection *and* shakes hands; the adapter cannot see whether it did.
+//! - **Time-outs.** A server that says nothing is waited for without end: wrap the transport's future in your runtime's time-out,
+//!   as the example does. Dropping the future closes the connection.
+//!
+//! The connection has to be non-blocking: a blocking one holds up the thread, and can hang.
+
+extern crate std;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::fmt;
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+use std::io::{Error as IoError, ErrorKind as Io};
+use std::sync::{Mutex, PoisonError};
+
+use ::hyper::body::{Body, Frame, Incoming, SizeHint};
+use ::hyper::client::conn::http1::{Connection, SendRequest, handshake};
+use ::hyper::rt::{Read, Write};
+use bytes::Bytes;
+use http::uri::{PathAndQuery, Uri};
+use http::{HeaderValue, Request, Response, header};
+use location_auth::may_carry_secrets;
+use zeroize::Zeroizing;
+
+use super::{AsyncTransport, SendError, SendErrorKind, Sent};
+
+/// A transport over connections that a function of yours opens. It keeps the last one of each origin for the next request.
+///
+/// ```no_run
+/// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
+/// use location_auth::transports::{hyper::Hyper, run_async};
+///
+/// // To a service of your own on this machine. Elsewhere the function shakes hands for TLS before it returns.
+/// let transport = Hyper::new(|origin: http::Uri| async move {
+///     let port = origin.port_u16().unwrap_or(80);
+///     Ok(hyper_util::rt::TokioIo::new(tokio::net::TcpStream::connect(("127.0.0.1", port)).await?))
+/// });
+/// let token = run_async(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport).await?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Hyper<C, T: Read + Write> {
+    connect: C,
+    /// At most one for each origin. Never locked while something is waited for.
+    idle: Mutex<Vec<Idle<T>>>,
+}
+
+impl<C, T: Read + Write> fmt::Debug for Hyper<C, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hyper").finish_non_exhaustive()
+    }
+}
+
+impl<C, F, T> Hyper<C, T>
+where
+    C: Fn(Uri) -> F,
+    F: Future<Output = Result<T, IoError>>,
+    T: Read + Write + Unpin,
+{
+    /// `connect` opens a connection to an origin: a URI of scheme, host and port, without the path and the query, which may be secret.
+    ///
+    /// Its errors become the [`source`](core::error::Error::source) of a [`SendError`] with [`Sent::Never`].
+    pub fn new(connect: C) -> Self {
+        Self { connect, idle: Mutex::new(Vec::new()) }
+    }
+
+    async fn connection(&self, origin: Uri) -> Result<Idle<T>, SendError> {
+        if let Some(kept) = self.take(&origin) {
+            if let Some(kept) = kept.still_open().await {
+                return Ok(kept);
+            }
+        }
+        let io = (self.connect)(origin.clone()).await.map_err(|error| {
+            let kind = match error.kind() {
+                Io::TimedOut => SendErrorKind::TimedOut,
+                // So rustls reports what it does not trust.
+                Io::InvalidData => SendErrorKind::Tls,
+                _ => SendErrorKind::Connect,
+            };
+            SendError::new(kind, Sent::Never, Some(Box::new(error)))
+        })?;
+        let (requests, connection) = handshake(io).await.map_err(|error| send_error(error, Sent::Never))?;
+        Ok(Idle { origin, requests, connection })
+    }
+
+    fn take(&self, origin: &Uri) -> Option<Idle<T>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = idle.iter().position(|kept| kept.origin == *origin)?;
+        Some(idle.swap_remove(found))
+    }
+
+    fn keep(&self, connection: Idle<T>) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|kept| kept.origin != connection.origin);
+        idle.push(connection);
+    }
+}
+
+impl<C, F, T> AsyncTransport for Hyper<C, T>
+where
+    C: Fn(Uri) -> F,
+    F: Future<Output = Result<T, IoError>>,
+    T: Read + Write + Unpin,
+{
+    type Error = SendError;
+
+    async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        if !may_carry_secrets(request.uri()) {
+            return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
+        }
+        let (origin, request) =
+            split(request).map_err(|error| SendError::new(SendErrorKind::Other, Sent::Never, Some(Box::new(error))))?;
+        let Idle { origin, mut requests, connection } = self.connection(origin).await?;
+
+        let mut connection = Some(connection);
+        let response = {
+            let mut exchange = pin!(exchange(&mut requests, request, limit));
+            poll_fn(|cx| {
+                if let Some(open) = &mut connection {
+                    // Its error, if any, reaches the exchange; and dropping it ends an exchange that would wait for more.
+                    if Pin::new(open).poll(cx).is_ready() {
+                        connection = None;
+                    }
+                }
+                exchange.as_mut().poll(cx)
+            })
+            .await?
+        };
+        if let Some(connection) = connection {
+            if let Some(idle) = (Idle { origin, requests, connection }).if_ready().await {
+                self.keep(idle);
+            }
+        }
+        Ok(response)
+    }
+
+    fn sent(&self, error: &SendError) -> Sent {
+        error.sent()
+    }
+}
+
+/// A connection between two exchanges.
+struct Idle<T: Read + Write> {
+    origin: Uri,
+    requests: SendRequest<Whole>,
+    connection: Connection<T, Whole>,
+}
+
+impl<T: Read + Write + Unpin> Idle<T> {
+    /// Nobody has watched the connection since its last exchange, so the server may have closed it unseen.
+    async fn still_open(self) -> Option<Self> {
+        // Lets the executor hear of it first, where it learns of events between two polls.
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if core::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+        self.if_ready().await
+    }
+
+    async fn if_ready(mut self) -> Option<Self> {
+        let open = poll_fn(|cx| Poll::Ready(Pin::new(&mut self.connection).poll(cx).is_pending())).await;
+        (open && self.requests.is_ready()).then_some(self)
+    }
+}
+
+/// Hyper sends the URI as it is given and adds no `Host`: a server wants the path alone, and to be told whom it was called by.
+fn split(request: Request<Vec<u8>>) -> Result<(Uri, Request<Whole>), http::Error> {
+    let (mut parts, body) = request.into_parts();
+    let mut target = core::mem::take(&mut parts.uri).into_parts();
+    let mut origin = http::uri::Parts::default();
+    origin.scheme = target.scheme.take();
+    origin.authority = target.authority.take();
+    origin.path_and_query = Some(PathAndQuery::from_static("/"));
+    if let Some(authority) = &origin.authority {
+        if !parts.headers.contains_key(header::HOST) {
+            parts.headers.insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
+        }
+    }
+    parts.uri = Uri::from_parts(target)?;
+    let body = Whole(Some(Bytes::from_owner(Zeroizing::new(body))).filter(|body| !body.is_empty()));
+    Ok((Uri::from_parts(origin)?, Request::from_parts(parts, body)))
+}
+
+async fn exchange(
+    requests: &mut SendRequest<Whole>,
+    request: Request<Whole>,
+    limit: usize,
+) -> Result<Response<Vec<u8>>, SendError> {
+    let response = requests.try_send_request(request).await.map_err(|mut error| {
+        let sent = if error.take_message().is_some() { Sent::Never } else { Sent::Maybe };
+        send_error(error.into_error(), sent)
+    })?;
+    let (parts, incoming) = response.into_parts();
+    Ok(Response::from_parts(parts, read(incoming, limit).await?))
+}
+
+async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError> {
+    let too_long = || SendError::new(SendErrorKind::TooLong, Sent::Maybe, None);
+    let declared = usize::try_from(incoming.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > limit {
+        return Err(too_long());
+    }
+    // Of its final size where that is known: a buffer that grows leaves copies of a token behind.
+    let mut body = Vec::with_capacity(declared);
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx)).await {
+        let frame = frame.map_err(|error| send_error(error, Sent::Maybe))?;
+        let Some(chunk) = frame.data_ref() else { continue };
+        if chunk.len() > limit.saturating_sub(body.len()) {
+            return Err(too_long());
+        }
+        body.extend_from_slice(chunk);
+    }
+    Ok(body)
+}
+
+/// hyper's own errors hold nothing of the request or the response.
+fn send_error(error: ::hyper::Error, sent: Sent) -> SendError {
+    let kind = if error.is_timeout() {
+        SendErrorKind::TimedOut
+    } else if error.is_user() {
+        SendErrorKind::Other
+    } else {
+        SendErrorKind::Broken
+    };
+    SendError::new(kind, sent, Some(Box::new(error)))
+}
+
+/// A request's body, in one piece.
+struct Whole(Option<Bytes>);
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let bytes = self.0.as_ref().map_or(0, Bytes::len);
+        SizeHint::with_exact(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+}

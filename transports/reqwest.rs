@@ -1,0 +1,178 @@
+//! The adapter for [reqwest](https://docs.rs/reqwest/0.13): for async programs on tokio.
+//!
+//! The feature `reqwest-rustls` has TLS; `reqwest` alone reaches loopback hosts only, or brings the TLS of the reqwest features
+//! that you turn on yourself.
+//!
+//! There is no way in for a `reqwest::Client` that is already built: it may follow redirects, and nothing shows it before the
+//! API Key has gone out. reqwest reads a URL as a browser does before it sends it: `/a/../b` becomes `/b`, and a `'` in a query `%27`.
+
+extern crate std;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::error::Error as StdError;
+use core::fmt;
+use core::time::Duration;
+use std::io::{Error as IoError, ErrorKind as Io};
+
+use ::reqwest::redirect::Policy;
+use ::reqwest::{Client, ClientBuilder};
+use bytes::Bytes;
+use http::{Request, Response};
+use location_auth::may_carry_secrets;
+use zeroize::Zeroizing;
+
+use super::{AsyncTransport, SendError, SendErrorKind, Sent};
+
+/// A transport over a reqwest client. Clones share its connections.
+///
+/// ```no_run
+/// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
+/// use location_auth::transports::{reqwest::Reqwest, run_async};
+///
+/// let token = run_async(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &Reqwest::new()?).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Panics
+/// reqwest itself panics where it is polled outside of a tokio runtime.
+#[derive(Clone)]
+pub struct Reqwest {
+    client: Client,
+}
+
+/// No configuration: a proxy's may hold a password.
+impl fmt::Debug for Reqwest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reqwest").finish_non_exhaustive()
+    }
+}
+
+impl Reqwest {
+    /// Ten seconds to connect, thirty in all, no proxy.
+    ///
+    /// # Errors
+    /// [`SendErrorKind::Configuration`], where TLS cannot be set up on this machine.
+    pub fn new() -> Result<Self, SendError> {
+        Self::configured(|builder| builder)
+    }
+
+    /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy.
+    ///
+    /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, and no
+    /// `Referer` is told.
+    ///
+    /// ```
+    /// use location_auth::transports::reqwest::Reqwest;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///
+    /// let proxy = reqwest::Proxy::all("http://proxy.test:3128")?;
+    /// let transport = Reqwest::configured(|builder| builder.proxy(proxy))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`SendErrorKind::Configuration`], where reqwest cannot build a client from it.
+    pub fn configured(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
+        let ours = Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(30))
+            .no_proxy()
+            // Another crate of the program may have turned these features on: they would add a header to every request.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate();
+        let policed = change(ours).redirect(Policy::none()).retry(::reqwest::retry::never()).referer(false);
+        match policed.build() {
+            Ok(client) => Ok(Self { client }),
+            Err(error) => Err(SendError::new(SendErrorKind::Configuration, Sent::Never, source(error))),
+        }
+    }
+}
+
+impl AsyncTransport for Reqwest {
+    type Error = SendError;
+
+    async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        if !may_carry_secrets(request.uri()) {
+            return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
+        }
+        let request = request.map(|body| Bytes::from_owner(Zeroizing::new(body)));
+        let request = ::reqwest::Request::try_from(request)
+            .map_err(|error| SendError::new(SendErrorKind::Other, Sent::Never, source(error)))?;
+        let mut incoming = self.client.execute(request).await.map_err(send_error)?;
+        let body = read(&mut incoming, limit).await.map_err(SendError::after_sending)?;
+        let mut response = Response::new(body);
+        *response.status_mut() = incoming.status();
+        *response.version_mut() = incoming.version();
+        *response.headers_mut() = core::mem::take(incoming.headers_mut());
+        Ok(response)
+    }
+
+    fn sent(&self, error: &SendError) -> Sent {
+        error.sent()
+    }
+}
+
+async fn read(incoming: &mut ::reqwest::Response, limit: usize) -> Result<Vec<u8>, SendError> {
+    let too_long = || SendError::new(SendErrorKind::TooLong, Sent::Maybe, None);
+    let declared = usize::try_from(incoming.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    if declared > limit {
+        return Err(too_long());
+    }
+    // Of its final size where that is known: a buffer that grows leaves copies of a token behind.
+    let mut body = Vec::with_capacity(declared);
+    while let Some(chunk) = incoming.chunk().await.map_err(send_error)? {
+        if chunk.len() > limit.saturating_sub(body.len()) {
+            return Err(too_long());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn send_error(error: ::reqwest::Error) -> SendError {
+    let (kind, sent) = if error.is_connect() {
+        let kind = match io_kind(&error) {
+            _ if error.is_timeout() => SendErrorKind::TimedOut,
+            // So rustls reports what it does not trust.
+            Some(Io::InvalidData) => SendErrorKind::Tls,
+            _ => SendErrorKind::Connect,
+        };
+        (kind, Sent::Never)
+    } else if error.is_timeout() {
+        (SendErrorKind::TimedOut, Sent::Maybe)
+    } else if error.is_builder() {
+        (SendErrorKind::Other, Sent::Never)
+    } else if error.is_request() || error.is_body() || error.is_decode() {
+        (SendErrorKind::Broken, Sent::Maybe)
+    } else {
+        (SendErrorKind::Other, Sent::Maybe)
+    };
+    SendError::new(kind, sent, source(error))
+}
+
+/// What the innermost IO error says: reqwest's connectors put one into another.
+fn io_kind(error: &::reqwest::Error) -> Option<Io> {
+    let mut found = None;
+    let mut next = error.source();
+    while let Some(error) = next {
+        next = match error.downcast_ref::<IoError>() {
+            None => error.source(),
+            Some(io) => {
+                found = Some(io.kind());
+                // Not `source`, which passes over the error that is wrapped.
+                io.get_ref().map(|inner| -> &(dyn StdError + 'static) { inner })
+            }
+        };
+    }
+    found
+}
+
+/// reqwest puts the URL, query and all, on its errors; what is behind them holds nothing of the request or the response.
+fn source(error: ::reqwest::Error) -> Option<Box<dyn StdError + Send + Sync>> {
+    Some(Box::new(error.without_url()))
+}
