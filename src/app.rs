@@ -5,6 +5,7 @@ use core::fmt;
 
 use http::Uri;
 
+use crate::body::ClientBody;
 use crate::endpoint::{self, Origin, Template};
 use crate::secret::{REDACTED, Secret, SecretHeader};
 use crate::token::BearerToken;
@@ -91,6 +92,7 @@ pub(crate) struct Inner {
     pub(crate) api_key: SecretHeader,
     pub(crate) client_id: Secret,
     pub(crate) client_secret: Secret,
+    pub(crate) client_body: ClientBody,
     data_source_name: Option<Box<str>>,
 }
 
@@ -108,6 +110,8 @@ impl App {
         }
         let api_key = text(Field::ApiKey, settings.api_key, |c| c.is_ascii_graphic())?;
         let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+        let client_id = text(Field::ClientId, settings.client_id, printable)?;
+        let client_secret = text(Field::ClientSecret, settings.client_secret, printable)?;
         let data_source_name = match settings.data_source_name {
             Some(name) => Some(text(Field::DataSourceName, name, |c| !c.is_control())?.into()),
             None => None,
@@ -118,8 +122,9 @@ impl App {
             location_token_uri,
             origins,
             api_key: SecretHeader::new("", api_key).ok_or(Misuse::Character(Field::ApiKey))?,
-            client_id: Secret::new(text(Field::ClientId, settings.client_id, printable)?),
-            client_secret: Secret::new(text(Field::ClientSecret, settings.client_secret, printable)?),
+            client_id: Secret::new(client_id),
+            client_secret: Secret::new(client_secret),
+            client_body: ClientBody::new(client_id, client_secret),
             data_source_name,
         })))
     }

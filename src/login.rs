@@ -126,13 +126,8 @@ impl Flow for UserLogin {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.app.inner();
-        let members = [
-            ("email", &self.email),
-            ("password", &self.password),
-            ("client_id", &app.client_id),
-            ("client_secret", &app.client_secret),
-        ];
-        post(&self.app, &app.user_token_uri, None, &members)
+        let body = app.client_body.after(&[("email", self.email.expose()), ("password", self.password.expose())]);
+        post(&self.app, &app.user_token_uri, None, body)
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
@@ -183,8 +178,7 @@ impl Flow for LocationTokenRequest {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.location.app();
-        let members = [("client_id", &app.inner().client_id), ("client_secret", &app.inner().client_secret)];
-        post(app, self.location.token_uri(), Some(&self.user), &members)
+        post(app, self.location.token_uri(), Some(&self.user), app.inner().client_body.alone())
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
@@ -223,7 +217,7 @@ debug_as_flow!(LocationLogin, UserLogin, LocationTokenRequest);
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// The request that both steps share (`P3`, `P8`, `P9`).
-fn post(app: &App, uri: &Uri, user: Option<&BearerToken>, members: &[(&str, &Secret)]) -> Request<Vec<u8>> {
+fn post(app: &App, uri: &Uri, user: Option<&BearerToken>, body: Vec<u8>) -> Request<Vec<u8>> {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
     let mut headers = HeaderMap::with_capacity(4);
     headers.insert(header::CONTENT_TYPE, JSON);
@@ -232,40 +226,9 @@ fn post(app: &App, uri: &Uri, user: Option<&BearerToken>, members: &[(&str, &Sec
     if let Some(user) = user {
         headers.insert(header::AUTHORIZATION, user.authorization().clone());
     }
-    let mut request = Request::new(json_object(members));
+    let mut request = Request::new(body);
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();
     *request.headers_mut() = headers;
     request
-}
-
-/// One JSON object in a buffer of the exact size: one that grows would leave copies of the secrets behind.
-fn json_object(members: &[(&str, &Secret)]) -> Vec<u8> {
-    // Each member has two pairs of quotes, a colon, and a comma or the closing brace; the opening brace comes on top.
-    let size =
-        members.iter().map(|(name, value)| name.len().saturating_add(json_len(value.expose())).saturating_add(6));
-    let mut body = Vec::with_capacity(size.fold(1, usize::saturating_add));
-    for (name, value) in members {
-        body.push(if body.is_empty() { b'{' } else { b',' });
-        push_json(&mut body, name);
-        body.push(b':');
-        push_json(&mut body, value.expose());
-    }
-    body.push(b'}');
-    body
-}
-
-fn push_json(body: &mut Vec<u8>, text: &str) {
-    // A text always has a JSON form and a Vec always takes it, so there is nothing to be told.
-    let _ = serde_json::to_writer(body, text);
-}
-
-/// The bytes that serde_json writes between the quotes.
-fn json_len(text: &str) -> usize {
-    let escaped = |byte: u8| match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-        0x00..=0x1f => 6,
-        _ => 1,
-    };
-    text.bytes().map(escaped).fold(0, usize::saturating_add)
 }

@@ -2,7 +2,7 @@
 //!
 //! Neither type has `Display`, `==`, `Deref` or serde; their only `Debug` says that something is hidden.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::fmt;
 
 use bytes::Bytes;
@@ -45,9 +45,8 @@ impl SecretHeader {
         if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
             return None;
         }
-        let mut text = Zeroizing::new(Vec::with_capacity(scheme.len().saturating_add(secret.len())));
-        text.extend_from_slice(scheme.as_bytes());
-        text.extend_from_slice(secret.as_bytes());
+        // A Box, since a Vec is wiped twice: its bytes, then its capacity.
+        let text = Zeroizing::new([scheme.as_bytes(), secret.as_bytes()].concat().into_boxed_slice());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
         value.set_sensitive(true);
         Some(Self { value, scheme: scheme.len() })
