@@ -1,8 +1,7 @@
 //! A whole login over loopback through each adapter, against the same client library by hand: same settings, same connection
 //! reuse, same bounded read.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use http::Request;
@@ -12,6 +11,8 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use location_auth::transports::{hyper::Hyper, reqwest::Reqwest, run, run_async, ureq::Ureq};
 use location_auth::{Location, LocationAccessToken, RESPONSE_LIMIT};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
 use crate::contenders::by_hand;
@@ -30,10 +31,15 @@ impl Server {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
+        listener.set_nonblocking(true).expect("a socket");
+        // One thread for all connections: where the scheduler puts it is then the same luck for every contender.
         std::thread::spawn(move || {
-            for connection in listener.incoming().flatten() {
-                std::thread::spawn(move || serve(connection));
-            }
+            runtime().block_on(async {
+                let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+                while let Ok((connection, _)) = listener.accept().await {
+                    tokio::spawn(serve(connection));
+                }
+            });
         });
         let user_url = format!("http://{address}/user_token");
         let location = app_at(&user_url, &format!("http://{address}/locations/{{location_id}}/token"));
@@ -42,7 +48,7 @@ impl Server {
     }
 }
 
-fn serve(connection: TcpStream) -> std::io::Result<()> {
+async fn serve(mut connection: TcpStream) -> std::io::Result<()> {
     connection.set_nodelay(true)?;
     let answer = |token| {
         let body = token_json(token);
@@ -50,27 +56,28 @@ fn serve(connection: TcpStream) -> std::io::Result<()> {
         format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}")
     };
     let (user, location) = (answer(USER_TOKEN), answer(LOCATION_TOKEN));
-    let mut requests = BufReader::new(&connection);
-    let mut line = String::new();
+    let (requests, mut answers) = connection.split();
+    let mut requests = BufReader::new(requests);
+    let (mut line, mut body) = (String::new(), Vec::new());
     loop {
         line.clear();
-        if requests.read_line(&mut line)? == 0 {
+        if requests.read_line(&mut line).await? == 0 {
             return Ok(());
         }
         let answer = if line.starts_with("POST /user_token ") { &user } else { &location };
         let mut length = 0;
         while line != "\r\n" {
             line.clear();
-            requests.read_line(&mut line)?;
+            requests.read_line(&mut line).await?;
             if let Some((name, value)) = line.split_once(':') {
                 if name.eq_ignore_ascii_case("content-length") {
                     length = value.trim().parse().expect("a length");
                 }
             }
         }
-        let mut body = vec![0; length];
-        requests.read_exact(&mut body)?;
-        (&connection).write_all(answer.as_bytes())?;
+        body.resize(length, 0);
+        requests.read_exact(&mut body).await?;
+        answers.write_all(answer.as_bytes()).await?;
     }
 }
 
@@ -174,8 +181,8 @@ pub fn reqwest(server: &Server, rounds: usize) -> Vec<Cost> {
     compare(None, contenders, LOCATION_TOKEN, rounds, LOGINS)
 }
 
-async fn connect(address: SocketAddr) -> std::io::Result<TokioIo<tokio::net::TcpStream>> {
-    let stream = tokio::net::TcpStream::connect(address).await?;
+async fn connect(address: SocketAddr) -> std::io::Result<TokioIo<TcpStream>> {
+    let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     Ok(TokioIo::new(stream))
 }

@@ -1,8 +1,8 @@
 //! This crate beside its peers, in one run.
 //!
 //! ```text
-//! cargo run --release --manifest-path benches/Cargo.toml             the figures: about a minute
-//! cargo run --release --manifest-path benches/Cargo.toml -- quick    a tenth of the rounds
+//! cargo run --release --manifest-path benches/Cargo.toml                       the figures: about a minute
+//! cargo run --release --manifest-path benches/Cargo.toml -- quick exchange     a tenth of the rounds, one group
 //! ```
 //!
 //! Every contender first has to come to the same token by its full path. Then all run in turn, many rounds, in one process; a time
@@ -33,19 +33,29 @@ use measure::{Contender, Cost, compare};
 static ALLOCATOR: measure::Counting = measure::Counting;
 
 fn main() {
-    let less = if std::env::args().any(|argument| argument == "quick") { 10 } else { 1 };
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (quick, groups): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|argument| argument == "quick");
+    let less = if quick.is_empty() { 1 } else { 10 };
     let (rounds, logins) = (4_000 / less, 1_500 / less);
+    let wanted = |group: &str| groups.is_empty() || groups.iter().any(|named| named == group);
     let mut report = Report::default();
-    report.add("exchange", "request and receive", &exchange(rounds));
-    report.add("login-step", "constructor, request, receive", &login_step(rounds));
-    report.add("whole-login", "a whole login, both steps", &whole_login(rounds));
-    report.add("authorize", "authorize a call", &authorize(rounds));
-    report.add("parse", "receive a token among 2 KiB", &parse(rounds));
-    report.add_in_flight(&in_flight::measure(10 / less + 1));
+    let mut group = |name, what, measure: &dyn Fn() -> Vec<Cost>| {
+        if wanted(name) {
+            report.add(name, what, &measure());
+        }
+    };
+    group("exchange", "request and receive", &|| exchange(rounds));
+    group("login-step", "constructor, request, receive", &|| login_step(rounds));
+    group("whole-login", "a whole login, both steps", &|| whole_login(rounds));
+    group("authorize", "authorize a call", &|| authorize(rounds));
+    group("parse", "receive a token among 2 KiB", &|| parse(rounds));
     let server = adapters::Server::start();
-    report.add("adapter-ureq", "a login over loopback, ureq", &adapters::ureq(&server, logins));
-    report.add("adapter-reqwest", "a login over loopback, reqwest", &adapters::reqwest(&server, logins));
-    report.add("adapter-hyper", "a login over loopback, hyper", &adapters::hyper(&server, logins));
+    group("adapter-ureq", "a login over loopback, ureq", &|| adapters::ureq(&server, logins));
+    group("adapter-reqwest", "a login over loopback, reqwest", &|| adapters::reqwest(&server, logins));
+    group("adapter-hyper", "a login over loopback, hyper", &|| adapters::hyper(&server, logins));
+    if wanted("in-flight") {
+        report.add_in_flight(&in_flight::measure(10 / less + 1));
+    }
     report.print();
 }
 
