@@ -32,7 +32,8 @@ impl Origin {
     pub(crate) fn holds(&self, uri: &Uri) -> bool {
         // A host that is this origin's needs no judging of its own: this one was judged when it was read.
         split(uri).is_ok_and(|(https, host, port)| {
-            self.https == https && self.port == port && self.host.eq_ignore_ascii_case(host)
+            let same = || *self.host == *host || self.host.eq_ignore_ascii_case(host);
+            self.https == https && self.port == port && same()
         })
     }
 }

@@ -42,7 +42,9 @@ pub(crate) struct SecretHeader {
 impl SecretHeader {
     /// `scheme` and `secret` as one header value, or `None` unless the secret is one or more visible ASCII characters.
     pub(crate) fn new(scheme: &str, secret: &str) -> Option<Self> {
-        if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        // All bytes are looked at, whatever the first ones are: so the compiler looks at many at a time.
+        let graphic = secret.bytes().fold(true, |graphic, byte| graphic & byte.is_ascii_graphic());
+        if secret.is_empty() || !graphic {
             return None;
         }
         // A Box, since a Vec is wiped twice: its bytes, then its capacity.
@@ -58,7 +60,7 @@ impl SecretHeader {
 
     /// The secret without its scheme.
     pub(crate) fn expose(&self) -> &str {
-        self.value.to_str().ok().and_then(|text| text.get(self.scheme..)).unwrap_or_default()
+        core::str::from_utf8(self.value.as_bytes()).ok().and_then(|text| text.get(self.scheme..)).unwrap_or_default()
     }
 }
 
