@@ -15,7 +15,7 @@ use oauth2::{
 };
 use serde::{Deserialize, Serialize};
 use tame_oauth::Token;
-use tame_oauth::gcp::end_user::{EndUserCredentialsInfo, EndUserCredentialsInner};
+use tame_oauth::gcp::end_user::{EndUserCredentials, EndUserCredentialsInfo, EndUserCredentialsInner};
 use tame_oauth::gcp::{TokenOrRequest, TokenProvider};
 
 use crate::inputs::*;
@@ -101,19 +101,27 @@ pub mod oauth2_5 {
 pub mod tame_oauth_0_10 {
     use super::*;
 
-    /// The provider without its cache, which would add to its work.
-    pub fn provider() -> EndUserCredentialsInner {
-        EndUserCredentialsInner::new(EndUserCredentialsInfo {
+    /// As its documentation has it: with its cache, which is new for each token, since a second request would be answered from it.
+    pub fn provider() -> EndUserCredentials {
+        EndUserCredentials::new(info())
+    }
+
+    pub fn without_cache() -> EndUserCredentialsInner {
+        EndUserCredentialsInner::new(info())
+    }
+
+    fn info() -> EndUserCredentialsInfo {
+        EndUserCredentialsInfo {
             client_id: black_box(CLIENT_ID).into(),
             client_secret: black_box(CLIENT_SECRET).into(),
             refresh_token: black_box(PASSWORD).into(),
             client_type: "authorized_user".into(),
-        })
+        }
     }
 
-    pub fn exchange(provider: &EndUserCredentialsInner, response: Response<Bytes>) -> Token {
+    pub fn exchange(provider: &impl TokenProvider, response: Response<Bytes>) -> Token {
         let request = provider.get_token(black_box(&["scope"])).expect("a request");
-        let TokenOrRequest::Request { request, scope_hash, .. } = request else { unreachable!("no cache") };
+        let TokenOrRequest::Request { request, scope_hash, .. } = request else { unreachable!("an empty cache") };
         black_box(request);
         provider.parse_token_response(scope_hash, response).expect("a good response")
     }

@@ -20,7 +20,7 @@ mod measure;
 use std::fmt::Write;
 use std::hint::black_box;
 
-use http::{HeaderValue, Request, header};
+use http::{HeaderName, HeaderValue, Request, header};
 use location_auth::{Flow, LocationAccessToken, Progress, Session, UserAccessToken};
 use oauth2::TokenResponse;
 use serde::Deserialize;
@@ -73,7 +73,7 @@ fn location_token(token: &LocationAccessToken) -> String {
 fn exchange(rounds: usize) -> Vec<Cost> {
     let response = token_response(USER_TOKEN);
     let (app, client, owner) = (app(), oauth2_5::client(), oauth2_5::owner());
-    let (provider, prepared) = (tame_oauth_0_10::provider(), by_hand::Prepared::new());
+    let (without_cache, prepared) = (tame_oauth_0_10::without_cache(), by_hand::Prepared::new());
     let input = Contender::new("input", || {}, |()| response.clone(), |_| String::new());
     let contenders = vec![
         // A flow is used up, so that each has to be made beforehand; dropping it is timed.
@@ -91,8 +91,14 @@ fn exchange(rounds: usize) -> Vec<Cost> {
         ),
         Contender::new(
             "tame-oauth",
+            tame_oauth_0_10::provider,
+            |provider| tame_oauth_0_10::exchange(&provider, response.clone()),
+            |token| token.access_token.clone(),
+        ),
+        Contender::new(
+            "tame-oauth-without-cache",
             || {},
-            |()| tame_oauth_0_10::exchange(&provider, response.clone()),
+            |()| tame_oauth_0_10::exchange(&without_cache, response.clone()),
             |token| token.access_token.clone(),
         ),
         Contender::new("by-hand", || {}, |()| by_hand::exchange(response.clone()), String::clone),
@@ -185,7 +191,7 @@ fn authorize(rounds: usize) -> Vec<Cost> {
             "prepared",
             call,
             |mut call| {
-                call.headers_mut().insert("x-api-key", api_key.clone());
+                call.headers_mut().insert(HeaderName::from_static("x-api-key"), api_key.clone());
                 call.headers_mut().insert(header::AUTHORIZATION, bearer.clone());
                 call
             },
