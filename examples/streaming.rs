@@ -45,12 +45,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut response = agent.run(first)?;
     if response.status() == 401 {
         // The token was revoked. There is no newer one yet, so log in; then the call may be made once more.
-        if let Verdict::LogIn = session.rejected(&attempt)? {
+        let mut verdict = session.rejected(attempt)?;
+        if let Verdict::LogIn(attempt) = verdict {
             session.renew(&attempt, log_in()?)?;
+            verdict = session.rejected(attempt)?;
         }
-        let Verdict::Replay(replay) = session.rejected(&attempt)? else {
-            return Err("the token was not renewed".into());
-        };
+        let Verdict::Replay(replay) = verdict else { return Err("the token was not renewed".into()) };
         let mut again = call;
         session.replay(replay, &mut again)?;
         response = agent.run(again)?;

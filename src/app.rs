@@ -147,7 +147,7 @@ impl App {
     /// The Location that this id names (`Q2`).
     ///
     /// # Errors
-    /// Those of [`LocationId::new`], and [`UrlProblem::Invalid`](crate::UrlProblem::Invalid) if the id makes the URL too long.
+    /// Those of [`LocationId::new`], and [`Misuse::TooLong`] if the id makes the URL longer than 64 KiB.
     pub fn location(&self, id: &str) -> Result<Location, Misuse> {
         let id = LocationId::new(id)?;
         let token_uri = self.0.location_token_uri.fill(&id)?;

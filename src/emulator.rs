@@ -66,6 +66,7 @@ pub struct Emulator {
 
 /// What a guarded route asks for, beside the API Key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Access {
     /// Nothing (`P4`: not every method needs a token).
     KeyAlone,
@@ -77,6 +78,7 @@ pub enum Access {
 
 /// How the emulated service fares.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Condition {
     /// It answers.
     #[default]
@@ -89,6 +91,7 @@ pub enum Condition {
 
 /// What the emulated service has seen since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// All requests.
     pub requests: u64,
@@ -159,6 +162,13 @@ impl Emulator {
     pub fn revoke_location(&mut self, location: &str) -> usize {
         let before = self.tokens.len();
         self.tokens.retain(|_, holder| !matches!(holder, Holder::Location { id } if id == location));
+        before.saturating_sub(self.tokens.len())
+    }
+
+    /// Revokes every User Access Token of this owner, and says how many there were.
+    pub fn revoke_owner(&mut self, owner: &str) -> usize {
+        let before = self.tokens.len();
+        self.tokens.retain(|_, holder| !matches!(holder, Holder::User { email } if email == owner));
         before.saturating_sub(self.tokens.len())
     }
 

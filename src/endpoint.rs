@@ -87,8 +87,7 @@ impl Template {
             url.push_str(piece);
         }
         // The template has been checked and the id is encoded: all that is left to go wrong is the length.
-        Uri::from_maybe_shared(Bytes::from(url))
-            .map_err(|_| Misuse::Url { field: Field::LocationTokenUrl, problem: UrlProblem::Invalid })
+        Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| Misuse::TooLong(Field::LocationId))
     }
 }
 
@@ -141,6 +140,10 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
     if !https && *scheme != Scheme::HTTP {
         return Err(UrlProblem::Scheme);
     }
+    // Written out, `*` or `@host` would run on from the authority and name another host.
+    if !uri.path().starts_with('/') {
+        return Err(UrlProblem::Invalid);
+    }
     let authority = uri.authority().ok_or(UrlProblem::Host)?.as_str();
     if authority.contains('@') {
         return Err(UrlProblem::UserInfo);
@@ -164,8 +167,17 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
 fn is_host(host: &str) -> bool {
     match in_brackets(host) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        // What ends in a number is an address to whoever resolves it, in forms like 127.1 or 0x7f.1 too: only the plain one is taken.
+        None if ends_in_a_number(host) => host.parse::<Ipv4Addr>().is_ok(),
         None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
     }
+}
+
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').find(|label| !label.is_empty()).unwrap_or_default();
+    let hexadecimal = last.strip_prefix("0x").or(last.strip_prefix("0X"));
+    hexadecimal.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// `localhost`, 127.0.0.0/8 or `[::1]`: the only hosts that `http` may be spoken to (`Q1`).

@@ -17,7 +17,7 @@ use crate::{LocationId, Retry};
 
 /// Why [`Flow::receive`](crate::Flow::receive) did not come to a token: what the service answered, in words that are safe to log.
 ///
-/// It holds no credential. The service's own words are in it only if they repeat none (`Q8`).
+/// It holds no credential that its request carried: the service's own words are in it only if they repeat none (`Q8`).
 ///
 /// ```
 /// use http::{Response, StatusCode};

@@ -30,6 +30,7 @@ use crate::{
 
 /// Both steps: an owner's email and password for a Location Access Token. Made by [`Location::login`].
 #[derive(Clone)]
+#[must_use = "a flow does nothing by itself: send its request"]
 pub struct LocationLogin(State);
 
 #[derive(Clone)]
@@ -41,6 +42,14 @@ enum State {
 impl LocationLogin {
     pub(crate) fn new(location: Location, login: UserLogin) -> Self {
         Self(State::UserToken { login, location })
+    }
+
+    /// The App that it logs in to.
+    pub fn app(&self) -> &App {
+        match &self.0 {
+            State::UserToken { location, .. } => location.app(),
+            State::LocationToken(request) => request.location.app(),
+        }
     }
 }
 
@@ -90,6 +99,7 @@ impl Flow for LocationLogin {
 
 /// Step 1: an owner's email and password for a User Access Token (`P8`). Made by [`App::user_login`].
 #[derive(Clone)]
+#[must_use = "a flow does nothing by itself: send its request"]
 pub struct UserLogin {
     app: App,
     email: Secret,
@@ -150,6 +160,7 @@ impl Flow for UserLogin {
 
 /// Step 2: a User Access Token for a Location Access Token (`P9`). Made by [`Location::token`].
 #[derive(Clone)]
+#[must_use = "a flow does nothing by itself: send its request"]
 pub struct LocationTokenRequest {
     location: Location,
     user: BearerToken,

@@ -2,30 +2,34 @@
 
 use core::fmt;
 
-use crate::Environment;
+use crate::{Environment, Fault};
 
 /// A mistake in what the caller gave, found before anything is sent. It never holds the value.
 ///
-/// [`Fault::Caller`](crate::Fault::Caller) always, and never worth a repeat.
+/// Never worth a repeat.
 ///
 /// ```
 /// use location_auth::{Environment, Field, LocationId, Misuse};
 ///
 /// assert_eq!(LocationId::new("..").unwrap_err(), Misuse::DotSegment);
-/// assert_eq!(Misuse::Empty(Field::ApiKey).to_string(), "the API Key is empty: set it to what the service issued");
+/// assert_eq!(Misuse::Empty(Field::ApiKey).to_string(), "the API Key is empty: fill it in");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Misuse {
     /// The field must not be empty.
-    #[error("the {0} is empty: set it to what the service issued")]
+    #[error("the {0} is empty: fill it in")]
     Empty(Field),
     /// The field holds a character it can't have: often a line end or a space that was copied along.
     ///
     /// An API Key must be visible ASCII, to stand in a header; a Client ID and a Client Secret printable ASCII
-    /// (RFC 6749 appendix A); a Location's id and a Data Source Name free of control characters.
+    /// (RFC 6749 appendix A); a Location's id free
+    /// of control characters and of marks that turn the direction of text; a Data Source Name free of control characters.
     #[error("the {0} holds a character that it cannot have: copy it again, without spaces or line ends around it")]
     Character(Field),
+    /// The field makes a URL longer than 64 KiB.
+    #[error("the {0} is too long for a URL: give the one that the service uses")]
+    TooLong(Field),
     /// The URL can't be used.
     #[error("the {field} {problem}")]
     Url {
@@ -65,6 +69,13 @@ pub enum Misuse {
     /// The request has more than 1024 headers, or a URL that the token would make longer than 64 KiB. The request was not touched.
     #[error("the call has too many headers or too long a URL: make it smaller")]
     RequestTooLarge,
+}
+
+impl Misuse {
+    /// [`Fault::Caller`], like every mistake of the caller's.
+    pub fn fault(&self) -> Fault {
+        Fault::Caller
+    }
 }
 
 /// What is wrong with a URL (`Q1`, `Q2`).

@@ -238,8 +238,8 @@ impl<'de> Visitor<'de> for MemberVisitor {
     fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
         Ok(Member::NotAString)
     }
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(Member::NotAString)
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(u64::try_from(number).map_or(Member::NotAString, Member::Number))
     }
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
         Ok(Member::Number(number))

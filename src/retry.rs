@@ -109,6 +109,7 @@ impl Backoff {
     }
 
     /// How long to wait before the next try, or `None` to give up. Each wait told takes one try off the budget.
+    #[must_use = "nothing here waits"]
     pub fn wait(&mut self, retry: Retry) -> Option<Duration> {
         let wait = match retry {
             Retry::Never => return None,
@@ -125,7 +126,7 @@ impl Backoff {
     }
 }
 
-/// Four further tries, waits from one second to one minute.
+/// Four further tries, after 1, 2, 4 and 8 seconds or what the service asks for, up to one minute.
 impl Default for Backoff {
     fn default() -> Self {
         Self::new(4, Duration::from_secs(1), Duration::from_secs(60))

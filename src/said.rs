@@ -53,7 +53,12 @@ fn wipe(value: &mut Value) {
     match value {
         Value::String(text) => text.zeroize(),
         Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(members) => members.values_mut().for_each(wipe),
+        Value::Object(members) => {
+            for (mut name, mut value) in core::mem::take(members) {
+                name.zeroize();
+                wipe(&mut value);
+            }
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -149,13 +154,17 @@ fn hex4(text: &str) -> Option<(u16, &str)> {
 fn clean(text: &str) -> Box<str> {
     let mut cleaned = String::new();
     for c in text.chars() {
-        let disturbs = c.is_control()
-            || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        let c = if disturbs { char::REPLACEMENT_CHARACTER } else { c };
+        let c = if disturbs(c) { char::REPLACEMENT_CHARACTER } else { c };
         if cleaned.len().saturating_add(c.len_utf8()) > MESSAGE_LIMIT {
             break;
         }
         cleaned.push(c);
     }
     cleaned.into()
+}
+
+/// Whether a character could make a line of a log look like another.
+pub(crate) fn disturbs(c: char) -> bool {
+    let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }

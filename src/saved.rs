@@ -130,6 +130,15 @@ impl<'de> Deserialize<'de> for SavedToken {
 
 struct SavedVisitor;
 
+/// serde's own refusal of a scalar quotes it, and a file that holds a bare token is one.
+macro_rules! refuse_unquoted {
+    ($($visit:ident($scalar:ty)),* $(,)?) => {$(
+        fn $visit<E: de::Error>(self, _: $scalar) -> Result<SavedToken, E> {
+            Err(E::custom("a bare value is no saved token"))
+        }
+    )*};
+}
+
 impl<'de> Visitor<'de> for SavedVisitor {
     type Value = SavedToken;
 
@@ -137,12 +146,8 @@ impl<'de> Visitor<'de> for SavedVisitor {
         f.write_str("a saved token")
     }
 
-    fn visit_str<E: de::Error>(self, _: &str) -> Result<SavedToken, E> {
-        Err(E::custom("a text is no saved token"))
-    }
-
-    fn visit_bytes<E: de::Error>(self, _: &[u8]) -> Result<SavedToken, E> {
-        Err(E::custom("bytes are no saved token"))
+    refuse_unquoted! {
+        visit_bool(bool), visit_i64(i64), visit_i128(i128), visit_u64(u64), visit_u128(u128), visit_f64(f64), visit_str(&str), visit_bytes(&[u8]),
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SavedToken, A::Error> {

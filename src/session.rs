@@ -46,11 +46,11 @@ use crate::{App, Environment, Field, LocationAccessToken, LocationId, Misuse, Us
 /// assert_eq!(first.headers()["authorization"], "Bearer l-1");
 ///
 /// // The answer was 401, and there is no newer token: somebody has to log in.
-/// assert!(matches!(session.rejected(&attempt)?, Verdict::LogIn));
+/// let Verdict::LogIn(attempt) = session.rejected(attempt)? else { unreachable!() };
 /// assert!(session.renew(&attempt, new_token)?);
 ///
 /// // Now there is one, and the call may be sent again, once.
-/// let Verdict::Replay(replay) = session.rejected(&attempt)? else { unreachable!() };
+/// let Verdict::Replay(replay) = session.rejected(attempt)? else { unreachable!() };
 /// let mut second = call;
 /// session.replay(replay, &mut second)?;
 /// assert_eq!(second.headers()["authorization"], "Bearer l-2");
@@ -81,6 +81,8 @@ impl PartialEq for Identity {
 }
 
 /// A call that was authorized: which session did it, and with which of its tokens.
+///
+/// It can be had for a [`Replay`] once, by giving it up.
 pub struct Attempt {
     session: Identity,
     generation: u64,
@@ -91,11 +93,12 @@ pub struct Attempt {
 pub enum Verdict {
     /// The session has a newer token than the attempt: send the call again, once.
     Replay(Replay),
-    /// It has not: only a login can help.
-    LogIn,
+    /// It has not: only a login can help. The attempt is given back, to renew the session with and to ask again.
+    LogIn(Attempt),
 }
 
-/// The leave to send a call again. Using it gives no new [`Attempt`], so that no call is ever sent a third time.
+/// The leave to send a call again, had for the attempt. It gives no new [`Attempt`], so that no call is sent a third time.
+#[must_use = "it is the leave to send the call again"]
 pub struct Replay {
     session: Identity,
 }
@@ -151,6 +154,11 @@ impl Session {
         self.location.as_ref()
     }
 
+    /// The App whose credentials calls carry.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
     /// Whether calls carry a token.
     pub fn has_token(&self) -> bool {
         self.token.is_some()
@@ -158,8 +166,9 @@ impl Session {
 
     /// Puts the API Key and the token on a request: an `http::Request` of any body, or its `Parts`.
     ///
-    /// Headers of these names that stand there are replaced; the query that stands there is left byte for byte (`Q3`). To send
-    /// a request again, authorize a clone of the original.
+    /// An `x-api-key` and, where the session has a token, an `Authorization` that stand there are replaced, since a call carries one
+    /// token (RFC 6750 section 2); the query that stands there is left byte for byte (`Q3`), so see to it that it holds no token of
+    /// another. To send a request again, authorize a clone of the original.
     ///
     /// # Errors
     /// The request is then as it was: [`Misuse::ForeignOrigin`] (`Q4`), [`Misuse::ParameterPresent`],
@@ -169,16 +178,16 @@ impl Session {
         Ok(Attempt { session: self.identity.clone(), generation: self.generation })
     }
 
-    /// What to do now that an attempt was answered with 401.
+    /// What to do now that an attempt was answered with 401. It is given up: no attempt leads to two replays.
     ///
     /// # Errors
     /// [`Misuse::ForeignAttempt`] if another session made it.
-    pub fn rejected(&self, attempt: &Attempt) -> Result<Verdict, Misuse> {
+    pub fn rejected(&self, attempt: Attempt) -> Result<Verdict, Misuse> {
         self.check(&attempt.session)?;
         if attempt.generation == self.generation {
-            return Ok(Verdict::LogIn);
+            return Ok(Verdict::LogIn(attempt));
         }
-        Ok(Verdict::Replay(Replay { session: self.identity.clone() }))
+        Ok(Verdict::Replay(Replay { session: attempt.session }))
     }
 
     /// Puts the newest credentials on a call that is sent again: on a clone of the original request.
@@ -229,6 +238,8 @@ impl Session {
             (Some(token), Some(parameter)) => {
                 let uri = append(request.uri(), parameter, token)?;
                 *request.uri_mut() = uri;
+                // Another token beside ours could make the call act for somebody else (RFC 6750 section 2).
+                request.headers_mut().remove(header::AUTHORIZATION);
             }
             (Some(token), None) => {
                 request.headers_mut().insert(header::AUTHORIZATION, token.authorization().clone());

@@ -5,6 +5,7 @@ use core::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
+use crate::said::disturbs;
 use crate::secret::SecretHeader;
 use crate::{Environment, Field, Misuse};
 
@@ -88,12 +89,12 @@ pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.
 
 impl LocationId {
     /// # Errors
-    /// [`Misuse::Empty`]; [`Misuse::Character`] for a control character; [`Misuse::DotSegment`] for `.` and `..`.
+    /// [`Misuse::Empty`]; [`Misuse::Character`] for a control character, a line separator or a mark that turns the direction of text; [`Misuse::DotSegment`] for `.` and `..`.
     pub fn new(id: &str) -> Result<Self, Misuse> {
         match id {
             "" => Err(Misuse::Empty(Field::LocationId)),
             "." | ".." => Err(Misuse::DotSegment),
-            _ if id.chars().any(char::is_control) => Err(Misuse::Character(Field::LocationId)),
+            _ if id.chars().any(disturbs) => Err(Misuse::Character(Field::LocationId)),
             _ => Ok(Self(Arc::from(id))),
         }
     }

@@ -14,7 +14,7 @@ use http::{Request, Response};
 use location_auth::emulator::Condition;
 use location_auth::transports::client::{AsyncClient, CallError, Client};
 use location_auth::transports::{AsyncTransport, Sent, Transport};
-use location_auth::{Fault, LocationAccessToken, Misuse, Retry, SavedToken, Session, Step};
+use location_auth::{App, Environment, Fault, LocationAccessToken, Misuse, Retry, SavedToken, Session, Settings, Step};
 use world::{CONTACTS, PASSWORD, World, call, is_login};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -129,7 +129,8 @@ fn a_call_is_authorized_and_sent_once() {
 fn a_rejected_token_is_told_with_its_location_and_nothing_logs_in_by_itself() {
     with_both(World::revoked_session, |_, line, client| {
         let error = client.call(call(1)).unwrap_err();
-        assert!(matches!(&error, CallError::TokenRejected { location: Some(id) } if id.as_str() == "loc-1"));
+        assert!(matches!(&error, CallError::TokenRejected { location: Some(id), response }
+            if id.as_str() == "loc-1" && response.status() == 401 && response.headers().contains_key("x-request-id")));
         assert_eq!(
             error.to_string(),
             "the token of Location loc-1 was rejected; the caller is at fault: \
@@ -165,8 +166,41 @@ fn a_second_401_is_not_tried_a_third_time() {
         world.emulator.lock().unwrap().guard("/me", location_auth::emulator::Access::User);
         client.log_in_with(world.login(PASSWORD)).unwrap();
         let request = Request::get("https://api.example.com/me").body(vec![]).unwrap();
-        assert!(matches!(client.call(request).unwrap_err(), CallError::TokenRejected { .. }));
+        assert!(matches!(client.call(request.clone()).unwrap_err(), CallError::TokenRejected { .. }));
         assert_eq!(line.take_paths(), ["me", "user_token", "token", "me"]);
+
+        // The login was in vain, so a route that always answers 401 does not buy a token for each call.
+        for _ in 0..50 {
+            assert_eq!(client.call(call(1)).unwrap().status(), 200);
+            assert!(matches!(client.call(request.clone()).unwrap_err(), CallError::TokenRejected { .. }));
+        }
+        assert_eq!(world.issued(), (2, 2));
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        assert!(client.call(request.clone()).is_err());
+        assert_eq!(world.issued(), (3, 3), "who hands the login over again allows one again");
+    });
+}
+
+#[test]
+fn a_user_token_that_was_kept_and_then_revoked_does_not_count_against_the_password() {
+    with_both(World::revoked_session, |world, line, client| {
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        line.cut.borrow_mut().push("token");
+        assert!(client.call(call(1)).is_err());
+        assert_eq!(world.emulator.lock().unwrap().revoke_owner(world::EMAIL), 2);
+        assert!(matches!(client.call(call(1)).unwrap_err(), CallError::LoginFailed(_)));
+        assert_eq!(client.call(call(1)).unwrap().status(), 200, "the next caller starts from step 1");
+    });
+}
+
+#[test]
+fn a_login_of_the_other_environment_is_not_taken() {
+    with_both(World::session, |world, line, client| {
+        let production = App::new(Settings { environment: Environment::Production, ..world::settings() }).unwrap();
+        let login = production.location("loc-1").unwrap().login(world::EMAIL, PASSWORD).unwrap();
+        let misuse = Misuse::WrongEnvironment { token: Environment::Production, app: Environment::Staging };
+        assert_eq!(client.log_in_with(login).unwrap_err(), misuse);
+        assert_eq!((line.take_paths(), world.issued()), (vec![], (1, 1)));
     });
 }
 

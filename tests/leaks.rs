@@ -1,5 +1,5 @@
 //! No `Debug`, `Display` or `source()` of any public value shows a credential: one sweep over every public type.
-#![cfg(all(feature = "client", feature = "emulator", feature = "ureq"))]
+#![cfg(all(feature = "client", feature = "emulator", feature = "hyper", feature = "reqwest", feature = "ureq"))]
 
 #[path = "support/public_types.rs"]
 mod public_types;
@@ -10,8 +10,11 @@ use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
 
 use http::Response;
+use hyper_util::rt::TokioIo;
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::transports::client::{AsyncClient, Client};
+use location_auth::transports::hyper::Hyper;
+use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{Cause, SendError, SendErrorKind, Sent, Stopped, run};
 use location_auth::*;
@@ -205,10 +208,10 @@ fn sweep() -> Sweep {
     }
     let [mut session, ..] = sessions();
     let attempt = session.authorize(&mut http::Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
-    sweep.debug("session::Verdict", session.rejected(&attempt).unwrap());
     session.renew(&attempt, location_token.clone()).unwrap();
-    sweep.debug("session::Verdict", session.rejected(&attempt).unwrap());
-    if let Verdict::Replay(replay) = session.rejected(&attempt).unwrap() {
+    let verdict = session.rejected(attempt).unwrap();
+    sweep.debug("session::Verdict", &verdict);
+    if let Verdict::Replay(replay) = verdict {
         sweep.debug("session::Replay", replay);
     }
 
@@ -269,6 +272,9 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
     let stopped = run(dead.user_login(EMAIL, PASSWORD).unwrap(), &Ureq::new()).unwrap_err();
     sweep.error("mod::Stopped", &stopped);
     sweep.debug("ureq::Ureq", Ureq::new());
+    sweep.debug("reqwest::Reqwest", Reqwest::new().unwrap());
+    let connect = |_| std::future::ready(Err::<TokioIo<tokio::net::TcpStream>, _>(std::io::ErrorKind::NotFound.into()));
+    sweep.debug("hyper::Hyper", Hyper::new(connect));
 }
 
 #[test]

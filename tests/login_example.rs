@@ -195,11 +195,7 @@ fn wrong_settings_end_with_code_2_and_a_line_that_names_them() {
             vec![],
             "login: the API Key holds a character that it cannot have: copy it again, without spaces or line ends around it",
         ),
-        (
-            with("LOCATION_AUTH_EMAIL", ""),
-            vec![],
-            "login: the owner's email is empty: set it to what the service issued",
-        ),
+        (with("LOCATION_AUTH_EMAIL", ""), vec![], "login: the owner's email is empty: fill it in"),
         (
             good.clone(),
             vec!["--verbose"],

@@ -55,6 +55,9 @@ fn headers_that_stand_there_are_replaced_and_the_rest_of_the_call_is_left_as_it_
     assert_eq!(values("x-api-key"), ["the-api-key"]);
     assert_eq!(values("authorization"), ["Bearer t-1"]);
     assert_eq!(values("x-other"), ["old-1", "old-2"]);
+    let mut by_query = call.clone();
+    session().in_query("access_token").unwrap().authorize(&mut by_query).unwrap();
+    assert!(!by_query.headers().contains_key("authorization"), "a call carries one token");
     assert_eq!((call.uri().to_string(), call.body().as_slice()), (CALL.into(), &b"the body"[..]));
 }
 
@@ -153,6 +156,12 @@ fn a_credential_goes_only_to_the_origins_that_the_settings_name() {
     ] {
         refuses(&local, get(url), Misuse::ForeignOrigin);
     }
+    // What does not start with a slash would run on from the authority: `https://api.example.com*`.
+    let mut parts = get("https://api.example.com/").into_parts().0.uri.into_parts();
+    parts.path_and_query = Some(http::uri::PathAndQuery::from_static("*"));
+    let mut star = get("https://api.example.com/");
+    *star.uri_mut() = http::Uri::from_parts(parts).unwrap();
+    refuses(&local, star, Misuse::ForeignOrigin);
     let mut connect = Request::builder().method("CONNECT").uri("api.example.com:443").body(()).unwrap();
     assert_eq!(local.authorize(&mut connect).unwrap_err(), Misuse::ForeignOrigin);
     assert!(connect.headers().is_empty());
@@ -198,9 +207,9 @@ fn columns() -> [(Session, Attempt); 5] {
 }
 
 fn table() -> String {
-    type Event = (&'static str, fn(&mut Session, &Attempt) -> Result<String, Misuse>);
-    fn renew(session: &mut Session, attempt: &Attempt, token: LocationAccessToken) -> Result<String, Misuse> {
-        let renewed = session.renew(attempt, token)?;
+    type Event = (&'static str, fn(&mut Session, Attempt) -> Result<String, Misuse>);
+    fn renew(session: &mut Session, attempt: Attempt, token: LocationAccessToken) -> Result<String, Misuse> {
+        let renewed = session.renew(&attempt, token)?;
         Ok(if renewed { "renewed".into() } else { "no: a newer one stands".into() })
     }
     let events: [Event; 4] = [
@@ -228,7 +237,7 @@ fn table() -> String {
     );
     for (name, event) in events {
         let cells = columns().map(|(mut session, attempt)| {
-            event(&mut session, &attempt).unwrap_or_else(|misuse| {
+            event(&mut session, attempt).unwrap_or_else(|misuse| {
                 let name = format!("{misuse:?}");
                 format!("`Misuse::{}`", name.split(' ').next().unwrap())
             })
@@ -254,7 +263,7 @@ fn an_older_login_that_ends_late_does_not_undo_a_newer_token() {
     let attempts = [(); 3].map(|()| session.authorize(&mut get(CALL)).unwrap());
     assert_eq!(session.renew(&attempts[0], token(&app(), "loc-1", "t-2")), Ok(true));
     assert_eq!(session.renew(&attempts[1], token(&app(), "loc-1", "t-late")), Ok(false));
-    for attempt in &attempts {
+    for attempt in attempts {
         let Verdict::Replay(replay) = session.rejected(attempt).unwrap() else { panic!("there is a newer token") };
         let mut again = get(CALL);
         session.replay(replay, &mut again).unwrap();
@@ -266,7 +275,7 @@ fn an_older_login_that_ends_late_does_not_undo_a_newer_token() {
 fn a_replay_is_bound_to_its_session_and_leaves_a_refused_request_as_it_was() {
     let replay = || {
         let [_, (session, attempt), ..] = columns();
-        let Verdict::Replay(replay) = session.rejected(&attempt).unwrap() else { panic!("there is a newer token") };
+        let Verdict::Replay(replay) = session.rejected(attempt).unwrap() else { panic!("there is a newer token") };
         (session, replay)
     };
     let mut again = get(CALL);

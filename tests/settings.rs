@@ -41,12 +41,18 @@ fn a_url_that_credentials_must_not_go_to_is_refused_for_its_own_reason() {
         ("http://127.0.0.1.example.com", Insecure),
         ("http://128.0.0.1", Insecure),
         ("http://0.0.0.0", Insecure),
-        ("http://2130706433", Insecure),
-        ("http://0x7f.1", Insecure),
-        ("http://127.1", Insecure),
+        ("http://2130706433", Host),
+        ("http://0x7f.1", Host),
+        ("http://127.1", Host),
         ("http://[::2]", Insecure),
         ("http://[::ffff:127.0.0.1]", Insecure),
         ("http://localhost.", Insecure),
+        ("https://2130706433", Host),
+        ("https://192.0.2", Host),
+        ("https://192.0.2.256", Host),
+        ("https://192.0.2.1.", Host),
+        ("https://api.example.0x7F", Host),
+        ("https://api.example.99", Host),
         ("https://", Invalid),
         ("https:///path", Invalid),
         ("https://:443", Host),
@@ -170,11 +176,10 @@ fn an_id_that_would_change_the_path_or_a_log_is_refused() {
     for id in [".", ".."] {
         assert_eq!(app().location(id).unwrap_err(), Misuse::DotSegment);
     }
-    for id in ["a\nb", "\0", "a\u{7f}", "\u{85}"] {
+    for id in ["a\nb", "\0", "a\u{7f}", "\u{85}", "a\u{202e}b", "\u{2028}"] {
         assert_eq!(LocationId::new(id).unwrap_err(), Misuse::Character(Field::LocationId), "{id:?}");
     }
-    let long = Misuse::Url { field: Field::LocationTokenUrl, problem: UrlProblem::Invalid };
-    assert_eq!(app().location(&"a".repeat(70_000)).unwrap_err(), long);
+    assert_eq!(app().location(&"a".repeat(70_000)).unwrap_err(), Misuse::TooLong(Field::LocationId));
 }
 
 #[test]

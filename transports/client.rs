@@ -16,7 +16,11 @@
 //! - Nothing logs in by itself unless the owner's login was handed over by `log_in_with` (`Q12`): a program should not need to keep a
 //!   password.
 //! - A login that the service refuses is not tried again, by no caller, until `log_in_with` brings new credentials: 200
-//!   callers must not lock an account with one wrong password. One that fails otherwise may be tried again by the next caller.
+//!   callers must not lock an account with one wrong password. Nor is one that did not help, since the new token met a 401 too: a
+//!   route that always answers so must not buy a token for each call.
+//! - A login that fails otherwise fails all who wait for it, and the next caller may try: it goes on at the step that failed. That sends
+//!   a token request again which may have arrived, so after a time-out or a 5xx the service may have issued a token
+//!   that nobody has (`Q10`): hand the owner's login over only where that is better than a call that fails.
 //! - A call is sent again after a 401 with a new token, once, and never else (`Q11`): 429, 503 and a cut connection are told, and
 //!   [`Retry::of_call`](crate::Retry::of_call) reads the wait. Nothing here sleeps.
 //! - No lock is held while a call is under way.
@@ -26,16 +30,17 @@
 
 extern crate std;
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use http::Request;
+use http::{Request, Response};
 use location_auth::{
     Attempt, ErrorKind, Fault, Flow, LocationAccessToken, LocationId, LocationLogin, Misuse, Progress, Replay, Session,
-    Verdict,
+    Step, Verdict,
 };
 
 use super::{Cause, Sent, Stopped};
@@ -47,6 +52,7 @@ pub use asynchronous::AsyncClient;
 pub use blocking::Client;
 
 /// Why a call got no response, or a 401 that could not be helped.
+#[non_exhaustive]
 pub enum CallError<E> {
     /// The request can't be authorized, and was not sent.
     Misuse(Misuse),
@@ -57,10 +63,13 @@ pub enum CallError<E> {
         /// Whether the call may have reached the service. It is not sent again either way.
         sent: Sent,
     },
-    /// The call was answered with 401, and there is no newer token to be had: it was revoked, since tokens do not expire (`P6`).
+    /// The call was answered with 401, and there is no newer token to be had. Since tokens do not expire (`P6`), it was revoked, or the
+    /// service means something else by the status: the response may say.
     TokenRejected {
         /// The Location whose token it was; `None` for a user's.
         location: Option<LocationId>,
+        /// What the service answered. `Debug` does not show it.
+        response: Box<Response<Vec<u8>>>,
     },
     /// The call was answered with 401, and logging in again failed: for this caller and for all who waited for the same login.
     LoginFailed(Arc<Stopped<LocationLogin, E>>),
@@ -90,7 +99,9 @@ impl<E: fmt::Debug> fmt::Debug for CallError<E> {
             Self::Transport { error, sent } => {
                 f.debug_struct("Transport").field("error", error).field("sent", sent).finish()
             }
-            Self::TokenRejected { location } => f.debug_struct("TokenRejected").field("location", location).finish(),
+            Self::TokenRejected { location, .. } => {
+                f.debug_struct("TokenRejected").field("location", location).finish_non_exhaustive()
+            }
             Self::LoginFailed(stopped) => f.debug_tuple("LoginFailed").field(stopped).finish(),
         }
     }
@@ -107,8 +118,8 @@ impl<E> fmt::Display for CallError<E> {
             Self::Transport { sent: Sent::Maybe, .. } => {
                 ("no response to the call came, and it may have arrived", "make it again only if twice does no harm")
             }
-            Self::TokenRejected { location: None } => ("the User Access Token was rejected", "log in again"),
-            Self::TokenRejected { location: Some(location) } => {
+            Self::TokenRejected { location: None, .. } => ("the User Access Token was rejected", "log in again"),
+            Self::TokenRejected { location: Some(location), .. } => {
                 write!(f, "the token of Location {location} was rejected; {}: ", self.fault())?;
                 return f.write_str("log in again, with the owner's present password if it was changed");
             }
@@ -158,25 +169,36 @@ struct Login<E> {
     /// Where the last one stopped: a login that failed at step 2 goes on there, and step 1 is not repeated (`Q10`).
     pending: LocationLogin,
     refused: Option<Arc<Stopped<LocationLogin, E>>>,
+    /// Whether a token that it came to met a 401 as well.
+    in_vain: bool,
     /// Which hand-over it is: a login with old credentials must not touch what new ones left here.
     number: u64,
 }
 
 /// What a caller whose call met a 401 has to do.
 enum Next<W> {
-    Replay(Replay),
+    /// Send the call again. `ended` logins had ended when this was said.
+    Replay { replay: Replay, ended: u64 },
+    /// Go on.
     Wait(W),
+    /// There is no newer token to be had.
+    Rejected,
 }
 
-/// Waiting for one's turn to log in, since so many logins had ended.
+/// Waiting for one's turn to log in.
 struct Turn {
+    attempt: Attempt,
+    /// How many logins had ended when the waiting began.
     ended: u64,
 }
 
-/// A login under way.
+/// A login under way, beside its flow.
 struct UnderWay {
-    flow: LocationLogin,
+    attempt: Attempt,
+    /// The hand-over that it is of.
     number: u64,
+    /// Whether it goes on with a user token of an earlier login's.
+    resumed: bool,
 }
 
 impl<E> Shared<E> {
@@ -201,17 +223,21 @@ impl<E> Shared<E> {
         self.lock().session.has_token()
     }
 
-    fn token_rejected(&self) -> CallError<E> {
-        CallError::TokenRejected { location: self.lock().session.location().cloned() }
+    fn token_rejected(&self, response: Response<Vec<u8>>) -> CallError<E> {
+        CallError::TokenRejected { location: self.lock().session.location().cloned(), response: Box::new(response) }
     }
 
     fn hand_over(&self, login: LocationLogin) -> Result<(), Misuse> {
         let state = &mut *self.lock();
+        let (token, app) = (login.app().environment(), state.session.app().environment());
+        if token != app {
+            return Err(Misuse::WrongEnvironment { token, app });
+        }
         if login.location() != state.session.location() {
             return Err(Misuse::WrongLocation);
         }
         let number = state.login.as_ref().map_or(0, |login| login.number.saturating_add(1));
-        state.login = Some(Login { fresh: login.clone(), pending: login, refused: None, number });
+        state.login = Some(Login { fresh: login.clone(), pending: login, refused: None, in_vain: false, number });
         Ok(())
     }
 
@@ -220,40 +246,45 @@ impl<E> Shared<E> {
     }
 
     /// The attempt met a 401.
-    fn rejected(&self, attempt: &Attempt) -> Result<Next<Turn>, CallError<E>> {
+    fn rejected(&self, attempt: Attempt) -> Result<Next<Turn>, CallError<E>> {
         let state = self.lock();
-        if let Verdict::Replay(replay) = state.session.rejected(attempt)? {
-            return Ok(Next::Replay(replay));
-        }
+        let attempt = match state.session.rejected(attempt)? {
+            Verdict::Replay(replay) => return Ok(Next::Replay { replay, ended: state.ended }),
+            Verdict::LogIn(attempt) => attempt,
+        };
         match &state.login {
-            None => Err(CallError::TokenRejected { location: state.session.location().cloned() }),
             Some(Login { refused: Some(refusal), .. }) => Err(CallError::LoginFailed(Arc::clone(refusal))),
-            Some(_) => Ok(Next::Wait(Turn { ended: state.ended })),
+            Some(Login { in_vain: false, .. }) => Ok(Next::Wait(Turn { attempt, ended: state.ended })),
+            Some(_) | None => Ok(Next::Rejected),
         }
     }
 
     /// It is this caller's turn: nobody else is logging in.
-    fn turn(&self, attempt: &Attempt, turn: Turn) -> Result<Next<UnderWay>, CallError<E>> {
+    fn turn(&self, Turn { attempt, ended }: Turn) -> Result<Next<(LocationLogin, UnderWay)>, CallError<E>> {
         let state = self.lock();
-        if let Verdict::Replay(replay) = state.session.rejected(attempt)? {
-            return Ok(Next::Replay(replay));
-        }
+        let attempt = match state.session.rejected(attempt)? {
+            Verdict::Replay(replay) => return Ok(Next::Replay { replay, ended: state.ended }),
+            Verdict::LogIn(attempt) => attempt,
+        };
         match (&state.login, &state.failure) {
             // The login that it waited for has failed, for all who waited.
-            (_, Some(failure)) if state.ended != turn.ended => Err(CallError::LoginFailed(Arc::clone(failure))),
+            (_, Some(failure)) if state.ended != ended => Err(CallError::LoginFailed(Arc::clone(failure))),
             (Some(Login { refused: Some(refusal), .. }), _) => Err(CallError::LoginFailed(Arc::clone(refusal))),
-            (Some(login), _) => Ok(Next::Wait(UnderWay { flow: login.pending.clone(), number: login.number })),
-            (None, _) => Err(CallError::TokenRejected { location: state.session.location().cloned() }),
+            (Some(login), _) if !login.in_vain => {
+                let flow = login.pending.clone();
+                let resumed = flow.step() == Step::LocationToken;
+                Ok(Next::Wait((flow, UnderWay { attempt, number: login.number, resumed })))
+            }
+            (Some(_) | None, _) => Ok(Next::Rejected),
         }
     }
 
     /// What a response, or the want of one, means for a login under way.
     fn advance(
         &self,
-        attempt: &Attempt,
-        number: u64,
+        UnderWay { attempt, number, resumed }: UnderWay,
         result: Result<Progress<LocationLogin>, Stopped<LocationLogin, E>>,
-    ) -> Result<Next<UnderWay>, CallError<E>> {
+    ) -> Result<Next<(LocationLogin, UnderWay)>, CallError<E>> {
         let state = &mut *self.lock();
         let login = state.login.as_mut().filter(|login| login.number == number);
         match result {
@@ -261,7 +292,7 @@ impl<E> Shared<E> {
                 if let Some(login) = login {
                     login.pending = flow.clone();
                 }
-                Ok(Next::Wait(UnderWay { flow, number }))
+                Ok(Next::Wait((flow, UnderWay { attempt, number, resumed })))
             }
             Ok(Progress::Done(token)) => {
                 if let Some(login) = login {
@@ -269,23 +300,33 @@ impl<E> Shared<E> {
                 }
                 state.ended = state.ended.saturating_add(1);
                 state.failure = None;
-                state.session.renew(attempt, token.clone())?;
-                state.new_token = Some(token);
+                state.new_token = Some(token.clone());
+                state.session.renew(&attempt, token)?;
                 match state.session.rejected(attempt)? {
-                    Verdict::Replay(replay) => Ok(Next::Replay(replay)),
-                    Verdict::LogIn => Err(CallError::TokenRejected { location: state.session.location().cloned() }),
+                    Verdict::Replay(replay) => Ok(Next::Replay { replay, ended: state.ended }),
+                    Verdict::LogIn(_) => Ok(Next::Rejected),
                 }
             }
             Err(stopped) => {
                 let failure = Arc::new(stopped);
                 if let Some(login) = login {
-                    login.pending = failure.flow.clone();
-                    login.refused = is_refusal(&failure).then(|| Arc::clone(&failure));
+                    let is_refusal = is_refusal(&failure);
+                    // A user token that was kept may have been revoked meanwhile: that says nothing of the password.
+                    login.refused = (is_refusal && !resumed).then(|| Arc::clone(&failure));
+                    login.pending = if is_refusal { login.fresh.clone() } else { failure.flow.clone() };
                 }
                 state.ended = state.ended.saturating_add(1);
                 state.failure = Some(Arc::clone(&failure));
                 Err(CallError::LoginFailed(failure))
             }
+        }
+    }
+
+    /// The replay met a 401 as well, with a token that was the newest when so many logins had ended.
+    fn rejected_again(&self, ended: u64) {
+        let state = &mut *self.lock();
+        if let Some(login) = state.login.as_mut().filter(|_| state.ended == ended) {
+            login.in_vain = true;
         }
     }
 }

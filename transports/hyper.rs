@@ -4,8 +4,8 @@
 //! the connection and the exchange together, on whatever executor polls it. So two things are yours:
 //!
 //! - **TLS.** For an `https` origin your function opens the connection *and* shakes hands; the adapter cannot see whether it did.
-//! - **Time-outs.** A server that says nothing is waited for without end: wrap the transport's future in your runtime's time-out,
-//!   as the example does. Dropping the future closes the connection.
+//! - **Time-outs.** A server that says nothing is waited for without end: wrap the login, or each call, in your runtime's time-out, as
+//!   the example does. Dropping the future closes the connection.
 //!
 //! The connection has to be non-blocking: a blocking one holds up the thread, and can hang.
 
@@ -27,7 +27,7 @@ use ::hyper::rt::{Read, Write};
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Request, Response, header};
-use location_auth::may_carry_secrets;
+use location_auth::{RESPONSE_LIMIT, may_carry_secrets};
 use zeroize::Zeroizing;
 
 use super::{AsyncTransport, SendError, SendErrorKind, Sent};
@@ -37,13 +37,15 @@ use super::{AsyncTransport, SendError, SendErrorKind, Sent};
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
 /// use location_auth::transports::{hyper::Hyper, run_async};
+/// use std::time::Duration;
 ///
 /// // To a service of your own on this machine. Elsewhere the function shakes hands for TLS before it returns.
 /// let transport = Hyper::new(|origin: http::Uri| async move {
 ///     let port = origin.port_u16().unwrap_or(80);
 ///     Ok(hyper_util::rt::TokioIo::new(tokio::net::TcpStream::connect(("127.0.0.1", port)).await?))
 /// });
-/// let token = run_async(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport).await?;
+/// let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
+/// let token = tokio::time::timeout(Duration::from_secs(30), run_async(login, &transport)).await??;
 /// # Ok(())
 /// # }
 /// ```
@@ -213,8 +215,9 @@ async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError
     if declared > limit {
         return Err(too_long());
     }
-    // Of its final size where that is known: a buffer that grows leaves copies of a token behind.
-    let mut body = Vec::with_capacity(declared);
+    // Of its final size where a token's response declares it: a buffer that grows leaves copies behind. Not of any size that
+    // anybody declares.
+    let mut body = Vec::with_capacity(declared.min(RESPONSE_LIMIT));
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx)).await {
         let frame = frame.map_err(|error| send_error(error, Sent::Maybe))?;
         let Some(chunk) = frame.data_ref() else { continue };

@@ -48,6 +48,9 @@
 //! - It gives up after a while, and its errors show neither the URL's query nor a header nor a body.
 //! - It talks TLS to any host but loopback: [`may_carry_secrets`](crate::may_carry_secrets) tells.
 //!
+//! The package `tests/conformance` of the repository is this list as a table of tests, and its page says how to hold your own
+//! transport to it.
+//!
 //! To make calls and not only log in, tie a transport to a session: the module `client` (feature `client`) has a blocking and an async one.
 //!
 //! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `sent`, that a request never left, and so
@@ -251,6 +254,7 @@ pub struct Stopped<F, E> {
 
 /// Why a driver stopped.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Cause<E> {
     /// There was no response.
     Transport {

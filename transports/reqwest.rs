@@ -9,6 +9,7 @@
 extern crate std;
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
@@ -16,10 +17,10 @@ use core::time::Duration;
 use std::io::{Error as IoError, ErrorKind as Io};
 
 use ::reqwest::redirect::Policy;
-use ::reqwest::{Client, ClientBuilder};
+use ::reqwest::{Client, ClientBuilder, Url};
 use bytes::Bytes;
-use http::{Request, Response};
-use location_auth::may_carry_secrets;
+use http::{Request, Response, Uri};
+use location_auth::{RESPONSE_LIMIT, may_carry_secrets};
 use zeroize::Zeroizing;
 
 use super::{AsyncTransport, SendError, SendErrorKind, Sent};
@@ -61,7 +62,7 @@ impl Reqwest {
     /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy.
     ///
     /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, and no
-    /// `Referer` is told.
+    /// `Referer` is told. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
     ///
     /// ```
     /// use location_auth::transports::reqwest::Reqwest;
@@ -101,8 +102,13 @@ impl AsyncTransport for Reqwest {
             return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
         }
         let request = request.map(|body| Bytes::from_owner(Zeroizing::new(body)));
+        let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
             .map_err(|error| SendError::new(SendErrorKind::Other, Sent::Never, source(error)))?;
+        // reqwest reads the whole URL anew: it must have come to the origin that was checked.
+        if root.is_none_or(|root| root.origin() != request.url().origin()) {
+            return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
+        }
         let mut incoming = self.client.execute(request).await.map_err(send_error)?;
         let body = read(&mut incoming, limit).await.map_err(SendError::after_sending)?;
         let mut response = Response::new(body);
@@ -117,14 +123,20 @@ impl AsyncTransport for Reqwest {
     }
 }
 
+/// Scheme and authority alone, as reqwest reads a URL.
+fn root(uri: &Uri) -> Option<Url> {
+    Url::parse(&format!("{}://{}/", uri.scheme_str()?, uri.authority()?)).ok()
+}
+
 async fn read(incoming: &mut ::reqwest::Response, limit: usize) -> Result<Vec<u8>, SendError> {
     let too_long = || SendError::new(SendErrorKind::TooLong, Sent::Maybe, None);
     let declared = usize::try_from(incoming.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
     if declared > limit {
         return Err(too_long());
     }
-    // Of its final size where that is known: a buffer that grows leaves copies of a token behind.
-    let mut body = Vec::with_capacity(declared);
+    // Of its final size where a token's response declares it: a buffer that grows leaves copies behind. Not of any size that
+    // anybody declares.
+    let mut body = Vec::with_capacity(declared.min(RESPONSE_LIMIT));
     while let Some(chunk) = incoming.chunk().await.map_err(send_error)? {
         if chunk.len() > limit.saturating_sub(body.len()) {
             return Err(too_long());

@@ -53,7 +53,7 @@ impl StdError for SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// The URL is neither `https` nor of a loopback host: nothing was sent.
+    /// The URL is neither `https` nor of a loopback host, or leads elsewhere than it says: nothing was sent.
     #[error("the URL would send secrets in the clear")]
     Insecure,
     /// The URL is `https` and the client was built without TLS: nothing was sent.

@@ -8,6 +8,7 @@
 extern crate std;
 
 use alloc::boxed::Box;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -52,7 +53,8 @@ impl Ureq {
 
     /// As [`new`](Self::new), with changes of yours: another time-out, a TLS configuration, the proxy of the environment.
     ///
-    /// What keeps secrets from leaving is set after your changes: no redirect is followed, and no status is an error.
+    /// What keeps secrets from leaving is set after your changes: no redirect is followed, and no status is an error. A proxy sees what
+    /// goes to a loopback host over plain `http`: exempt those hosts (`NO_PROXY`).
     ///
     /// ```
     /// use location_auth::transports::ureq::Ureq;
@@ -112,9 +114,12 @@ fn send_error(error: ::ureq::Error) -> SendError {
         Error::Timeout(_) => (SendErrorKind::TimedOut, Sent::Maybe, true),
         Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Sent::Never, true),
         Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Sent::Never, true),
+        Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Sent::Never, true),
         // rustls reports through io::Error, in the handshake and after it alike.
         Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::Io(_) => (SendErrorKind::Broken, Sent::Maybe, true),
+        Error::ConnectProxyFailed(_) => (SendErrorKind::Connect, Sent::Never, false),
+        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Sent::Never, false),
         Error::TlsRequired => (SendErrorKind::NoTls, Sent::Never, false),
         Error::Tls(_) => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::BodyExceedsLimit(_) => (SendErrorKind::TooLong, Sent::Maybe, true),
@@ -123,4 +128,10 @@ fn send_error(error: ::ureq::Error) -> SendError {
     };
     let source: Option<Box<dyn core::error::Error + Send + Sync>> = if keep { Some(Box::new(error)) } else { None };
     SendError::new(kind, sent, source)
+}
+
+/// The standard library has no kind for a name that does not resolve, only this text, on every Unix. Where it says something else the
+/// error is told as a broken connection that may have carried the request, which is the careful mistake.
+fn is_unknown_host(cause: &std::io::Error) -> bool {
+    cause.raw_os_error().is_none() && cause.to_string().starts_with("failed to lookup address information")
 }

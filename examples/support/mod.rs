@@ -1,7 +1,6 @@
 //! What several examples share: the emulator behind a real HTTP server on a loopback port.
 #![allow(dead_code)]
 // No example needs all of it.
-#![allow(dead_code)]
 
 use std::convert::Infallible;
 use std::io;

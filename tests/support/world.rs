@@ -15,22 +15,25 @@ pub struct World {
     pub emulator: Mutex<Emulator>,
 }
 
+pub fn settings() -> Settings<'static> {
+    Settings {
+        environment: location_auth::Environment::Staging,
+        user_token_url: "https://api.example.com/user_token",
+        location_token_url: "https://api.example.com/locations/{location_id}/token",
+        api_origins: &[],
+        api_key: "key-1",
+        client_id: "client-1",
+        client_secret: "secret-1",
+        data_source_name: None,
+    }
+}
+
 impl World {
     pub fn new() -> Self {
         let mut emulator = Emulator::new("key-1", "client-1", "secret-1");
         emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).location("loc-2", EMAIL);
         emulator.guard("/locations/{location_id}/contacts", Access::Location).guard("/open", Access::KeyAlone);
-        let app = App::new(Settings {
-            environment: location_auth::Environment::Staging,
-            user_token_url: "https://api.example.com/user_token",
-            location_token_url: "https://api.example.com/locations/{location_id}/token",
-            api_origins: &[],
-            api_key: "key-1",
-            client_id: "client-1",
-            client_secret: "secret-1",
-            data_source_name: None,
-        });
-        Self { app: app.unwrap(), emulator: Mutex::new(emulator) }
+        Self { app: App::new(settings()).unwrap(), emulator: Mutex::new(emulator) }
     }
 
     pub fn handle(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {

@@ -8,12 +8,13 @@ use http::{Request, Response, StatusCode};
 use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
 
 use super::super::{AsyncTransport, receive};
-use super::{CallError, Next, Shared, UnderWay};
+use super::{CallError, Next, Shared};
 
 /// A session and an async transport. Share it by reference among tasks: its futures are `Send` where the transport and its futures are.
 ///
 /// Dropping a call's future in the middle of a login lets the next caller log in, from the step that was reached. Whether the request
-/// in flight arrived is then open (`Q10`).
+/// in flight arrived is then open (`Q10`). A future that is kept but not polled, on the other hand, keeps its turn: who waits for
+/// the same login waits for it.
 ///
 /// ```no_run
 /// # async fn example<T: location_auth::transports::AsyncTransport>(session: location_auth::Session, transport: T)
@@ -44,7 +45,7 @@ impl<T: AsyncTransport> AsyncClient<T> {
     /// credentials, after a login was refused.
     ///
     /// # Errors
-    /// [`Misuse::WrongLocation`] if it is not of the session's Location.
+    /// [`Misuse::WrongLocation`] if it is not of the session's Location, [`Misuse::WrongEnvironment`] if not of its environment.
     pub fn log_in_with(&self, login: LocationLogin) -> Result<(), Misuse> {
         self.shared.hand_over(login)
     }
@@ -65,31 +66,37 @@ impl<T: AsyncTransport> AsyncClient<T> {
         if response.status() != StatusCode::UNAUTHORIZED || !self.shared.has_token() {
             return Ok(response);
         }
-        let replay = self.new_token(&attempt).await?;
+        let Some((replay, ended)) = self.new_token(attempt).await? else {
+            return Err(self.shared.token_rejected(response));
+        };
         let mut again = request;
         self.shared.replay(replay, &mut again)?;
         let response = self.send(again).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            return Err(self.shared.token_rejected());
+            self.shared.rejected_again(ended);
+            return Err(self.shared.token_rejected(response));
         }
         Ok(response)
     }
 
-    async fn new_token(&self, attempt: &Attempt) -> Result<Replay, CallError<T::Error>> {
+    /// The leave to send the call again with a newer token, if there is one to be had, and how many logins have ended.
+    async fn new_token(&self, attempt: Attempt) -> Result<Option<(Replay, u64)>, CallError<T::Error>> {
         let turn = match self.shared.rejected(attempt)? {
-            Next::Replay(replay) => return Ok(replay),
+            Next::Replay { replay, ended } => return Ok(Some((replay, ended))),
+            Next::Rejected => return Ok(None),
             Next::Wait(turn) => turn,
         };
         let _turn = self.turn.lock().await;
-        let mut next = self.shared.turn(attempt, turn)?;
+        let mut next = self.shared.turn(turn)?;
         loop {
-            let UnderWay { flow, number } = match next {
-                Next::Replay(replay) => return Ok(replay),
+            let (flow, login) = match next {
+                Next::Replay { replay, ended } => return Ok(Some((replay, ended))),
+                Next::Rejected => return Ok(None),
                 Next::Wait(login) => login,
             };
             let answer = self.transport.send(flow.request(), RESPONSE_LIMIT).await;
             let result = receive(flow, answer, |error| self.transport.sent(error));
-            next = self.shared.advance(attempt, number, result)?;
+            next = self.shared.advance(login, result)?;
         }
     }
 

@@ -10,11 +10,12 @@ use http::{Request, Response, StatusCode};
 use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
 
 use super::super::{Transport, receive};
-use super::{CallError, Next, Shared, UnderWay};
+use super::{CallError, Next, Shared};
 
 /// A session and a blocking transport. Share it by reference among threads.
 ///
 /// ```no_run
+/// # #[cfg(feature = "ureq")]
 /// # fn example(session: location_auth::Session) -> Result<(), Box<dyn std::error::Error>> {
 /// use location_auth::transports::{client::Client, ureq::Ureq};
 ///
@@ -42,7 +43,7 @@ impl<T: Transport> Client<T> {
     /// credentials, after a login was refused.
     ///
     /// # Errors
-    /// [`Misuse::WrongLocation`] if it is not of the session's Location.
+    /// [`Misuse::WrongLocation`] if it is not of the session's Location, [`Misuse::WrongEnvironment`] if not of its environment.
     pub fn log_in_with(&self, login: LocationLogin) -> Result<(), Misuse> {
         self.shared.hand_over(login)
     }
@@ -63,31 +64,37 @@ impl<T: Transport> Client<T> {
         if response.status() != StatusCode::UNAUTHORIZED || !self.shared.has_token() {
             return Ok(response);
         }
-        let replay = self.new_token(&attempt)?;
+        let Some((replay, ended)) = self.new_token(attempt)? else {
+            return Err(self.shared.token_rejected(response));
+        };
         let mut again = request;
         self.shared.replay(replay, &mut again)?;
         let response = self.send(again)?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            return Err(self.shared.token_rejected());
+            self.shared.rejected_again(ended);
+            return Err(self.shared.token_rejected(response));
         }
         Ok(response)
     }
 
-    fn new_token(&self, attempt: &Attempt) -> Result<Replay, CallError<T::Error>> {
+    /// The leave to send the call again with a newer token, if there is one to be had, and how many logins have ended.
+    fn new_token(&self, attempt: Attempt) -> Result<Option<(Replay, u64)>, CallError<T::Error>> {
         let turn = match self.shared.rejected(attempt)? {
-            Next::Replay(replay) => return Ok(replay),
+            Next::Replay { replay, ended } => return Ok(Some((replay, ended))),
+            Next::Rejected => return Ok(None),
             Next::Wait(turn) => turn,
         };
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = self.shared.turn(attempt, turn)?;
+        let mut next = self.shared.turn(turn)?;
         loop {
-            let UnderWay { flow, number } = match next {
-                Next::Replay(replay) => return Ok(replay),
+            let (flow, login) = match next {
+                Next::Replay { replay, ended } => return Ok(Some((replay, ended))),
+                Next::Rejected => return Ok(None),
                 Next::Wait(login) => login,
             };
             let answer = self.transport.send(flow.request(), RESPONSE_LIMIT);
             let result = receive(flow, answer, |error| self.transport.sent(error));
-            next = self.shared.advance(attempt, number, result)?;
+            next = self.shared.advance(login, result)?;
         }
     }
 

@@ -59,11 +59,27 @@ fn a_url_that_the_library_refuses_is_not_shown() {
     let url = format!("http://{}/?access_token=S3CR3T", nobody_listens());
     let error = Ureq::configured(|config| config.https_only(true)).send(get(&url), 0).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!(error.kind(), SendErrorKind::Other);
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Never));
     let transport = Reqwest::configured(|builder| builder.https_only(true)).unwrap();
     let error = tokio().block_on(transport.send(get(&url), 0)).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
     assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Never));
+}
+
+#[test]
+fn what_a_proxy_refuses_to_tunnel_was_never_sent() {
+    let server = answering("HTTP/1.1 407 S3CR3T-echo\r\ncontent-length: 0\r\n\r\n");
+    let url = "https://api.example.com/?access_token=S3CR3T";
+    let proxy = ureq::Proxy::new(&server.url("")).unwrap();
+    let error = Ureq::configured(|config| config.proxy(Some(proxy))).send(get(url), 0).unwrap_err();
+    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Connect, Sent::Never));
+    let proxy = reqwest::Proxy::all(server.url("")).unwrap();
+    let transport = Reqwest::configured(|builder| builder.proxy(proxy)).unwrap();
+    let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
+    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Connect, Sent::Never));
+    assert_eq!(server.connections(), 2);
 }
 
 #[test]
@@ -178,7 +194,7 @@ fn hyper_does_not_keep_a_connection_that_is_still_sending() {
     });
     let transport = noting(Arc::default());
     tokio().block_on(async {
-        let request = Request::post(server.url("/")).body(vec![b'x'; 64 * 1024 * 1024]).unwrap();
+        let request = Request::post(server.url("/")).body(vec![b'x'; 16 * 1024 * 1024]).unwrap();
         assert_eq!(transport.send(request, 100).await.unwrap().body(), b"early");
         assert_eq!(transport.send(get(server.url("/")), 100).await.unwrap().body(), b"early");
     });

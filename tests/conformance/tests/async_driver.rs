@@ -10,9 +10,12 @@ use std::time::Duration;
 use conformance::servers::well_kept;
 use conformance::{Wishes, adapters};
 use http::{Request, Response};
+use hyper_util::rt::TokioIo;
 use location_auth::emulator::Emulator;
+use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{run_async, run_async_with_retries};
 use location_auth::{App, Backoff, Environment, LocationLogin, Settings};
+use tokio::net::TcpStream;
 
 fn emulator() -> Emulator {
     let mut emulator = Emulator::new("k-12", "c-34", "s-56");
@@ -44,6 +47,8 @@ fn the_futures_are_send_with_a_send_transport() {
     drop(is_send(run_async(login("https://api.example.com"), &reqwest)));
     let backoff = Backoff::new(1, Duration::ZERO, Duration::ZERO);
     drop(is_send(run_async_with_retries(login("https://api.example.com"), &reqwest, backoff, tokio::time::sleep)));
+    let hyper = Hyper::new(|_| async { Ok(TokioIo::new(TcpStream::connect("127.0.0.1:1").await?)) });
+    drop(is_send(run_async(login("https://api.example.com"), &hyper)));
     let closure = |_: Request<Vec<u8>>, _: usize| async { Ok::<_, Infallible>(Response::new(vec![])) };
     drop(is_send(run_async(login("https://api.example.com"), &closure)));
 }

@@ -88,10 +88,15 @@ pub fn body(subject: &Subject, length: usize, limit: usize, chunked: bool) {
 pub fn connection_is_used_again(subject: &Subject) {
     let server = well_kept(|request| Response::new(request.uri().path().into()));
     let client = (subject.client)(&Wishes::default());
-    for path in ["/1", "/2", "/3"] {
-        assert_eq!(client(get(server.url(path)), 100).expect("is whole").body(), path.as_bytes());
+    // A client may put a connection back from a thread of its own, a little after the response: so not every request has to.
+    for attempt in 1..=8 {
+        assert_eq!(client(get(server.url("/again")), 100).expect("is whole").body(), b"/again");
+        if server.connections() < attempt {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1 << attempt));
     }
-    assert_eq!(server.connections(), 1);
+    panic!("each request opened a connection");
 }
 
 pub fn closed_connection_is_not(subject: &Subject) {
@@ -117,8 +122,8 @@ pub fn closed_connection_is_not(subject: &Subject) {
         assert_eq!(client(get(server.url("/")), 100).expect("comes over a new connection").body(), b"ok");
         close.send(()).expect("the server waits for it");
         is_closed.recv().expect("the server closes");
-        // For those who watch their connections from another thread: were the close unseen, nobody could know of it.
-        std::thread::sleep(Duration::from_millis(200));
+        // For those who watch their connections from another thread, which has to get its turn.
+        std::thread::sleep(Duration::from_millis(500));
     }
     assert_eq!(requests.load(Ordering::SeqCst), 3);
 }

@@ -67,6 +67,20 @@ pub fn refused_is_never_sent(subject: &Subject) {
     assert_eq!(failure.sent, Sent::Never, "{failure:?}");
 }
 
+pub fn unknown_host(subject: &Subject) {
+    let client = (subject.client)(&Wishes::default());
+    let failure = client(get("https://api.nowhere.invalid/"), KIB_64).expect_err("has no address");
+    assert_eq!((failure.kind, failure.sent), (SendErrorKind::Connect, Sent::Never), "{failure:?}");
+}
+
+pub fn absurd_length(subject: &Subject) {
+    let server = answering("HTTP/1.1 200 OK\r\ncontent-length: 9999999999999999999\r\n\r\nonly 6");
+    let client = (subject.client)(&Wishes::default());
+    // With no bound to speak of: the declared length alone must not be believed.
+    let failure = client(get(server.url("/")), usize::MAX).expect_err("is not a whole response");
+    assert_eq!(failure.sent, Sent::Maybe, "{failure:?}");
+}
+
 /// The server reads the request, writes so much and closes.
 pub fn cut(subject: &Subject, response: &'static [u8]) {
     let server = answering(response);

@@ -63,6 +63,8 @@ pub const ROWS: &[Row] = &[
     row("a silent server ends by the time-out", hostile::silent_server),
     row("a refused connection ends as such", hostile::refused_connection),
     row("a refused connection is told as never sent", hostile::refused_is_never_sent),
+    row("an unknown host is told as never sent", hostile::unknown_host),
+    must("a declared length that nobody could hold is not believed", hostile::absurd_length),
     row("a cut inside the head is an error", |subject| hostile::cut(subject, b"HTTP/1.1 200 OK\r\ncontent-le")),
     row("a cut inside a declared body is an error", |subject| {
         hostile::cut(subject, b"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nonly 6");

@@ -3,7 +3,6 @@
 use std::error::Error;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use http::{HeaderValue, Request};
 use location_auth::transports::{SendErrorKind, Sent};
@@ -148,7 +147,6 @@ fn everything_shown(failure: &Failure) -> String {
 }
 
 pub fn not_in_the_clear(subject: &Subject) {
-    let client = (subject.client)(&Wishes { patience: Duration::from_secs(1), ..Wishes::default() });
-    let failure = client(get("http://api.example.com/"), 100).expect_err("goes in the clear");
+    let failure = impatient(subject)(get("http://api.example.com/"), 100).expect_err("goes in the clear");
     assert_eq!((failure.kind, failure.sent), (SendErrorKind::Insecure, Sent::Never));
 }

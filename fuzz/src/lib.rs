@@ -1,0 +1,24 @@
+//! What each fuzz target does with its bytes. Here and not in the targets, so that stable tests run the same on the corpora.
+//!
+//! Each asserts the crate's promises, not only that nothing panics: no credential in any text, bounds kept, a token accepted only if an
+//! independent reading accepts it, and requests left as they were on error.
+
+mod calls;
+mod input;
+mod responses;
+
+pub use calls::{endpoints, query, round_trip, session};
+pub use responses::{login, message, retry_after, saved_token, token_response};
+
+/// Every target, for those who run them all.
+pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+    ("endpoints", endpoints),
+    ("login", login),
+    ("message", message),
+    ("query", query),
+    ("retry_after", retry_after),
+    ("round_trip", round_trip),
+    ("saved_token", saved_token),
+    ("session", session),
+    ("token_response", token_response),
+];

@@ -1,0 +1,49 @@
+//! The fuzz targets' bodies and corpora on a stable compiler, so that a refactor can't rot them.
+
+#![cfg(test)]
+
+#[path = "../../../fuzz/src/lib.rs"]
+mod bodies;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn fuzz() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz")
+}
+
+fn names(folder: &str) -> BTreeSet<String> {
+    let entries = fs::read_dir(fuzz().join(folder)).unwrap();
+    entries.map(|entry| entry.unwrap().path().file_stem().unwrap().to_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_input_of_every_corpus_keeps_the_promises() {
+    for (target, body) in bodies::TARGETS {
+        let inputs: Vec<_> = fs::read_dir(fuzz().join("corpus").join(target)).unwrap().collect();
+        assert!(!inputs.is_empty(), "{target} has no corpus");
+        for input in inputs {
+            let path = input.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            if let Err(panic) = std::panic::catch_unwind(|| body(&bytes)) {
+                eprintln!("{}", path.display());
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+}
+
+#[test]
+fn targets_bodies_corpora_manifest_and_documentation_name_the_same() {
+    let bodies: BTreeSet<_> = bodies::TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(names("fuzz_targets"), bodies);
+    assert_eq!(names("corpus"), bodies);
+    let between = |file: &str, before: &str, after: &str| -> BTreeSet<String> {
+        let text = fs::read_to_string(fuzz().join(file)).unwrap();
+        let found = text.lines().filter_map(|line| line.strip_prefix(before)?.split_once(after));
+        found.map(|(name, _)| name.to_owned()).filter(|name| !name.contains('-')).collect()
+    };
+    assert_eq!(between("Cargo.toml", "name = \"", "\""), bodies);
+    assert_eq!(between("README.md", "| `", "`"), bodies);
+}
