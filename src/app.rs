@@ -3,11 +3,11 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use http::{HeaderMap, Uri};
+use http::{Request, Uri};
 
 use crate::body::ClientBody;
 use crate::endpoint::{self, Origin, Template};
-use crate::login::headers;
+use crate::login::head;
 use crate::secret::{REDACTED, Secret, SecretHeader};
 use crate::token::BearerToken;
 use crate::{Field, LocationId, LocationLogin, LocationTokenRequest, Misuse, Step, UserAccessToken, UserLogin};
@@ -87,15 +87,15 @@ pub struct App(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) environment: Environment,
-    pub(crate) user_token_uri: Uri,
+    pub(crate) user_token_head: Request<()>,
+    /// Without a Location's URI, which is with the Location.
+    pub(crate) location_token_head: Request<()>,
     location_token_uri: Template,
     pub(crate) origins: Vec<Origin>,
     pub(crate) api_key: SecretHeader,
     pub(crate) client_id: Secret,
     pub(crate) client_secret: Secret,
     pub(crate) client_body: ClientBody,
-    pub(crate) user_token_headers: HeaderMap,
-    pub(crate) location_token_headers: HeaderMap,
     data_source_name: Option<Box<str>>,
 }
 
@@ -122,14 +122,13 @@ impl App {
         };
         Ok(Self(Arc::new(Inner {
             environment: settings.environment,
-            user_token_uri,
+            user_token_head: head(user_token_uri, &api_key, Step::UserToken),
+            location_token_head: head(Uri::default(), &api_key, Step::LocationToken),
             location_token_uri,
             origins,
             client_id: Secret::new(client_id),
             client_secret: Secret::new(client_secret),
             client_body: ClientBody::new(client_id, client_secret),
-            user_token_headers: headers(&api_key, Step::UserToken),
-            location_token_headers: headers(&api_key, Step::LocationToken),
             api_key,
             data_source_name,
         })))

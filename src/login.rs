@@ -17,7 +17,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 
 use crate::app::not_empty;
 use crate::flow::sealed::Sealed;
@@ -136,7 +136,7 @@ impl Flow for UserLogin {
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.app.inner();
         let body = app.client_body.after(&[("email", self.email.expose()), ("password", self.password.expose())]);
-        post(&app.user_token_uri, &app.user_token_headers, body)
+        app.user_token_head.clone().map(|()| body)
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
@@ -188,7 +188,8 @@ impl Flow for LocationTokenRequest {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.location.app().inner();
-        let mut request = post(self.location.token_uri(), &app.location_token_headers, app.client_body.alone());
+        let mut request = app.location_token_head.clone().map(|()| app.client_body.alone());
+        *request.uri_mut() = self.location.token_uri().clone();
         request.headers_mut().insert(header::AUTHORIZATION, self.user.authorization().clone());
         request
     }
@@ -228,10 +229,13 @@ debug_as_flow!(LocationLogin, UserLogin, LocationTokenRequest);
 
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// The headers of a step's requests (`P3`, `P8`, `P9`), made once for an App: to copy a map costs less than to fill one.
-pub(crate) fn headers(api_key: &SecretHeader, step: Step) -> HeaderMap {
+/// A step's request but for its body (`P3`, `P8`, `P9`), made once for an App: to copy headers costs less than to insert them.
+pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Request<()> {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let mut headers = HeaderMap::with_capacity(4);
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::ACCEPT, JSON);
     headers.insert(X_API_KEY, api_key.header().clone());
@@ -239,13 +243,5 @@ pub(crate) fn headers(api_key: &SecretHeader, step: Step) -> HeaderMap {
         // Keeps the place of the user token: a copy has no room for one header more.
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
     }
-    headers
-}
-
-fn post(uri: &Uri, headers: &HeaderMap, body: Vec<u8>) -> Request<Vec<u8>> {
-    let mut request = Request::new(body);
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.clone();
-    *request.headers_mut() = headers.clone();
     request
 }
