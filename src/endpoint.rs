@@ -145,12 +145,13 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
         return Err(UrlProblem::Invalid);
     }
     let authority = uri.authority().ok_or(UrlProblem::Host)?.as_str();
-    if authority.contains('@') {
+    if authority.bytes().any(|byte| byte == b'@') {
         return Err(UrlProblem::UserInfo);
     }
     // The colon that starts a port is the last one, unless it is within an IPv6 address' brackets.
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+    let colon = authority.bytes().rposition(|byte| byte == b':');
+    let (host, port) = match colon.and_then(|colon| authority.split_at_checked(colon)) {
+        Some((host, port)) if !port.contains(']') => (host, port.strip_prefix(':')),
         _ => (authority, None),
     };
     let port = match port {
