@@ -192,14 +192,12 @@ pub fn hyper(server: &Server, rounds: usize) -> Vec<Cost> {
     let address = server.address;
     let transport = Hyper::new(move |_: http::Uri| connect(address));
     // By hand the connection is a task beside, as hyper's own guide has it.
-    let requests: SendRequest<Full<Bytes>> = runtime.block_on(async {
+    let mut requests: SendRequest<Full<Bytes>> = runtime.block_on(async {
         let (requests, connection) = handshake(connect(address).await.expect("a server")).await.expect("a connection");
         tokio::spawn(connection);
         requests
     });
-    let requests = std::cell::RefCell::new(requests);
-    let send = async |request: Request<Vec<u8>>| {
-        let mut requests = requests.borrow_mut();
+    let mut send = async |request: Request<Vec<u8>>| {
         requests.ready().await.expect("an open connection");
         let response = requests.send_request(addressed(request, address)).await.expect("a response");
         let (parts, body) = response.into_parts();
