@@ -3,12 +3,14 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use http::Uri;
+use http::{Request, Uri};
 
+use crate::body::ClientBody;
 use crate::endpoint::{self, Origin, Template};
+use crate::login::head;
 use crate::secret::{REDACTED, Secret, SecretHeader};
 use crate::token::BearerToken;
-use crate::{Field, LocationId, LocationLogin, LocationTokenRequest, Misuse, UserAccessToken, UserLogin};
+use crate::{Field, LocationId, LocationLogin, LocationTokenRequest, Misuse, Step, UserAccessToken, UserLogin};
 
 /// Everything that [`App::new`] needs, by name: what the service issued (`P1`), and the URLs that came with it (`Q1`).
 ///
@@ -85,12 +87,15 @@ pub struct App(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) environment: Environment,
-    pub(crate) user_token_uri: Uri,
+    pub(crate) user_token_head: Request<()>,
+    /// Without a Location's URI, which is with the Location.
+    pub(crate) location_token_head: Request<()>,
     location_token_uri: Template,
     pub(crate) origins: Vec<Origin>,
     pub(crate) api_key: SecretHeader,
     pub(crate) client_id: Secret,
     pub(crate) client_secret: Secret,
+    pub(crate) client_body: ClientBody,
     data_source_name: Option<Box<str>>,
 }
 
@@ -107,19 +112,24 @@ impl App {
             origins.push(Origin::parse(Field::ApiOrigin, origin)?);
         }
         let api_key = text(Field::ApiKey, settings.api_key, |c| c.is_ascii_graphic())?;
+        let api_key = SecretHeader::new("", api_key).ok_or(Misuse::Character(Field::ApiKey))?;
         let printable = |c: char| c.is_ascii_graphic() || c == ' ';
+        let client_id = text(Field::ClientId, settings.client_id, printable)?;
+        let client_secret = text(Field::ClientSecret, settings.client_secret, printable)?;
         let data_source_name = match settings.data_source_name {
             Some(name) => Some(text(Field::DataSourceName, name, |c| !c.is_control())?.into()),
             None => None,
         };
         Ok(Self(Arc::new(Inner {
             environment: settings.environment,
-            user_token_uri,
+            user_token_head: head(user_token_uri, &api_key, Step::UserToken),
+            location_token_head: head(Uri::default(), &api_key, Step::LocationToken),
             location_token_uri,
             origins,
-            api_key: SecretHeader::new("", api_key).ok_or(Misuse::Character(Field::ApiKey))?,
-            client_id: Secret::new(text(Field::ClientId, settings.client_id, printable)?),
-            client_secret: Secret::new(text(Field::ClientSecret, settings.client_secret, printable)?),
+            client_id: Secret::new(client_id),
+            client_secret: Secret::new(client_secret),
+            client_body: ClientBody::new(client_id, client_secret),
+            api_key,
             data_source_name,
         })))
     }
@@ -229,11 +239,12 @@ impl fmt::Debug for Location {
 
 /// The text itself, if it is not empty and every character is one it can have.
 pub(crate) fn text(field: Field, text: &str, can_have: impl Fn(char) -> bool) -> Result<&str, Misuse> {
-    if text.is_empty() {
-        return Err(Misuse::Empty(field));
-    }
-    if !text.chars().all(can_have) {
+    if !not_empty(field, text)?.chars().all(can_have) {
         return Err(Misuse::Character(field));
     }
     Ok(text)
+}
+
+pub(crate) fn not_empty(field: Field, text: &str) -> Result<&str, Misuse> {
+    if text.is_empty() { Err(Misuse::Empty(field)) } else { Ok(text) }
 }

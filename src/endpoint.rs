@@ -30,8 +30,10 @@ impl Origin {
 
     /// Whether a request to this URI stays within the origin. Allocates nothing.
     pub(crate) fn holds(&self, uri: &Uri) -> bool {
+        // A host that is this origin's needs no judging of its own: this one was judged when it was read.
         split(uri).is_ok_and(|(https, host, port)| {
-            self.https == https && self.port == port && self.host.eq_ignore_ascii_case(host)
+            let same = || *self.host == *host || self.host.eq_ignore_ascii_case(host);
+            self.https == https && self.port == port && same()
         })
     }
 }
@@ -100,7 +102,7 @@ fn read(text: &str) -> Result<(Uri, Origin), UrlProblem> {
         return Err(UrlProblem::Fragment);
     }
     let uri: Uri = text.parse().map_err(|_| UrlProblem::Invalid)?;
-    let (https, host, port) = split(&uri)?;
+    let (https, host, port) = judged(&uri)?;
     let origin = Origin { https, host: host.to_ascii_lowercase().into(), port };
     Ok((uri, origin))
 }
@@ -116,7 +118,19 @@ fn read(text: &str) -> Result<(Uri, Origin), UrlProblem> {
 /// # Ok::<(), http::uri::InvalidUri>(())
 /// ```
 pub fn may_carry_secrets(uri: &Uri) -> bool {
-    split(uri).is_ok()
+    judged(uri).is_ok()
+}
+
+/// Scheme, host and port, if secrets may go there.
+fn judged(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
+    let (https, host, port) = split(uri)?;
+    if !is_host(host) {
+        return Err(UrlProblem::Host);
+    }
+    if !https && !is_loopback(host) {
+        return Err(UrlProblem::Insecure);
+    }
+    Ok((https, host, port))
 }
 
 /// The one reading of scheme, host and port, for the URLs of the settings and for those of calls alike.
@@ -131,20 +145,15 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
         return Err(UrlProblem::Invalid);
     }
     let authority = uri.authority().ok_or(UrlProblem::Host)?.as_str();
-    if authority.contains('@') {
+    if authority.bytes().any(|byte| byte == b'@') {
         return Err(UrlProblem::UserInfo);
     }
     // The colon that starts a port is the last one, unless it is within an IPv6 address' brackets.
-    let (host, port) = match authority.rsplit_once(':') {
-        Some((host, port)) if !port.contains(']') => (host, Some(port)),
+    let colon = authority.bytes().rposition(|byte| byte == b':');
+    let (host, port) = match colon.and_then(|colon| authority.split_at_checked(colon)) {
+        Some((host, port)) if !port.contains(']') => (host, port.strip_prefix(':')),
         _ => (authority, None),
     };
-    if !is_host(host) {
-        return Err(UrlProblem::Host);
-    }
-    if !https && !is_loopback(host) {
-        return Err(UrlProblem::Insecure);
-    }
     let port = match port {
         None if https => 443,
         None => 80,

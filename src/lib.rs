@@ -103,6 +103,7 @@ extern crate alloc;
 extern crate self as location_auth;
 
 mod app;
+mod body;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 mod endpoint;

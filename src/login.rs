@@ -17,12 +17,12 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 
-use crate::app::text;
+use crate::app::not_empty;
 use crate::flow::sealed::Sealed;
 use crate::response::Exchange;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretHeader};
 use crate::token::BearerToken;
 use crate::{
     App, Error, Failed, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, Step, UserAccessToken,
@@ -108,11 +108,10 @@ pub struct UserLogin {
 
 impl UserLogin {
     pub(crate) fn new(app: App, email: &str, password: &str) -> Result<Self, Misuse> {
-        let any = |_| true;
         Ok(Self {
             app,
-            email: Secret::new(text(Field::Email, email, any)?),
-            password: Secret::new(text(Field::Password, password, any)?),
+            email: Secret::new(not_empty(Field::Email, email)?),
+            password: Secret::new(not_empty(Field::Password, password)?),
         })
     }
 
@@ -136,13 +135,8 @@ impl Flow for UserLogin {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.app.inner();
-        let members = [
-            ("email", &self.email),
-            ("password", &self.password),
-            ("client_id", &app.client_id),
-            ("client_secret", &app.client_secret),
-        ];
-        post(&self.app, &app.user_token_uri, None, &members)
+        let body = app.client_body.after(&[("email", self.email.expose()), ("password", self.password.expose())]);
+        app.user_token_head.clone().map(|()| body)
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
@@ -193,9 +187,11 @@ impl Flow for LocationTokenRequest {
     type Output = LocationAccessToken;
 
     fn request(&self) -> Request<Vec<u8>> {
-        let app = self.location.app();
-        let members = [("client_id", &app.inner().client_id), ("client_secret", &app.inner().client_secret)];
-        post(app, self.location.token_uri(), Some(&self.user), &members)
+        let app = self.location.app().inner();
+        let mut request = app.location_token_head.clone().map(|()| app.client_body.alone());
+        *request.uri_mut() = self.location.token_uri().clone();
+        request.headers_mut().insert(header::AUTHORIZATION, self.user.authorization().clone());
+        request
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
@@ -233,50 +229,19 @@ debug_as_flow!(LocationLogin, UserLogin, LocationTokenRequest);
 
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// The request that both steps share (`P3`, `P8`, `P9`).
-fn post(app: &App, uri: &Uri, user: Option<&BearerToken>, members: &[(&str, &Secret)]) -> Request<Vec<u8>> {
+/// A step's request but for its body (`P3`, `P8`, `P9`), made once for an App: to copy headers costs less than to insert them.
+pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Request<()> {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let mut headers = HeaderMap::with_capacity(4);
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    let headers = request.headers_mut();
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::ACCEPT, JSON);
-    headers.insert(X_API_KEY, app.inner().api_key.header().clone());
-    if let Some(user) = user {
-        headers.insert(header::AUTHORIZATION, user.authorization().clone());
+    headers.insert(X_API_KEY, api_key.header().clone());
+    if step == Step::LocationToken {
+        // Keeps the place of the user token: a copy has no room for one header more.
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
     }
-    let mut request = Request::new(json_object(members));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.clone();
-    *request.headers_mut() = headers;
     request
-}
-
-/// One JSON object in a buffer of the exact size: one that grows would leave copies of the secrets behind.
-fn json_object(members: &[(&str, &Secret)]) -> Vec<u8> {
-    // Each member has two pairs of quotes, a colon, and a comma or the closing brace; the opening brace comes on top.
-    let size =
-        members.iter().map(|(name, value)| name.len().saturating_add(json_len(value.expose())).saturating_add(6));
-    let mut body = Vec::with_capacity(size.fold(1, usize::saturating_add));
-    for (name, value) in members {
-        body.push(if body.is_empty() { b'{' } else { b',' });
-        push_json(&mut body, name);
-        body.push(b':');
-        push_json(&mut body, value.expose());
-    }
-    body.push(b'}');
-    body
-}
-
-fn push_json(body: &mut Vec<u8>, text: &str) {
-    // A text always has a JSON form and a Vec always takes it, so there is nothing to be told.
-    let _ = serde_json::to_writer(body, text);
-}
-
-/// The bytes that serde_json writes between the quotes.
-fn json_len(text: &str) -> usize {
-    let escaped = |byte: u8| match byte {
-        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
-        0x00..=0x1f => 6,
-        _ => 1,
-    };
-    text.bytes().map(escaped).fold(0, usize::saturating_add)
 }

@@ -96,6 +96,10 @@ impl Exchange<'_> {
 /// `application/json`, `application/*+json`, or no `Content-Type`: compared by essence (RFC 9110 section 8.3.1).
 fn is_json(headers: &HeaderMap) -> bool {
     headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
+        // As nearly everybody spells it: nothing to take apart.
+        if value == "application/json" {
+            return true;
+        }
         let Ok(text) = value.to_str() else { return false };
         let essence = text.split(';').next().unwrap_or_default().trim_ascii();
         let Some((kind, subtype)) = essence.split_once('/') else { return false };

@@ -2,7 +2,7 @@
 //!
 //! Neither type has `Display`, `==`, `Deref` or serde; their only `Debug` says that something is hidden.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::fmt;
 
 use bytes::Bytes;
@@ -42,12 +42,13 @@ pub(crate) struct SecretHeader {
 impl SecretHeader {
     /// `scheme` and `secret` as one header value, or `None` unless the secret is one or more visible ASCII characters.
     pub(crate) fn new(scheme: &str, secret: &str) -> Option<Self> {
-        if secret.is_empty() || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        // All bytes are looked at, whatever the first ones are: so the compiler looks at many at a time.
+        let graphic = secret.bytes().fold(true, |graphic, byte| graphic & byte.is_ascii_graphic());
+        if secret.is_empty() || !graphic {
             return None;
         }
-        let mut text = Zeroizing::new(Vec::with_capacity(scheme.len().saturating_add(secret.len())));
-        text.extend_from_slice(scheme.as_bytes());
-        text.extend_from_slice(secret.as_bytes());
+        // A Box, since a Vec is wiped twice: its bytes, then its capacity.
+        let text = Zeroizing::new([scheme.as_bytes(), secret.as_bytes()].concat().into_boxed_slice());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
         value.set_sensitive(true);
         Some(Self { value, scheme: scheme.len() })
@@ -59,7 +60,7 @@ impl SecretHeader {
 
     /// The secret without its scheme.
     pub(crate) fn expose(&self) -> &str {
-        self.value.to_str().ok().and_then(|text| text.get(self.scheme..)).unwrap_or_default()
+        core::str::from_utf8(self.value.as_bytes()).ok().and_then(|text| text.get(self.scheme..)).unwrap_or_default()
     }
 }
 

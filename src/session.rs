@@ -145,7 +145,7 @@ impl Session {
     /// # Errors
     /// [`Misuse::Empty`] for an empty name.
     pub fn in_query(mut self, parameter: &str) -> Result<Self, Misuse> {
-        self.parameter = Some(crate::app::text(Field::QueryParameter, parameter, |_| true)?.into());
+        self.parameter = Some(crate::app::not_empty(Field::QueryParameter, parameter)?.into());
         Ok(self)
     }
 
