@@ -76,8 +76,11 @@ pub fn token_response(token: &str) -> Response<String> {
     Response::new(serde_json::json!({ "access_token": token }).to_string())
 }
 
+/// Method and URI, headers, body.
+pub type Whole = (String, Vec<(String, Vec<u8>)>, Vec<u8>);
+
 /// What a request is, for comparing.
-pub fn whole<B: AsRef<[u8]>>(request: &http::Request<B>) -> (String, Vec<(String, Vec<u8>)>, Vec<u8>) {
+pub fn whole<B: AsRef<[u8]>>(request: &http::Request<B>) -> Whole {
     let headers = request.headers().iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
     (format!("{} {}", request.method(), request.uri()), headers, request.body().as_ref().to_vec())
 }

@@ -10,8 +10,10 @@ mod responses;
 pub use calls::{endpoints, query, round_trip, session};
 pub use responses::{login, message, retry_after, saved_token, token_response};
 
+pub type Target = fn(&[u8]);
+
 /// Every target, for those who run them all.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("endpoints", endpoints),
     ("login", login),
     ("message", message),
