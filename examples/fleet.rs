@@ -11,7 +11,7 @@ use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::client::Client;
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{Cause, run};
-use location_auth::{App, Environment, LocationAccessToken, Session, Settings, UserAccessToken};
+use location_auth::{App, LocationAccessToken, Session, UserAccessToken};
 use support::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD};
 
 const LOCATIONS: usize = 50;
@@ -21,16 +21,7 @@ const ROUNDS: usize = 3;
 fn main() -> Result<(), Box<dyn Error>> {
     let emulator = Arc::new(Mutex::new(service()));
     let base = format!("http://{}", support::serve(Arc::clone(&emulator), 0)?);
-    let app = App::new(Settings {
-        environment: Environment::Staging,
-        user_token_url: &format!("{base}{}", Emulator::USER_TOKEN_PATH),
-        location_token_url: &format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
-        api_origins: &[],
-        api_key: API_KEY,
-        client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
-        data_source_name: None,
-    })?;
+    let app = support::app(&base)?;
     let transport = Ureq::new();
 
     // One user login for all, since every User Access Token lives for ever.

@@ -3,8 +3,6 @@
 //! The ready-made clients read a body whole, up to a bound. Where it should stream, a `Session` alone is enough: put the
 //! credentials on the request, send it with what you have, and after a 401 ask the session what to do.
 
-#[path = "support/settings.rs"]
-mod settings;
 mod support;
 
 use std::error::Error;
@@ -12,23 +10,13 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use http::Request;
-use location_auth::emulator::Emulator;
 use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{Environment, Session, Verdict};
-use settings::AppSettings;
+use location_auth::{Session, Verdict};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let emulator = Arc::new(Mutex::new(support::demo()));
     let base = format!("http://{}", support::serve(Arc::clone(&emulator), 0)?);
-    let app = AppSettings {
-        environment: Environment::Staging,
-        user_token_url: format!("{base}{}", Emulator::USER_TOKEN_PATH),
-        location_token_url: format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
-        api_key: support::API_KEY.into(),
-        client_id: support::CLIENT_ID.into(),
-        client_secret: support::CLIENT_SECRET.into(),
-    }
-    .app(None)?;
+    let app = support::app(&base)?;
     let location = app.location(support::LOCATION_ID)?;
     let log_in =
         || run(location.login(support::EMAIL, support::PASSWORD)?, &Ureq::new()).map_err(Box::<dyn Error>::from);

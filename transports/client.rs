@@ -1,6 +1,6 @@
 //! Ready-made clients: a session and a transport tied together, so that a call is one function (feature `client`).
 //!
-//! [`Client`] blocks, [`AsyncClient`] does not; they do the same otherwise:
+//! [`Client`] blocks, [`AsyncClient`] does not; line by line they do the same otherwise:
 //!
 //! ```text
 //! call ──▶ authorize ──▶ send ──┬─▶ any status but 401 ─────────────────────────────────▶ the response
