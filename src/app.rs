@@ -111,7 +111,7 @@ impl App {
         for origin in settings.api_origins {
             origins.push(Origin::parse(Field::ApiOrigin, origin)?);
         }
-        let api_key = text(Field::ApiKey, settings.api_key, |c| c.is_ascii_graphic())?;
+        let api_key = not_empty(Field::ApiKey, settings.api_key)?;
         let api_key = SecretHeader::new("", api_key).ok_or(Misuse::Character(Field::ApiKey))?;
         let printable = |c: char| c.is_ascii_graphic() || c == ' ';
         let client_id = text(Field::ClientId, settings.client_id, printable)?;

@@ -160,15 +160,17 @@ impl Emulator {
 
     /// Revokes every token of this Location, and says how many there were.
     pub fn revoke_location(&mut self, location: &str) -> usize {
-        let before = self.tokens.len();
-        self.tokens.retain(|_, holder| !matches!(holder, Holder::Location { id } if id == location));
-        before.saturating_sub(self.tokens.len())
+        self.revoke_all(|holder| matches!(holder, Holder::Location { id } if id == location))
     }
 
     /// Revokes every User Access Token of this owner, and says how many there were.
     pub fn revoke_owner(&mut self, owner: &str) -> usize {
+        self.revoke_all(|holder| matches!(holder, Holder::User { email } if email == owner))
+    }
+
+    fn revoke_all(&mut self, is_meant: impl Fn(&Holder) -> bool) -> usize {
         let before = self.tokens.len();
-        self.tokens.retain(|_, holder| !matches!(holder, Holder::User { email } if email == owner));
+        self.tokens.retain(|_, holder| !is_meant(holder));
         before.saturating_sub(self.tokens.len())
     }
 

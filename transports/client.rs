@@ -185,6 +185,16 @@ enum Next<W> {
     Rejected,
 }
 
+impl<W> Next<W> {
+    fn map<V>(self, go_on: impl FnOnce(W) -> V) -> Next<V> {
+        match self {
+            Self::Replay { replay, ended } => Next::Replay { replay, ended },
+            Self::Wait(waiting) => Next::Wait(go_on(waiting)),
+            Self::Rejected => Next::Rejected,
+        }
+    }
+}
+
 /// Waiting for one's turn to log in.
 struct Turn {
     attempt: Attempt,
@@ -199,6 +209,23 @@ struct UnderWay {
     number: u64,
     /// Whether it goes on with a user token of an earlier login's.
     resumed: bool,
+}
+
+impl<E> State<E> {
+    /// What becomes of a caller whose attempt met a 401 and who began to wait when `since` logins had ended.
+    fn judge(&self, attempt: Attempt, since: u64) -> Result<Next<(Attempt, &Login<E>)>, CallError<E>> {
+        let attempt = match self.session.rejected(attempt)? {
+            Verdict::Replay(replay) => return Ok(Next::Replay { replay, ended: self.ended }),
+            Verdict::LogIn(attempt) => attempt,
+        };
+        match (&self.login, &self.failure) {
+            // The login that it waited for has failed, for all who waited.
+            (_, Some(failure)) if self.ended != since => Err(CallError::LoginFailed(Arc::clone(failure))),
+            (Some(Login { refused: Some(refusal), .. }), _) => Err(CallError::LoginFailed(Arc::clone(refusal))),
+            (Some(login), _) if !login.in_vain => Ok(Next::Wait((attempt, login))),
+            (Some(_) | None, _) => Ok(Next::Rejected),
+        }
+    }
 }
 
 impl<E> Shared<E> {
@@ -248,35 +275,17 @@ impl<E> Shared<E> {
     /// The attempt met a 401.
     fn rejected(&self, attempt: Attempt) -> Result<Next<Turn>, CallError<E>> {
         let state = self.lock();
-        let attempt = match state.session.rejected(attempt)? {
-            Verdict::Replay(replay) => return Ok(Next::Replay { replay, ended: state.ended }),
-            Verdict::LogIn(attempt) => attempt,
-        };
-        match &state.login {
-            Some(Login { refused: Some(refusal), .. }) => Err(CallError::LoginFailed(Arc::clone(refusal))),
-            Some(Login { in_vain: false, .. }) => Ok(Next::Wait(Turn { attempt, ended: state.ended })),
-            Some(_) | None => Ok(Next::Rejected),
-        }
+        Ok(state.judge(attempt, state.ended)?.map(|(attempt, _)| Turn { attempt, ended: state.ended }))
     }
 
     /// It is this caller's turn: nobody else is logging in.
     fn turn(&self, Turn { attempt, ended }: Turn) -> Result<Next<(LocationLogin, UnderWay)>, CallError<E>> {
         let state = self.lock();
-        let attempt = match state.session.rejected(attempt)? {
-            Verdict::Replay(replay) => return Ok(Next::Replay { replay, ended: state.ended }),
-            Verdict::LogIn(attempt) => attempt,
-        };
-        match (&state.login, &state.failure) {
-            // The login that it waited for has failed, for all who waited.
-            (_, Some(failure)) if state.ended != ended => Err(CallError::LoginFailed(Arc::clone(failure))),
-            (Some(Login { refused: Some(refusal), .. }), _) => Err(CallError::LoginFailed(Arc::clone(refusal))),
-            (Some(login), _) if !login.in_vain => {
-                let flow = login.pending.clone();
-                let resumed = flow.step() == Step::LocationToken;
-                Ok(Next::Wait((flow, UnderWay { attempt, number: login.number, resumed })))
-            }
-            (Some(_) | None, _) => Ok(Next::Rejected),
-        }
+        Ok(state.judge(attempt, ended)?.map(|(attempt, login)| {
+            let flow = login.pending.clone();
+            let resumed = flow.step() == Step::LocationToken;
+            (flow, UnderWay { attempt, number: login.number, resumed })
+        }))
     }
 
     /// What a response, or the want of one, means for a login under way.

@@ -27,9 +27,10 @@ use ::hyper::rt::{Read, Write};
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Request, Response, header};
-use location_auth::{RESPONSE_LIMIT, may_carry_secrets};
+use location_auth::may_carry_secrets;
 use zeroize::Zeroizing;
 
+use super::bounded::BoundedBody;
 use super::{AsyncTransport, SendError, SendErrorKind, Sent};
 
 /// A transport over connections that a function of yours opens. It keeps the last one of each origin for the next request.
@@ -210,23 +211,13 @@ async fn exchange(
 }
 
 async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError> {
-    let too_long = || SendError::new(SendErrorKind::TooLong, Sent::Maybe, None);
-    let declared = usize::try_from(incoming.size_hint().lower()).unwrap_or(usize::MAX);
-    if declared > limit {
-        return Err(too_long());
-    }
-    // Of its final size where a token's response declares it: a buffer that grows leaves copies behind. Not of any size that
-    // anybody declares.
-    let mut body = Vec::with_capacity(declared.min(RESPONSE_LIMIT));
+    let mut body = BoundedBody::new(incoming.size_hint().lower(), limit)?;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx)).await {
         let frame = frame.map_err(|error| send_error(error, Sent::Maybe))?;
         let Some(chunk) = frame.data_ref() else { continue };
-        if chunk.len() > limit.saturating_sub(body.len()) {
-            return Err(too_long());
-        }
-        body.extend_from_slice(chunk);
+        body.push(chunk)?;
     }
-    Ok(body)
+    Ok(body.into_bytes())
 }
 
 /// hyper's own errors hold nothing of the request or the response.

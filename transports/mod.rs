@@ -65,6 +65,8 @@ use http::{Request, Response};
 use location_auth::{Backoff, Error, Failed, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
 use zeroize::Zeroizing;
 
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod bounded;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "hyper")]

@@ -20,9 +20,10 @@ use ::reqwest::redirect::Policy;
 use ::reqwest::{Client, ClientBuilder, Url};
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use location_auth::{RESPONSE_LIMIT, may_carry_secrets};
+use location_auth::may_carry_secrets;
 use zeroize::Zeroizing;
 
+use super::bounded::BoundedBody;
 use super::{AsyncTransport, SendError, SendErrorKind, Sent};
 
 /// A transport over a reqwest client. Clones share its connections.
@@ -129,21 +130,11 @@ fn root(uri: &Uri) -> Option<Url> {
 }
 
 async fn read(incoming: &mut ::reqwest::Response, limit: usize) -> Result<Vec<u8>, SendError> {
-    let too_long = || SendError::new(SendErrorKind::TooLong, Sent::Maybe, None);
-    let declared = usize::try_from(incoming.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
-    if declared > limit {
-        return Err(too_long());
-    }
-    // Of its final size where a token's response declares it: a buffer that grows leaves copies behind. Not of any size that
-    // anybody declares.
-    let mut body = Vec::with_capacity(declared.min(RESPONSE_LIMIT));
+    let mut body = BoundedBody::new(incoming.content_length().unwrap_or(0), limit)?;
     while let Some(chunk) = incoming.chunk().await.map_err(send_error)? {
-        if chunk.len() > limit.saturating_sub(body.len()) {
-            return Err(too_long());
-        }
-        body.extend_from_slice(&chunk);
+        body.push(&chunk)?;
     }
-    Ok(body)
+    Ok(body.into_bytes())
 }
 
 fn send_error(error: ::reqwest::Error) -> SendError {

@@ -1,0 +1,41 @@
+//! A body as it is read by an adapter: never longer than the bound of its send (`Q13`).
+
+use alloc::vec::Vec;
+
+use location_auth::RESPONSE_LIMIT;
+
+use super::{SendError, SendErrorKind, Sent};
+
+pub(super) struct BoundedBody {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl BoundedBody {
+    /// `declared` is what the response says of its length, 0 where it says nothing.
+    pub(super) fn new(declared: u64, limit: usize) -> Result<Self, SendError> {
+        let declared = usize::try_from(declared).unwrap_or(usize::MAX);
+        if declared > limit {
+            return Err(too_long());
+        }
+        // Of its final size where a token's response declares it: a buffer that grows leaves copies behind. Not of any size that
+        // anybody declares.
+        Ok(Self { bytes: Vec::with_capacity(declared.min(RESPONSE_LIMIT)), limit })
+    }
+
+    pub(super) fn push(&mut self, chunk: &[u8]) -> Result<(), SendError> {
+        if chunk.len() > self.limit.saturating_sub(self.bytes.len()) {
+            return Err(too_long());
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
+    }
+
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+fn too_long() -> SendError {
+    SendError::new(SendErrorKind::TooLong, Sent::Maybe, None)
+}
