@@ -1,0 +1,214 @@
+//! Laws: what holds for every input, shown on many that are made up, and made small where one breaks it.
+
+#![cfg(test)]
+
+use std::time::Duration;
+
+use http::{Request, Response};
+use location_auth::{
+    App, Attempt, Backoff, Environment, Flow, LocationAccessToken, Progress, Retry, SavedToken, Session, Settings,
+    Verdict,
+};
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
+use proptest::prelude::*;
+use url::Url;
+
+fn app() -> App {
+    App::new(Settings {
+        environment: Environment::Staging,
+        user_token_url: "https://api.example.com/user_token",
+        location_token_url: "https://api.example.com/locations/{location_id}/token",
+        api_origins: &[],
+        api_key: "~key~",
+        client_id: "~id~",
+        client_secret: "~secret~",
+        data_source_name: None,
+    })
+    .unwrap()
+}
+
+fn token(token: &str) -> LocationAccessToken {
+    let form = serde_json::json!({
+        "version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": token,
+    });
+    serde_json::from_value::<SavedToken>(form).unwrap().try_into().unwrap()
+}
+
+fn get(url: &str) -> Request<()> {
+    Request::get(url).body(()).unwrap()
+}
+
+/// What comes of it when the service refuses a login with this password by this message.
+fn refused(password: &str, message: &str) -> location_auth::Error {
+    let body = serde_json::json!({ "message": message }).to_string();
+    let response = Response::builder().status(401).body(body).unwrap();
+    app().user_login("~email~", password).unwrap().receive(&response).unwrap_err().error
+}
+
+/// One way to write a text.
+#[derive(Clone, Copy, Debug)]
+enum Spelling {
+    Plain,
+    Json,
+    JsonAscii,
+    Percent,
+    Upper,
+    Lower,
+}
+
+impl Spelling {
+    fn of(self, text: &str) -> String {
+        match self {
+            Self::Plain => text.to_owned(),
+            Self::Json => {
+                let quoted = serde_json::to_string(text).unwrap();
+                quoted[1..quoted.len() - 1].to_owned()
+            }
+            Self::JsonAscii => text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
+            Self::Percent => utf8_percent_encode(text, NON_ALPHANUMERIC).to_string(),
+            Self::Upper => text.to_uppercase(),
+            Self::Lower => text.to_lowercase(),
+        }
+    }
+}
+
+fn spelling() -> impl Strategy<Value = Spelling> {
+    use Spelling::{Json, JsonAscii, Lower, Percent, Plain, Upper};
+    prop::sample::select(vec![Plain, Json, JsonAscii, Percent, Upper, Lower])
+}
+
+/// What is apart from any password here, and from any escape.
+fn elsewhere() -> impl Strategy<Value = String> {
+    "[G-Z .,:;!]{0,300}"
+}
+
+proptest! {
+    #[test]
+    fn a_message_that_repeats_the_password_in_two_spellings_one_within_the_other_is_withheld(
+        password in "\\PC{1,40}", inner in spelling(), outer in spelling(), before in elsewhere(), after in elsewhere(),
+    ) {
+        // A change of letters turns `\n` into `\N` and such, which is no spelling of anything.
+        let changes_letters = |spelling| matches!(spelling, Spelling::Upper | Spelling::Lower);
+        prop_assume!(!changes_letters(outer) || matches!(inner, Spelling::Plain | Spelling::Percent));
+        let error = refused(&password, &format!("{before} {} {after}", outer.of(&inner.of(&password))));
+        prop_assert!(error.is_message_withheld());
+        prop_assert_eq!(error.message(), None);
+    }
+
+    #[test]
+    fn a_message_that_shares_no_character_with_a_credential_is_told_up_to_the_bound(
+        password in "[a-f0-9]{1,40}", message in "[g-zG-Z .ä漢😀]{1,300}",
+    ) {
+        prop_assume!(!message.trim().is_empty());
+        let error = refused(&password, &message);
+        let told = error.message().unwrap();
+        prop_assert!(message.starts_with(told));
+        prop_assert!(told == message || (253..=256).contains(&told.len()), "cut at {}", told.len());
+    }
+
+    #[test]
+    fn what_is_told_is_one_clean_line(message in any::<String>()) {
+        if let Some(told) = refused("~password~", &message).message() {
+            prop_assert!(told.len() <= 256);
+            prop_assert!(!told.chars().any(char::is_control));
+            let again = refused("~password~", told);
+            prop_assert_eq!(again.message(), (!told.trim().is_empty()).then_some(told), "cleaning twice is once");
+        }
+    }
+
+    #[test]
+    fn a_location_id_is_one_segment_of_the_path_and_reads_back(id in "\\PC{1,60}") {
+        let Ok(location) = app().location(&id) else { return Ok(()) };
+        let response = Response::new(r#"{"access_token": "u"}"#);
+        let Ok(Progress::Done(user)) = app().user_login("e", "p").unwrap().receive(&response) else { unreachable!() };
+        let uri = location.token(&user).unwrap().request().uri().to_string();
+        let segment = uri.strip_prefix("https://api.example.com/locations/").and_then(|rest| rest.strip_suffix("/token")).unwrap();
+        prop_assert!(segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)), "{}", segment);
+        prop_assert_eq!(percent_decode_str(segment).decode_utf8().unwrap(), id);
+    }
+
+    #[test]
+    fn a_token_in_the_query_reads_back_and_all_before_it_stands(
+        secret in "[!-~]{1,60}", parameter in "[a-z+ &=%é]{1,8}", query in "[a-z]=[!$-;=@-Z~]{0,20}",
+    ) {
+        let session = Session::for_location(&app(), token(&secret)).unwrap().in_query(&parameter).unwrap();
+        let before = format!("https://api.example.com/calls?{query}");
+        let mut call = get(&before);
+        prop_assume!(session.authorize(&mut call).is_ok());
+        let after = call.uri().to_string();
+        prop_assert!(after.starts_with(&before));
+        let last = Url::parse(&after).unwrap().query_pairs().last().map(|(name, value)| (name.into_owned(), value.into_owned()));
+        prop_assert_eq!(last, Some((parameter, secret)));
+    }
+
+    #[test]
+    fn of_all_renewals_for_one_token_the_first_wins_and_a_late_one_changes_nothing(
+        events in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..60),
+    ) {
+        let mut session = Session::for_location(&app(), token("t-0")).unwrap();
+        let mut attempts: Vec<(Attempt, usize)> = vec![];
+        let mut standing = 0;
+        for (step, (is_call, which)) in events.into_iter().enumerate() {
+            if is_call || attempts.is_empty() {
+                attempts.push((session.authorize(&mut get("https://api.example.com/")).unwrap(), standing));
+                continue;
+            }
+            let (attempt, made_with) = &attempts[which.index(attempts.len())];
+            let new = step + 1;
+            prop_assert_eq!(session.renew(attempt, token(&format!("t-{new}"))).unwrap(), *made_with == standing);
+            if *made_with == standing {
+                standing = new;
+            }
+        }
+        for (attempt, made_with) in attempts {
+            match session.rejected(attempt).unwrap() {
+                Verdict::LogIn(_) => prop_assert_eq!(made_with, standing),
+                Verdict::Replay(replay) => {
+                    prop_assert_ne!(made_with, standing);
+                    let mut again = get("https://api.example.com/");
+                    session.replay(replay, &mut again).unwrap();
+                    prop_assert_eq!(&again.headers()["authorization"], &format!("Bearer t-{standing}"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn all_waits_together_are_at_most_the_budget_times_the_cap(
+        tries in 0..20_u32, first in any::<Duration>(), cap in 0..u64::from(u32::MAX),
+        asked in prop::collection::vec(prop_oneof![
+            Just(Retry::Never), Just(Retry::Now), Just(Retry::Unspecified),
+            (0..u64::from(u32::MAX)).prop_map(|seconds| Retry::After(Duration::from_secs(seconds))),
+        ], 0..60),
+    ) {
+        let cap = Duration::from_secs(cap);
+        let mut backoff = Backoff::new(tries, first, cap);
+        let mut waits = vec![];
+        let mut doubling = vec![];
+        for retry in asked {
+            let left = tries - waits.len() as u32;
+            let before = backoff.clone();
+            let wait = backoff.wait(retry);
+            let expected = match retry {
+                _ if left == 0 => None,
+                Retry::Never => None,
+                Retry::Now => Some(Duration::ZERO),
+                Retry::After(wait) => (wait <= cap).then_some(wait),
+                Retry::Unspecified => Some(first.saturating_mul(2_u32.saturating_pow(doubling.len() as u32)).min(cap)),
+            };
+            prop_assert_eq!(wait, expected);
+            match wait {
+                None => prop_assert_eq!(&backoff, &before, "what gives up spends nothing"),
+                Some(wait) => {
+                    waits.push(wait);
+                    if retry == Retry::Unspecified {
+                        doubling.push(wait);
+                    }
+                }
+            }
+        }
+        prop_assert!(waits.len() <= tries as usize);
+        prop_assert!(waits.iter().sum::<Duration>() <= cap * tries);
+        prop_assert!(doubling.is_sorted());
+    }
+}
