@@ -170,9 +170,9 @@ pub fn retry_after(data: &[u8]) {
     }
     let error =
         app().user_login(EMAIL, PASSWORD).expect("is not empty").receive(&response).expect_err("no token").error;
-    let text = std::str::from_utf8(after).unwrap_or_default().trim();
+    let text = std::str::from_utf8(after).unwrap_or_default().trim_ascii();
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let parse = |bytes| httpdate::parse_http_date(std::str::from_utf8(bytes).unwrap_or_default().trim()).ok();
+    let parse = |bytes| httpdate::parse_http_date(std::str::from_utf8(bytes).unwrap_or_default().trim_ascii()).ok();
     let seconds = Retry::LONGEST.as_secs();
     let expected = match (digits, parse(after), parse(date)) {
         // The digits beyond the bound's own are the high ones.
