@@ -62,7 +62,7 @@ use core::fmt;
 use core::time::Duration;
 
 use http::{Request, Response};
-use location_auth::{Backoff, Error, Failed, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
+use location_auth::{Backoff, Error, Failed, Fault, Field, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
 use zeroize::Zeroizing;
 
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
@@ -317,14 +317,18 @@ impl<F: Flow, E> fmt::Display for Stopped<F, E> {
         if let Some(location) = self.location() {
             write!(f, " of Location {location}")?;
         }
-        let (what, advice) = match sent {
-            Sent::Never => ("the request never left", "check the URL's host and the network, then send it again"),
-            Sent::Maybe => (
-                "no response came, and the request may have arrived",
-                "check the network; repeat only if a second token does no harm",
-            ),
+        let url = match self.step() {
+            Step::UserToken => Field::UserTokenUrl,
+            Step::LocationToken => Field::LocationTokenUrl,
         };
-        write!(f, ": {what}; {}: {advice}", Fault::Transport)
+        let (fault, host) = (Fault::Transport, format_args!("check the {url}'s host and the network"));
+        match sent {
+            Sent::Never => write!(f, ": the request never left; {fault}: {host}, then send it again"),
+            Sent::Maybe => write!(
+                f,
+                ": no response came, and the request may have arrived; {fault}: {host}; repeat only if a second token does no harm"
+            ),
+        }
     }
 }
 
