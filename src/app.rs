@@ -180,6 +180,28 @@ impl fmt::Debug for App {
 }
 
 /// A business's premises (a salon, a garage), as the service knows it. Made by [`App::location`], cheap to clone.
+///
+/// For one owner of many Locations, one login buys the token of each:
+///
+/// ```
+/// use location_auth::transports::run;
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let transport = |request: http::Request<Vec<u8>>, _limit| -> Result<_, std::convert::Infallible> {
+/// #     let token = if request.headers().contains_key("authorization") { "l-1" } else { "u-1" };
+/// #     Ok(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))
+/// # };
+/// let user = run(app.user_login("owner@example.com", "hunter2")?, &transport)?;
+/// let mut tokens = Vec::new();
+/// for id in ["loc-1", "loc-2"] {
+///     tokens.push(run(app.location(id)?.token(&user)?, &transport)?);
+/// }
+/// assert_eq!(tokens[1].location().as_str(), "loc-2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Location(Arc<LocationInner>);
 

@@ -175,6 +175,16 @@ impl Emulator {
     }
 
     /// Lets the service throttle, fail or come back.
+    ///
+    /// ```
+    /// use location_auth::emulator::{Condition, Emulator};
+    ///
+    /// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+    /// emulator.set_condition(Condition::Down(Some(30)));
+    /// let response = emulator.handle(http::Request::get("/contacts").body("")?);
+    /// assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"30".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_condition(&mut self, condition: Condition) {
         self.condition = condition;
     }

@@ -82,7 +82,7 @@ impl PartialEq for Identity {
 
 /// A call that was authorized: which session did it, and with which of its tokens.
 ///
-/// It can be had for a [`Replay`] once, by giving it up.
+/// It can be had for a [`Replay`] once, by giving it up: see the example of [`Session`].
 pub struct Attempt {
     session: Identity,
     generation: u64,
@@ -97,7 +97,7 @@ pub enum Verdict {
     LogIn(Attempt),
 }
 
-/// The leave to send a call again, had for the attempt. It gives no new [`Attempt`], so that no call is sent a third time.
+/// The leave to send a call again, had for the attempt. It gives no new [`Attempt`], so that no call is sent a third time (`Q11`).
 #[must_use = "it is the leave to send the call again"]
 pub struct Replay {
     session: Identity,

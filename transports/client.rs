@@ -52,6 +52,18 @@ pub use asynchronous::AsyncClient;
 pub use blocking::Client;
 
 /// Why a call got no response, or a 401 that could not be helped.
+///
+/// ```
+/// use location_auth::transports::client::CallError;
+///
+/// fn advice<E>(error: &CallError<E>) -> String {
+///     match error {
+///         CallError::TokenRejected { location: Some(location), .. } => format!("ask the owner of {location} to log in"),
+///         CallError::LoginFailed(stopped) => format!("the login stopped at {}", stopped.step()),
+///         other => other.to_string(),
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 pub enum CallError<E> {
     /// The request can't be authorized, and was not sent.
