@@ -63,7 +63,7 @@ impl fmt::Display for Environment {
     }
 }
 
-/// One integrator's access to one environment of the service. Cheap to clone.
+/// One integrator's access to one environment of the service (`P1`, `P2`). Cheap to clone.
 ///
 /// ```
 /// use location_auth::{App, Environment, Flow, Settings};
@@ -100,7 +100,7 @@ pub(crate) struct Inner {
 }
 
 impl App {
-    /// Reads and checks everything, so that nothing that follows can fail for want of it.
+    /// Reads and checks everything (`Q1`, `Q2`, `Q4`), so that nothing that follows can fail for want of it.
     ///
     /// # Errors
     /// A [`Misuse`] that names the first setting that is wrong, and what is wrong with it, never its value.
@@ -134,7 +134,7 @@ impl App {
         })))
     }
 
-    /// Step 1 alone: for an owner of many Locations, whose one User Access Token then buys a token for each by
+    /// Step 1 alone (`P8`): for an owner of many Locations, whose one User Access Token then buys a token for each by
     /// [`Location::token`], since every user token lives for ever. For one Location there is [`Location::login`].
     ///
     /// # Errors
@@ -153,7 +153,7 @@ impl App {
         Ok(Location(Arc::new(LocationInner { app: self.clone(), id, token_uri })))
     }
 
-    /// The environment that the credentials are for.
+    /// The environment that the credentials are for (`P2`, `Q15`).
     pub fn environment(&self) -> Environment {
         self.0.environment
     }
@@ -179,7 +179,7 @@ impl fmt::Debug for App {
     }
 }
 
-/// A business's premises (a salon, a garage), as the service knows it. Made by [`App::location`], cheap to clone.
+/// A business's premises (a salon, a garage), as the service knows it (`P5`, `Q2`). Made by [`App::location`], cheap to clone.
 ///
 /// For one owner of many Locations, one login buys the token of each:
 ///
@@ -238,7 +238,7 @@ impl Location {
         LocationTokenRequest::new(self.clone(), user)
     }
 
-    /// The id that the Location was named by.
+    /// The id that the Location was named by (`Q2`).
     pub fn id(&self) -> &LocationId {
         &self.0.id
     }

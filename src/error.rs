@@ -251,7 +251,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What kind of response came instead of one with a token.
+/// What kind of response came instead of one with a token (`Q5` to `Q8`, `Q13`).
 ///
 #[doc = include_str!("responses.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

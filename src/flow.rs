@@ -7,7 +7,7 @@ use http::{Request, Response};
 
 use crate::{Error, Fault, LocationId, Retry, Step};
 
-/// A login in progress: a value that can always say what to send, and that a response turns into what comes next.
+/// A login in progress (`P8`, `P9`): a value that can always say what to send, and that a response turns into what comes next.
 ///
 /// ```text
 ///          request()                    receive(response)
@@ -50,7 +50,7 @@ pub trait Flow: Sized + sealed::Sealed {
     /// Takes the response to [`request`](Self::request), whatever its status.
     ///
     /// # Errors
-    /// Anything but a success with a usable token (`Q5`): [`Failed`] has the reason and gives the flow back.
+    /// Anything but a success with a usable token (`Q5` to `Q8`): [`Failed`] has the reason and gives the flow back.
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>>;
 
     /// Which request [`request`](Self::request) is.
@@ -106,7 +106,7 @@ impl<F> Failed<F> {
         self.error.fault()
     }
 
-    /// Whether, and when, the flow may be sent again: [`Error::retry`].
+    /// Whether, and when, the flow may be sent again: [`Error::retry`] (`Q10`).
     pub fn retry(&self) -> Retry {
         self.error.retry()
     }

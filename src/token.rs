@@ -20,12 +20,12 @@ pub struct UserAccessToken {
 }
 
 impl UserAccessToken {
-    /// The environment whose service issued it.
+    /// The environment whose service issued it (`Q15`).
     pub fn environment(&self) -> Environment {
         self.environment
     }
 
-    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
+    /// The token itself: visible ASCII, not empty (`Q5`). Hand it to a secret store, and to nothing that logs (`P6`).
     pub fn expose_secret(&self) -> &str {
         self.secret.expose()
     }
@@ -43,17 +43,17 @@ pub struct LocationAccessToken {
 }
 
 impl LocationAccessToken {
-    /// The environment whose service issued it.
+    /// The environment whose service issued it (`Q15`).
     pub fn environment(&self) -> Environment {
         self.environment
     }
 
-    /// The Location that it was bought for.
+    /// The Location that it was bought for (`Q2`).
     pub fn location(&self) -> &LocationId {
         &self.location
     }
 
-    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
+    /// The token itself: visible ASCII, not empty (`Q5`). Hand it to a secret store, and to nothing that logs (`P6`).
     pub fn expose_secret(&self) -> &str {
         self.secret.expose()
     }
@@ -96,7 +96,7 @@ pub struct LocationId(Arc<str>);
 pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl LocationId {
-    /// The id, if it can be one.
+    /// The id, if it can be one (`Q2`).
     ///
     /// # Errors
     /// [`Misuse::Empty`]; [`Misuse::Character`] for a control character, a line separator or a mark that turns the direction of text; [`Misuse::DotSegment`] for `.` and `..`.

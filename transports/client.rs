@@ -51,7 +51,7 @@ mod blocking;
 pub use asynchronous::AsyncClient;
 pub use blocking::Client;
 
-/// Why a call got no response, or a 401 that could not be helped.
+/// Why a call got no response, or a 401 that could not be helped (`Q11`, `Q12`).
 ///
 /// ```
 /// use location_auth::transports::client::CallError;

@@ -79,7 +79,7 @@ compile_error!(
 
 pub use send_error::{SendError, SendErrorKind};
 
-/// What turns a request into a response, blocking the thread. Closures are transports.
+/// What turns a request into a response, blocking the thread (`Q7`, `Q10`, `Q13`). Closures are transports.
 ///
 /// A struct can tell besides that a request never left:
 ///
@@ -193,7 +193,7 @@ pub enum Sent {
     Maybe,
 }
 
-/// Runs a flow to its end, each request sent once.
+/// Runs a flow to its end, each request sent once (`Q10`).
 ///
 /// # Errors
 /// [`Stopped`] has the flow, which can be run again where its [`retry`](Stopped::retry) allows it, or on your own decision.
@@ -315,7 +315,7 @@ fn receive<F: Flow, E>(
     }
 }
 
-/// A flow that a driver could not run to its end.
+/// A flow that a driver could not run to its end, to be run again if need be (`Q10`).
 ///
 /// ```
 /// use location_auth::transports::{Cause, Sent, run};

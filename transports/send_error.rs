@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::Sent;
 
-/// Why an adapter got no whole response. It shows no URL, no header and no body.
+/// Why an adapter got no whole response, and whether its request may have left (`Q10`). It shows no URL, no header and no body.
 #[derive(Debug)]
 pub struct SendError {
     kind: SendErrorKind,
@@ -31,7 +31,7 @@ impl SendError {
         self.kind
     }
 
-    /// Whether the request may have left.
+    /// Whether the request may have left (`Q10`).
     pub fn sent(&self) -> Sent {
         self.sent
     }
@@ -53,7 +53,7 @@ impl StdError for SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// The URL is neither `https` nor of a loopback host, or leads elsewhere than it says: nothing was sent.
+    /// The URL is neither `https` nor of a loopback host (`Q1`), or leads elsewhere than it says: nothing was sent.
     #[error("the URL would send secrets in the clear: use https")]
     Insecure,
     /// The URL is `https` and the client was built without TLS: nothing was sent.
@@ -68,7 +68,7 @@ pub enum SendErrorKind {
     /// The time-out ran out.
     #[error("timed out: check the network, or give the client more time")]
     TimedOut,
-    /// The response's body is longer than the bound of the send.
+    /// The response's body is longer than the bound of the send (`Q13`).
     #[error("the response is longer than its bound: ask for less, or raise the limit that the call is sent with")]
     TooLong,
     /// The connection was cut, or what came is not HTTP.
