@@ -63,7 +63,7 @@ impl fmt::Display for Environment {
     }
 }
 
-/// One integrator's access to one environment of the service. Cheap to clone.
+/// One integrator's access to one environment of the service (`P1`, `P2`). Cheap to clone.
 ///
 /// ```
 /// use location_auth::{App, Environment, Flow, Settings};
@@ -100,7 +100,7 @@ pub(crate) struct Inner {
 }
 
 impl App {
-    /// Reads and checks everything, so that nothing that follows can fail for want of it.
+    /// Reads and checks everything (`Q1`, `Q2`, `Q4`), so that nothing that follows can fail for want of it.
     ///
     /// # Errors
     /// A [`Misuse`] that names the first setting that is wrong, and what is wrong with it, never its value.
@@ -134,7 +134,7 @@ impl App {
         })))
     }
 
-    /// Step 1 alone: for an owner of many Locations, whose one User Access Token then buys a token for each by
+    /// Step 1 alone (`P8`): for an owner of many Locations, whose one User Access Token then buys a token for each by
     /// [`Location::token`], since every user token lives for ever. For one Location there is [`Location::login`].
     ///
     /// # Errors
@@ -153,7 +153,7 @@ impl App {
         Ok(Location(Arc::new(LocationInner { app: self.clone(), id, token_uri })))
     }
 
-    /// The environment that the credentials are for.
+    /// The environment that the credentials are for (`P2`, `Q15`).
     pub fn environment(&self) -> Environment {
         self.0.environment
     }
@@ -179,7 +179,29 @@ impl fmt::Debug for App {
     }
 }
 
-/// A business's premises (a salon, a garage), as the service knows it. Made by [`App::location`], cheap to clone.
+/// A business's premises (a salon, a garage), as the service knows it (`P5`, `Q2`). Made by [`App::location`], cheap to clone.
+///
+/// For one owner of many Locations, one login buys the token of each:
+///
+/// ```
+/// use location_auth::transports::run;
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let transport = |request: http::Request<Vec<u8>>, _limit| -> Result<_, std::convert::Infallible> {
+/// #     let token = if request.headers().contains_key("authorization") { "l-1" } else { "u-1" };
+/// #     Ok(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))
+/// # };
+/// let user = run(app.user_login("owner@example.com", "hunter2")?, &transport)?;
+/// let mut tokens = Vec::new();
+/// for id in ["loc-1", "loc-2"] {
+///     tokens.push(run(app.location(id)?.token(&user)?, &transport)?);
+/// }
+/// assert_eq!(tokens[1].location().as_str(), "loc-2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Location(Arc<LocationInner>);
 
@@ -216,7 +238,7 @@ impl Location {
         LocationTokenRequest::new(self.clone(), user)
     }
 
-    /// The id that the Location was named by.
+    /// The id that the Location was named by (`Q2`).
     pub fn id(&self) -> &LocationId {
         &self.0.id
     }

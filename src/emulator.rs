@@ -15,7 +15,7 @@ use core::fmt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// An emulated service, for one integrator's credentials.
+/// An emulated service (`P3` to `P9`), for one integrator's credentials.
 ///
 /// It answers `POST` to [`USER_TOKEN_PATH`](Self::USER_TOKEN_PATH) and [`LOCATION_TOKEN_PATH`](Self::LOCATION_TOKEN_PATH), and any method on the
 /// guarded routes; scheme and host are not looked at. It is strict where the real service may not be: the two token
@@ -64,7 +64,7 @@ pub struct Emulator {
     counts: Counts,
 }
 
-/// What a guarded route asks for, beside the API Key.
+/// What a guarded route asks for, beside the API Key (`P3` to `P5`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Access {
@@ -76,7 +76,7 @@ pub enum Access {
     Location,
 }
 
-/// How the emulated service fares.
+/// How the emulated service fares (`Q9`, `Q10`).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
@@ -153,7 +153,7 @@ impl Emulator {
         self
     }
 
-    /// Revokes a token: from now on it is answered with 401. Whether there was such a token.
+    /// Revokes a token (`Q12`): from now on it is answered with 401. Whether there was such a token.
     pub fn revoke(&mut self, token: &str) -> bool {
         self.tokens.remove(token).is_some()
     }
@@ -175,6 +175,16 @@ impl Emulator {
     }
 
     /// Lets the service throttle, fail or come back.
+    ///
+    /// ```
+    /// use location_auth::emulator::{Condition, Emulator};
+    ///
+    /// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+    /// emulator.set_condition(Condition::Down(Some(30)));
+    /// let response = emulator.handle(http::Request::get("/contacts").body("")?);
+    /// assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"30".parse()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_condition(&mut self, condition: Condition) {
         self.condition = condition;
     }

@@ -134,33 +134,48 @@ impl Error {
     }
 
     fn advice(&self) -> &'static str {
+        use Step::{LocationToken, UserToken};
         match (self.0.kind, self.0.step, self.0.status.as_u16()) {
-            (ErrorKind::Refused, Step::UserToken, 401) => {
+            (ErrorKind::Refused, UserToken, 401) => {
                 "check the owner's email and password, the Client ID and the Client Secret"
             }
-            (ErrorKind::Refused, Step::LocationToken, 401) => {
+            (ErrorKind::Refused, LocationToken, 401) => {
                 "check the Client ID and the Client Secret, and that the User Access Token was not revoked"
             }
-            (ErrorKind::Refused, _, 403) => {
+            (ErrorKind::Refused, UserToken, 403) => {
+                "check that the API Key is this environment's, then ask the service's support"
+            }
+            (ErrorKind::Refused, LocationToken, 403) => {
                 "check that the API Key is this environment's and that the owner owns this Location"
             }
-            (ErrorKind::Refused, Step::UserToken, 404 | 405) => "check the user token URL",
-            (ErrorKind::Refused, Step::LocationToken, 404 | 405) => {
-                "check the location token URL and the Location's id"
+            (ErrorKind::Refused, UserToken, 404 | 405) => "check the user token URL",
+            (ErrorKind::Refused, LocationToken, 404 | 405) => "check the location token URL and the Location's id",
+            (ErrorKind::Refused, UserToken, _) => {
+                "ask the service's support what it objects to, then correct the App's settings or the owner's login"
             }
-            (ErrorKind::Refused, ..) => "correct what the service objects to before sending it again",
+            (ErrorKind::Refused, LocationToken, _) => {
+                "ask the service's support what it objects to, then correct the App's settings or the Location's id"
+            }
             (ErrorKind::Throttled | ErrorKind::Unavailable, ..) => match self.retry() {
                 Retry::Now => "send the same request again",
                 Retry::After(_) => "wait as long as it asks, then send the same request again",
                 _ => "wait a little, then send the same request again",
             },
             (ErrorKind::ServerError, ..) => {
-                "ask the service; it may have issued a token, so repeat only if a second one does no harm"
+                "ask the service's support; it may have issued a token, so repeat only if a second one does no harm"
             }
-            (ErrorKind::Redirected, ..) => "set the token URL to the address that answers without a redirect",
-            (ErrorKind::UnexpectedStatus, ..) => "mend the transport: it must deliver final responses only",
-            (ErrorKind::TooLarge | ErrorKind::MediaType | ErrorKind::Body(_), ..) => {
-                "check that the token URL is the service's, then ask the service"
+            (ErrorKind::Redirected, UserToken, _) => {
+                "set the user token URL to the address that answers without a redirect"
+            }
+            (ErrorKind::Redirected, LocationToken, _) => {
+                "set the location token URL to the address that answers without a redirect"
+            }
+            (ErrorKind::UnexpectedStatus, ..) => "mend the transport, which must deliver final responses only",
+            (ErrorKind::TooLarge | ErrorKind::MediaType | ErrorKind::Body(_), UserToken, _) => {
+                "check that the user token URL is the service's, then ask its support"
+            }
+            (ErrorKind::TooLarge | ErrorKind::MediaType | ErrorKind::Body(_), LocationToken, _) => {
+                "check that the location token URL is the service's, then ask its support"
             }
         }
     }
@@ -236,7 +251,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What kind of response came instead of one with a token.
+/// What kind of response came instead of one with a token (`Q5` to `Q8`, `Q13`).
 ///
 #[doc = include_str!("responses.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]

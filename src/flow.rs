@@ -1,11 +1,4 @@
 //! The whole contract between a flow and whoever carries its messages.
-//!
-//! ```text
-//!            request()                    receive(response)
-//!   Flow ───────────────▶ Request    Flow ───────────────▶ Ok(Progress::Next(flow))    send its request
-//!     ▲     as often as you like      given up        ├──▶ Ok(Progress::Done(token))   the end
-//!     └───────────────────────────────────────────────┴──▶ Err(Failed { flow, error }) yours to send again
-//! ```
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,7 +7,14 @@ use http::{Request, Response};
 
 use crate::{Error, Fault, LocationId, Retry, Step};
 
-/// A login in progress: a value that can always say what to send, and that a response turns into what comes next.
+/// A login in progress (`P8`, `P9`): a value that can always say what to send, and that a response turns into what comes next.
+///
+/// ```text
+///          request()                    receive(response)
+/// Flow ───────────────▶ Request    Flow ───────────────▶ Ok(Progress::Next(flow))    send its request
+///   ▲     as often as you like      given up        ├──▶ Ok(Progress::Done(token))   the end
+///   └───────────────────────────────────────────────┴──▶ Err(Failed { flow, error }) yours to send again
+/// ```
 ///
 /// Receiving consumes the flow, so that no call can come at the wrong time. Whoever carries the messages writes this loop:
 ///
@@ -50,7 +50,7 @@ pub trait Flow: Sized + sealed::Sealed {
     /// Takes the response to [`request`](Self::request), whatever its status.
     ///
     /// # Errors
-    /// Anything but a success with a usable token (`Q5`): [`Failed`] has the reason and gives the flow back.
+    /// Anything but a success with a usable token (`Q5` to `Q8`): [`Failed`] has the reason and gives the flow back.
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>>;
 
     /// Which request [`request`](Self::request) is.
@@ -76,6 +76,23 @@ pub enum Progress<F: Flow> {
 /// A response that did not help, and the flow as it was, to be sent again where [`Error::retry`] allows it.
 ///
 /// A flow that failed at step 2 is still at step 2: sending it again does not repeat step 1 (`Q10`).
+///
+/// ```
+/// use location_auth::{Flow, Retry};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// let login = app.user_login("owner@example.com", "hunter2")?;
+/// let busy = http::Response::builder().status(429).header("retry-after", "0").body("")?;
+/// let failed = login.receive(&busy).unwrap_err();
+/// assert_eq!(failed.retry(), Retry::Now);
+///
+/// let user = http::Response::new(r#"{"access_token": "u-1"}"#);
+/// assert!(failed.flow.receive(&user).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Failed<F> {
     /// The flow as it was before the response.
     pub flow: F,
@@ -89,7 +106,7 @@ impl<F> Failed<F> {
         self.error.fault()
     }
 
-    /// Whether, and when, the flow may be sent again: [`Error::retry`].
+    /// Whether, and when, the flow may be sent again: [`Error::retry`] (`Q10`).
     pub fn retry(&self) -> Retry {
         self.error.retry()
     }

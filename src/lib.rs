@@ -47,7 +47,7 @@
 //! [`transports`] do IO); the calls of the API itself; a default host, since the URLs come with your credentials; storing
 //! passwords; any other way to log in.
 //!
-//! # Where to look
+//! # From one to the next
 //!
 //! ```text
 //! App ── location(id) ──▶ Location ── login(email, password) ──▶ LocationLogin ──▶ LocationAccessToken
@@ -57,15 +57,61 @@
 //! Session::for_location(&app, token) ── authorize(&mut request) ──▶ a call with its credentials
 //! ```
 //!
+//! [`LocationLogin`], [`LocationTokenRequest`] and [`UserLogin`] are the three flows: each draws its states.
+//!
+//! # The map
+//!
+//! ```text
+//! your program
+//!  ├─▶ transports::client               calls: a session and a transport tied together      ┐
+//!  ├─▶ transports                       the drivers, which run a flow over a transport      │ IO
+//!  │    └─▶ ureq, reqwest, hyper        adapters for client libraries                       ┘
+//!  ├─▶ the root                         what to send, and what an answer means: flows, sessions, tokens, errors   ┐ pure
+//!  └─▶ emulator                         the service's half of the protocol, for tests                             ┘
+//! ```
+//!
+//! What is pure touches no socket, clock, randomness, thread or environment, and knows nothing of what does IO. What does IO uses the
+//! root as you would, by its public items alone: so whatever an adapter can do, yours can.
+//!
 //! | you want | see |
 //! | --- | --- |
 //! | to log in with a ready-made transport, or with your own | [`transports`] |
 //! | to know what a response comes to | [`ErrorKind`], which has the whole table |
 //! | to try again | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
-//! | to make calls | `transports::client` (feature `client`), or [`Session`] with a client of your own |
+//! | to make calls | [`transports::client`], or [`Session`] with a client of your own |
 //! | to keep a token over a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
-//! | to test your program without a network | the `emulator` module |
+//! | to test your program without a network | [`emulator`] |
+//! | to know why it is as it is | [`protocol`] |
+//!
+//! # Which transport
+//!
+#![doc = include_str!("../transports/which.md")]
+//!
+//! # Features
+//!
+//! None is on by default: the core, its drivers and closures as transports are always there.
+//!
+//! | feature | what it adds |
+//! | --- | --- |
+//! | `ureq-rustls` | [`transports::ureq`] with TLS by rustls: start here |
+//! | `ureq` | the same without TLS of its own: loopback, or the TLS of a ureq feature that you choose |
+//! | `reqwest-rustls` | [`transports::reqwest`] with TLS by rustls, for tokio |
+//! | `reqwest` | the same without TLS of its own |
+//! | `hyper` | [`transports::hyper`], over connections of your own, for any runtime or none |
+//! | `client` | [`transports::client`]: the ready-made clients, blocking and async |
+//! | `emulator` | [`emulator`]: the service's half of the protocol |
+//!
+//! # What can go wrong
+//!
+//! | error | whose mistake, found when |
+//! | --- | --- |
+//! | [`Misuse`] | the caller's settings or arguments, before anything is sent |
+//! | [`Error`] | whoever [`Error::fault`] names, in a response: [`Flow::receive`] returns it with the flow, in a [`Failed`] |
+//! | [`Stopped`](transports::Stopped) | a driver's: an [`Error`], or the transport's own error, with the flow |
+//! | `CallError` | a ready-made client's: any of the three, or a token that was revoked |
+//!
+//! Each prints as one line that says what happened, who is at fault and what to do.
 //!
 //! # Words
 //!
@@ -84,6 +130,18 @@
 //! it. What it can't wipe: the requests that it hands out, which are plain [`http::Request`]s (whose own `Debug` prints the
 //! body), the buffers of your client library, and the buffer in which `serde_json` unescapes a token that the service wrote
 //! with JSON escapes.
+//!
+// A page that is built without a feature has no page of its module to lead to.
+#![cfg_attr(feature = "client", doc = "[`transports::client`]: transports::client")]
+#![cfg_attr(not(feature = "client"), doc = "[`transports::client`]: #features")]
+#![cfg_attr(feature = "emulator", doc = "[`emulator`]: emulator")]
+#![cfg_attr(not(feature = "emulator"), doc = "[`emulator`]: #features")]
+#![cfg_attr(feature = "hyper", doc = "[`transports::hyper`]: transports::hyper")]
+#![cfg_attr(not(feature = "hyper"), doc = "[`transports::hyper`]: #features")]
+#![cfg_attr(feature = "reqwest", doc = "[`transports::reqwest`]: transports::reqwest")]
+#![cfg_attr(not(feature = "reqwest"), doc = "[`transports::reqwest`]: #features")]
+#![cfg_attr(feature = "ureq", doc = "[`transports::ureq`]: transports::ureq")]
+#![cfg_attr(not(feature = "ureq"), doc = "[`transports::ureq`]: #features")]
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs, unreachable_pub, rustdoc::broken_intra_doc_links)]
@@ -94,8 +152,11 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
-    clippy::disallowed_methods
+    clippy::disallowed_methods,
+    clippy::missing_errors_doc,
+    clippy::missing_panics_doc
 )]
+// On docs.rs each item says which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;

@@ -1,18 +1,4 @@
-//! The two steps, and both in a row.
-//!
-//! ```text
-//! App::user_login ───▶ UserLogin ── 2xx, token ──▶ Done(UserAccessToken)
-//!                        │  ▲
-//!                        └──┘ anything else: Failed, the same flow again
-//!
-//! Location::token ───▶ LocationTokenRequest ── 2xx, token ──▶ Done(LocationAccessToken)
-//!                        │  ▲
-//!                        └──┘ anything else: Failed, the same flow again
-//!
-//! Location::login ───▶ LocationLogin at step 1 ── 2xx, token ──▶ Next(LocationLogin at step 2) ── 2xx, token ──▶ Done(LocationAccessToken)
-//!                        │  ▲                                      │  ▲
-//!                        └──┘ anything else: Failed, at step 1     └──┘ anything else: Failed, at step 2
-//! ```
+//! The two steps, and both in a row: the three flows, each with its states drawn at its type.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -28,7 +14,34 @@ use crate::{
     App, Error, Failed, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, Step, UserAccessToken,
 };
 
-/// Both steps: an owner's email and password for a Location Access Token. Made by [`Location::login`].
+/// Both steps: an owner's email and password for a Location Access Token (`P8`, `P9`). Made by [`Location::login`].
+///
+/// ```text
+/// Location::login ───▶ at step 1 ── 2xx, token ──▶ Next: at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
+///                        │  ▲                        │  ▲
+///                        └──┘ else: Failed           └──┘ else: Failed, and step 1 is not repeated
+/// ```
+///
+/// ```
+/// use location_auth::{Flow, Progress, Step};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
+/// assert_eq!(login.step(), Step::UserToken);
+///
+/// let user = http::Response::new(r#"{"access_token": "u-1"}"#);
+/// let Progress::Next(login) = login.receive(&user)? else { unreachable!() };
+/// assert_eq!(login.step(), Step::LocationToken);
+/// assert_eq!(login.request().uri(), "https://api.example.com/locations/loc-1/token");
+///
+/// let location = http::Response::new(r#"{"access_token": "l-1"}"#);
+/// let Progress::Done(token) = login.receive(&location)? else { unreachable!() };
+/// assert_eq!(token.location().as_str(), "loc-1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "a flow does nothing by itself: send its request"]
 pub struct LocationLogin(State);
@@ -98,6 +111,12 @@ impl Flow for LocationLogin {
 }
 
 /// Step 1: an owner's email and password for a User Access Token (`P8`). Made by [`App::user_login`].
+///
+/// ```text
+/// App::user_login ───▶ at step 1 ── 2xx, token ──▶ Done(UserAccessToken)
+///                        │  ▲
+///                        └──┘ else: Failed
+/// ```
 #[derive(Clone)]
 #[must_use = "a flow does nothing by itself: send its request"]
 pub struct UserLogin {
@@ -159,6 +178,12 @@ impl Flow for UserLogin {
 }
 
 /// Step 2: a User Access Token for a Location Access Token (`P9`). Made by [`Location::token`].
+///
+/// ```text
+/// Location::token ───▶ at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
+///                        │  ▲
+///                        └──┘ else: Failed
+/// ```
 #[derive(Clone)]
 #[must_use = "a flow does nothing by itself: send its request"]
 pub struct LocationTokenRequest {

@@ -50,17 +50,19 @@ pub enum Misuse {
         app: Environment,
     },
     /// A saved token is of the other kind (`P5`).
-    #[error("the saved token is of the other kind: a Location's is not a user's, and neither stands in for the other")]
+    #[error(
+        "the saved token is of the other kind, and neither stands in for the other: convert it to the type that it was saved from"
+    )]
     WrongKind,
     /// A token of another Location met a session or a login, or one that is not a Location's at all (`P5`).
-    #[error("the token or login is not of this session's Location: use the one that is")]
+    #[error("the token or login is not of this session's Location: use that Location's own")]
     WrongLocation,
     /// An attempt or a replay met another session than the one that it is from.
     #[error("the attempt is another session's: hand it to the session that authorized the call")]
     ForeignAttempt,
     /// A call's URL is of no origin that credentials may go to (`Q4`). The request was not touched.
     #[error(
-        "the call's URL is of an origin that no credential may go to: if it is the service's, add it to the App's api_origins"
+        "the call's URL is of an origin that no credential may go to: add it to the App's api_origins if it is the service's"
     )]
     ForeignOrigin,
     /// The query parameter for the token is there already (`Q3`). The request was not touched.
@@ -105,11 +107,11 @@ pub enum UrlProblem {
     Fragment,
     /// A brace that is not part of `{location_id}` in the path or query of the location token URL.
     #[error(
-        "has a placeholder out of place: only {{location_id}} in the path or query of the location token URL is filled in"
+        "has a brace out of place: write {{location_id}} in the path or query of the location token URL, and no brace elsewhere"
     )]
     Placeholder,
     /// A path or query where an origin is wanted.
-    #[error("has a path: an origin is scheme, host and port alone")]
+    #[error("has a path: write scheme, host and port alone")]
     Path,
 }
 

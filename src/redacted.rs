@@ -6,7 +6,7 @@ use core::fmt;
 use http::{Request, header};
 use serde::de::IgnoredAny;
 
-/// A request that can be logged: `Display` and `Debug` print its method, URL and shape, and no value that could be a secret.
+/// A request that can be logged (`P6`): `Display` and `Debug` print its method, URL and shape, and no value that could be a secret.
 ///
 /// Query values, the values of all headers but `accept` and `content-type`, and the values of a JSON body are replaced by an
 /// ellipsis; of any other body only the length is told. Names (a body's in alphabetical order) and paths are shown.

@@ -75,7 +75,7 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     Some(value.to_str().ok()?.trim_ascii())
 }
 
-/// How often to send again and how long to wait in between: a budget of tries, waits that double up to a cap.
+/// How often to send again and how long to wait in between (`Q9`, `Q10`): a budget of tries, waits that double up to a cap.
 ///
 /// A policy beside the flow. It has no clock and no randomness: programs that start in great numbers at one moment add their
 /// own jitter to what [`wait`](Self::wait) returns.

@@ -134,7 +134,7 @@ struct SavedVisitor;
 macro_rules! refuse_unquoted {
     ($($visit:ident($scalar:ty)),* $(,)?) => {$(
         fn $visit<E: de::Error>(self, _: $scalar) -> Result<SavedToken, E> {
-            Err(E::custom("a bare value is no saved token"))
+            Err(E::custom("a bare value is no saved token: write it again"))
         }
     )*};
 }
@@ -143,7 +143,7 @@ impl<'de> Visitor<'de> for SavedVisitor {
     type Value = SavedToken;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a saved token")
+        f.write_str("a saved token: write it again")
     }
 
     refuse_unquoted! {
@@ -159,7 +159,7 @@ impl<'de> Visitor<'de> for SavedVisitor {
                 continue;
             };
             if member.replace(map.next_value::<Member<'de>>()?).is_some() {
-                return Err(de::Error::custom(format_args!("a saved token with more than one {name}")));
+                return Err(de::Error::custom(format_args!("a saved token with more than one {name}: write it again")));
             }
         }
         read(members).map_err(de::Error::custom)
@@ -199,7 +199,7 @@ impl<'de> Deserialize<'de> for Name {
         impl Visitor<'_> for NameVisitor {
             type Value = Name;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member's name")
+                f.write_str("the name of a saved token's member: write it again")
             }
             fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
                 Ok(Name(NAMES.into_iter().find(|known| *known == name)))

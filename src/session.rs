@@ -80,9 +80,9 @@ impl PartialEq for Identity {
     }
 }
 
-/// A call that was authorized: which session did it, and with which of its tokens.
+/// A call that was authorized (`Q11`): which session did it, and with which of its tokens.
 ///
-/// It can be had for a [`Replay`] once, by giving it up.
+/// It can be had for a [`Replay`] once, by giving it up: see the example of [`Session`].
 pub struct Attempt {
     session: Identity,
     generation: u64,
@@ -97,7 +97,7 @@ pub enum Verdict {
     LogIn(Attempt),
 }
 
-/// The leave to send a call again, had for the attempt. It gives no new [`Attempt`], so that no call is sent a third time.
+/// The leave to send a call again, had for the attempt. It gives no new [`Attempt`], so that no call is sent a third time (`Q11`).
 #[must_use = "it is the leave to send the call again"]
 pub struct Replay {
     session: Identity,
@@ -149,7 +149,7 @@ impl Session {
         Ok(self)
     }
 
-    /// The Location that calls act for, if the token is a Location's.
+    /// The Location that calls act for, if the token is a Location's (`P5`).
     pub fn location(&self) -> Option<&LocationId> {
         self.location.as_ref()
     }
@@ -159,12 +159,12 @@ impl Session {
         &self.app
     }
 
-    /// Whether calls carry a token.
+    /// Whether calls carry a token (`P4`).
     pub fn has_token(&self) -> bool {
         self.token.is_some()
     }
 
-    /// Puts the API Key and the token on a request: an `http::Request` of any body, or its `Parts`.
+    /// Puts the API Key and the token on a request (`P3`, `P7`): an `http::Request` of any body, or its `Parts`.
     ///
     /// An `x-api-key` and, where the session has a token, an `Authorization` that stand there are replaced, since a call carries one
     /// token (RFC 6750 section 2); the query that stands there is left byte for byte (`Q3`), so see to it that it holds no token of
@@ -178,7 +178,7 @@ impl Session {
         Ok(Attempt { session: self.identity.clone(), generation: self.generation })
     }
 
-    /// What to do now that an attempt was answered with 401. It is given up: no attempt leads to two replays.
+    /// What to do now that an attempt was answered with 401 (`Q11`). It is given up: no attempt leads to two replays.
     ///
     /// # Errors
     /// [`Misuse::ForeignAttempt`] if another session made it.
@@ -190,7 +190,7 @@ impl Session {
         Ok(Verdict::Replay(Replay { session: attempt.session }))
     }
 
-    /// Puts the newest credentials on a call that is sent again: on a clone of the original request.
+    /// Puts the newest credentials on a call that is sent again (`Q11`): on a clone of the original request.
     ///
     /// # Errors
     /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session gave the leave.
@@ -199,7 +199,7 @@ impl Session {
         self.put_credentials(request)
     }
 
-    /// Takes the new token that a login came to after this attempt was rejected. `false` where a newer one stands already: the
+    /// Takes the new token that a login came to after this attempt was rejected (`Q12`). `false` where a newer one stands already: the
     /// login ended late, and is not let undo it.
     ///
     /// # Errors

@@ -12,7 +12,7 @@ use crate::{Environment, Field, Misuse};
 /// A token that authenticates one user (`P5`). It buys Location Access Tokens by [`Location::token`](crate::Location::token).
 ///
 /// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
-/// and it is wiped when its last clone is dropped.
+/// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
 #[derive(Clone, Debug)]
 pub struct UserAccessToken {
     pub(crate) environment: Environment,
@@ -20,12 +20,12 @@ pub struct UserAccessToken {
 }
 
 impl UserAccessToken {
-    /// The environment whose service issued it.
+    /// The environment whose service issued it (`Q15`).
     pub fn environment(&self) -> Environment {
         self.environment
     }
 
-    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
+    /// The token itself: visible ASCII, not empty (`Q5`). Hand it to a secret store, and to nothing that logs (`P6`).
     pub fn expose_secret(&self) -> &str {
         self.secret.expose()
     }
@@ -34,7 +34,7 @@ impl UserAccessToken {
 /// A token that authenticates a Location, always as its owner (`P5`).
 ///
 /// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
-/// and it is wiped when its last clone is dropped.
+/// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
 #[derive(Clone, Debug)]
 pub struct LocationAccessToken {
     pub(crate) environment: Environment,
@@ -43,17 +43,17 @@ pub struct LocationAccessToken {
 }
 
 impl LocationAccessToken {
-    /// The environment whose service issued it.
+    /// The environment whose service issued it (`Q15`).
     pub fn environment(&self) -> Environment {
         self.environment
     }
 
-    /// The Location that it was bought for.
+    /// The Location that it was bought for (`Q2`).
     pub fn location(&self) -> &LocationId {
         &self.location
     }
 
-    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
+    /// The token itself: visible ASCII, not empty (`Q5`). Hand it to a secret store, and to nothing that logs (`P6`).
     pub fn expose_secret(&self) -> &str {
         self.secret.expose()
     }
@@ -81,6 +81,14 @@ impl BearerToken {
 /// The service's id of a Location, or our user's own label for it where the location token URL has no `{location_id}` (`Q2`).
 ///
 /// Not secret: it stands in URLs, errors and logs.
+///
+/// ```
+/// use location_auth::{LocationId, Misuse};
+///
+/// assert_eq!(LocationId::new("salon 12")?.as_str(), "salon 12");
+/// assert_eq!(LocationId::new("..").unwrap_err(), Misuse::DotSegment);
+/// # Ok::<(), Misuse>(())
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LocationId(Arc<str>);
 
@@ -88,6 +96,8 @@ pub struct LocationId(Arc<str>);
 pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl LocationId {
+    /// The id, if it can be one (`Q2`).
+    ///
     /// # Errors
     /// [`Misuse::Empty`]; [`Misuse::Character`] for a control character, a line separator or a mark that turns the direction of text; [`Misuse::DotSegment`] for `.` and `..`.
     pub fn new(id: &str) -> Result<Self, Misuse> {

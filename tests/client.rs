@@ -222,7 +222,8 @@ fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
         assert_eq!(line.take_paths(), ["contacts"]);
         assert_eq!(
             error.to_string(),
-            "no response to the call came, and it may have arrived; the transport is at fault: make it again only if twice does no harm"
+            "no response to the call came, and it may have arrived; the transport is at fault: \
+             check the network, and make it again only if twice does no harm"
         );
         assert_eq!((error.fault(), error.source().unwrap().to_string()), (Fault::Transport, "the line was cut".into()));
     });
@@ -269,8 +270,8 @@ fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
             error.to_string(),
             "the token was rejected, and logging in again failed: step 1 (User Access Token) of Location loc-1: the service refused \
              (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
-             check the owner's email and password, the Client ID and the Client Secret; no login is tried until the client is given \
-             new credentials"
+             check the owner's email and password, the Client ID and the Client Secret; hand the client new credentials, \
+             without which no login is tried again"
         );
         for _ in 0..50 {
             assert!(matches!(client.call(call(1)).unwrap_err(), CallError::LoginFailed(_)));

@@ -193,20 +193,20 @@ fn a_stopped_flow_says_in_one_line_what_happened_who_is_at_fault_and_what_to_do(
     assert_eq!(
         stopped.to_string(),
         "step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
-         check the URL's host and the network, then send it again"
+         check the user token URL's host and the network, then send it again"
     );
     assert_eq!(std::error::Error::source(&stopped).unwrap().to_string(), "the line is dead");
     let stopped = run(stopped.flow, &script).unwrap_err();
     assert_eq!(
         stopped.to_string(),
         "step 2 (Location Access Token) of Location loc-1: no response came, and the request may have arrived; \
-         the transport is at fault: check the network; repeat only if a second token does no harm"
+         the transport is at fault: check the location token URL's host and the network; repeat only if a second token does no harm"
     );
     let stopped = run(stopped.flow, &script).unwrap_err();
     assert_eq!(
         stopped.to_string(),
         "step 2 (Location Access Token) of Location loc-1: the service failed (status 500); the service is at fault: \
-         ask the service; it may have issued a token, so repeat only if a second one does no harm"
+         ask the service's support; it may have issued a token, so repeat only if a second one does no harm"
     );
     assert!(std::error::Error::source(&stopped).is_none(), "the line has said it");
 }

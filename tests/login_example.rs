@@ -305,7 +305,8 @@ fn a_dead_host_ends_with_code_1_and_says_that_the_request_never_left() {
     let outcome = run(example(), &[], &variables(&format!("http://127.0.0.1:{}", dead_port())), "");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     let line = "login: step 1 (User Access Token) of Location demo-salon: the request never left; the transport is at fault: \
-                check the URL's host and the network, then send it again: could not connect: ";
+                check the user token URL's host and the network, then send it again: \
+                could not connect: check the URL's host and port, and the network: ";
     assert!(outcome.last_line().starts_with(line), "{}", outcome.last_line());
     assert!(outcome.last_line().contains("refused"), "{}", outcome.last_line());
     shows_no_secret(&outcome);
@@ -322,7 +323,7 @@ fn https_without_its_feature_ends_with_code_1_and_says_which_feature() {
     assert_eq!(
         outcome.last_line(),
         "login: step 1 (User Access Token) of Location demo-salon: the request never left; the transport is at fault: \
-         check the URL's host and the network, then send it again: the client was built without TLS: turn on its feature that ends in -rustls"
+         check the user token URL's host and the network, then send it again: the client was built without TLS: turn on its feature that ends in -rustls"
     );
     let mut arrived = Vec::new();
     listener.set_nonblocking(true).unwrap();

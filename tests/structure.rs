@@ -1,5 +1,6 @@
 //! The wall between the core and its transports, and what else can be read off the sources.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -84,4 +85,120 @@ fn the_core_builds_from_eighteen_crates_at_most() {
     crates.dedup();
     assert!(crates.contains(&"location-auth") && crates.contains(&"http"), "{crates:?}");
     assert!(crates.len() <= 19, "{} crates beside our own: {crates:?}", crates.len() - 1);
+}
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+}
+
+/// What stands under this heading, up to the next one.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let (_, after) = text.split_once(&format!("{heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
+    after.split("\n# ").next().unwrap().split("\n## ").next().unwrap()
+}
+
+/// The rows of the tables in a text, by cells.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    rows.map(|row| row.split(" | ").collect::<Vec<_>>()).filter(|cells| !cells[0].starts_with("---")).skip(1)
+}
+
+fn in_backticks(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// The names that a table of the manifest gives values to, with these values.
+fn manifest_table(heading: &str) -> BTreeMap<String, String> {
+    let manifest = read("Cargo.toml");
+    let (_, after) = manifest.split_once(&format!("\n[{heading}]\n")).unwrap();
+    let lines = after.lines().take_while(|line| !line.starts_with('[')).filter_map(|line| line.split_once(" = "));
+    lines.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+#[test]
+fn the_readme_and_the_documentation_list_every_feature() {
+    let features: BTreeSet<_> = manifest_table("features").into_keys().filter(|name| name != "default").collect();
+    assert!(features.contains("client"), "{features:?}");
+    let root_page: String = read("src/lib.rs")
+        .lines()
+        .filter_map(|line| line.strip_prefix("//! "))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    for (text, heading) in [(read("README.md"), "## Features"), (root_page, "# Features")] {
+        let listed: BTreeSet<_> = rows(section(&text, heading))
+            .flat_map(|row| in_backticks(row[0]).map(str::to_owned).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(listed, features, "{heading}");
+    }
+}
+
+#[test]
+fn the_readme_has_a_reason_for_every_dependency_and_says_which_are_optional() {
+    let readme = read("README.md");
+    let mut listed = BTreeMap::new();
+    for row in rows(section(&readme, "## Dependencies")) {
+        assert!(row[1].len() > 10, "no reason: {row:?}");
+        for name in in_backticks(row[0]) {
+            listed.insert(name.to_owned(), row[1].starts_with("optional"));
+        }
+    }
+    let dependencies = manifest_table("dependencies");
+    let optional = dependencies.into_iter().map(|(name, value)| (name, value.contains("optional = true")));
+    assert_eq!(listed, optional.collect());
+}
+
+/// The paths in CONTRIBUTING.md's drawing. A folder's ends in a slash.
+fn drawn() -> BTreeSet<String> {
+    let page = read("CONTRIBUTING.md");
+    let drawing = section(&page, "## Where things are").split("```").nth(1).unwrap();
+    let mut folder = String::new();
+    let mut paths = BTreeSet::new();
+    for line in drawing.lines().skip(1) {
+        let (name, what) = line.trim_start().split_once(' ').unwrap_or_else(|| panic!("no word on {line}"));
+        assert!(!what.trim().is_empty(), "no word on {line}");
+        if !line.starts_with(' ') {
+            folder = if name.ends_with('/') { name.to_owned() } else { String::new() };
+            paths.insert(name.to_owned());
+        } else {
+            paths.insert(format!("{folder}{name}"));
+        }
+    }
+    paths
+}
+
+#[test]
+fn the_drawing_in_contributing_is_the_tree() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let drawn = drawn();
+    for path in drawn.iter().filter(|path| !path.contains('*')) {
+        let file = root.join(path);
+        assert!(if path.ends_with('/') { file.is_dir() } else { file.is_file() }, "CONTRIBUTING.md draws {path}");
+    }
+    // The root, and each folder of which something is drawn.
+    let open = drawn.iter().filter(|path| path.trim_end_matches('/').contains('/'));
+    let open: BTreeSet<_> = open.map(|path| path.split_inclusive('/').next().unwrap()).chain([""]).collect();
+    assert!(open.contains("src/"));
+    for folder in open {
+        for entry in fs::read_dir(root.join(folder)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            let path = format!("{folder}{name}{}", if entry.file_type().unwrap().is_dir() { "/" } else { "" });
+            let any = |extension: &str| drawn.contains(&format!("{folder}*.{extension}"));
+            let is_drawn = drawn.contains(&path) || name.rsplit_once('.').is_some_and(|(_, extension)| any(extension));
+            let is_ours = folder.is_empty() && [".git", "target"].contains(&name.as_str());
+            assert!(is_drawn || is_ours, "CONTRIBUTING.md does not draw {path}");
+        }
+    }
+}
+
+#[test]
+fn the_checks_in_contributing_are_those_of_ci_run() {
+    let page = read("CONTRIBUTING.md");
+    let explained: Vec<_> = rows(section(&page, "## What each check is for")).map(|row| row[0].to_owned()).collect();
+    let script = read(".ci/run");
+    let called = script.lines().filter_map(|line| line.trim_start().strip_prefix("check '"));
+    // In the shell a quote within quotes is written '\''.
+    let called = called.map(|rest| rest.replace("'\\''", "\u{0}"));
+    let called: Vec<_> = called.map(|rest| rest.split('\'').next().unwrap().replace('\u{0}', "'")).collect();
+    assert_eq!(explained, called);
 }

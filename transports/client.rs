@@ -51,7 +51,19 @@ mod blocking;
 pub use asynchronous::AsyncClient;
 pub use blocking::Client;
 
-/// Why a call got no response, or a 401 that could not be helped.
+/// Why a call got no response, or a 401 that could not be helped (`Q11`, `Q12`).
+///
+/// ```
+/// use location_auth::transports::client::CallError;
+///
+/// fn advice<E>(error: &CallError<E>) -> String {
+///     match error {
+///         CallError::TokenRejected { location: Some(location), .. } => format!("ask the owner of {location} to log in"),
+///         CallError::LoginFailed(stopped) => format!("the login stopped at {}", stopped.step()),
+///         other => other.to_string(),
+///     }
+/// }
+/// ```
 #[non_exhaustive]
 pub enum CallError<E> {
     /// The request can't be authorized, and was not sent.
@@ -115,9 +127,10 @@ impl<E> fmt::Display for CallError<E> {
             Self::Transport { sent: Sent::Never, .. } => {
                 ("the call never left", "check the URL's host and the network, then make it again")
             }
-            Self::Transport { sent: Sent::Maybe, .. } => {
-                ("no response to the call came, and it may have arrived", "make it again only if twice does no harm")
-            }
+            Self::Transport { sent: Sent::Maybe, .. } => (
+                "no response to the call came, and it may have arrived",
+                "check the network, and make it again only if twice does no harm",
+            ),
             Self::TokenRejected { location: None, .. } => ("the User Access Token was rejected", "log in again"),
             Self::TokenRejected { location: Some(location), .. } => {
                 write!(f, "the token of Location {location} was rejected; {}: ", self.fault())?;
@@ -126,7 +139,7 @@ impl<E> fmt::Display for CallError<E> {
             Self::LoginFailed(stopped) => {
                 write!(f, "the token was rejected, and logging in again failed: {stopped}")?;
                 if is_refusal(stopped) {
-                    f.write_str("; no login is tried until the client is given new credentials")?;
+                    f.write_str("; hand the client new credentials, without which no login is tried again")?;
                 }
                 return Ok(());
             }

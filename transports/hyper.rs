@@ -33,7 +33,7 @@ use zeroize::Zeroizing;
 use super::bounded::BoundedBody;
 use super::{AsyncTransport, SendError, SendErrorKind, Sent};
 
-/// A transport over connections that a function of yours opens. It keeps the last one of each origin for the next request.
+/// A transport over connections that a function of yours opens (`Q7`, `Q13`). It keeps the last one of each origin for the next request.
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {

@@ -1,12 +1,6 @@
 //! Everything that touches IO: what a transport is, the drivers that run a flow over one, and adapters for client libraries.
 //!
-//! | you have | you use |
-//! | --- | --- |
-//! | a blocking program | `transports::ureq::Ureq` (feature `ureq-rustls`), or a closure over your client |
-//! | an async program on tokio | `transports::reqwest::Reqwest` (feature `reqwest-rustls`), or a closure over your client |
-//! | another runtime, or one of your own | `transports::hyper::Hyper` (feature `hyper`), over any connection you can open |
-//! | anything else that turns a request into a response | a closure, blocking or async |
-//! | no function to call, but events to feed | the loop on [`Flow`], by hand |
+#![doc = include_str!("which.md")]
 //!
 //! # Write your own transport
 //!
@@ -62,7 +56,7 @@ use core::fmt;
 use core::time::Duration;
 
 use http::{Request, Response};
-use location_auth::{Backoff, Error, Failed, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
+use location_auth::{Backoff, Error, Failed, Fault, Field, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
 use zeroize::Zeroizing;
 
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
@@ -85,7 +79,38 @@ compile_error!(
 
 pub use send_error::{SendError, SendErrorKind};
 
-/// What turns a request into a response, blocking the thread. Closures are transports.
+/// What turns a request into a response, blocking the thread (`Q7`, `Q10`, `Q13`). Closures are transports.
+///
+/// A struct can tell besides that a request never left:
+///
+/// ```
+/// use http::{Request, Response};
+/// use location_auth::transports::{SendError, SendErrorKind, Sent, Transport, run};
+/// use location_auth::{Fault, Retry};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+///
+/// struct Unplugged;
+///
+/// impl Transport for Unplugged {
+///     type Error = SendError;
+///
+///     fn send(&self, _: Request<Vec<u8>>, _limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+///         Err(SendError::new(SendErrorKind::Connect, Sent::Never, None))
+///     }
+///
+///     fn sent(&self, error: &SendError) -> Sent {
+///         error.sent()
+///     }
+/// }
+///
+/// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &Unplugged).unwrap_err();
+/// assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Unspecified));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Transport {
     /// What the transport fails with.
     type Error;
@@ -117,6 +142,18 @@ where
 /// [`Transport`] for async programs, with any runtime or none. Closures that return a future are transports.
 ///
 /// Nothing here asks for `Send` or `Sync`: the drivers' futures are `Send` where the transport and its futures are.
+///
+/// ```no_run
+/// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
+/// use http::{Request, Response};
+/// use location_auth::transports::run_async;
+///
+/// # async fn my_http(_: Request<Vec<u8>>, _: usize) -> std::io::Result<Response<Vec<u8>>> { unimplemented!() }
+/// let transport = |request: Request<Vec<u8>>, limit: usize| async move { my_http(request, limit).await };
+/// let token = run_async(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait AsyncTransport {
     /// What the transport fails with.
     type Error;
@@ -156,7 +193,7 @@ pub enum Sent {
     Maybe,
 }
 
-/// Runs a flow to its end, each request sent once.
+/// Runs a flow to its end, each request sent once (`Q10`).
 ///
 /// # Errors
 /// [`Stopped`] has the flow, which can be run again where its [`retry`](Stopped::retry) allows it, or on your own decision.
@@ -167,6 +204,28 @@ pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::
 /// As [`run`], and sends again what is safe to send again (`Q10`): after 429 and 503, and where the request never left.
 ///
 /// `sleep` is given each wait, `std::thread::sleep` for one. Step 1 is not repeated for the sake of step 2.
+///
+/// ```
+/// use location_auth::{Backoff, transports::run_with_retries};
+/// use std::{cell::Cell, convert::Infallible, time::Duration};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// let tries = Cell::new(0);
+/// let transport = |_request, _limit| -> Result<http::Response<Vec<u8>>, Infallible> {
+///     tries.set(tries.get() + 1);
+///     let busy = tries.get() == 1;
+///     let response = http::Response::builder().status(if busy { 503 } else { 200 });
+///     Ok(response.body(br#"{"access_token": "u-1"}"#.to_vec()).unwrap())
+/// };
+/// let mut waits = Vec::new();
+/// let login = app.user_login("owner@example.com", "hunter2")?;
+/// let token = run_with_retries(login, &transport, Backoff::default(), |wait| waits.push(wait))?;
+/// assert_eq!((token.expose_secret(), waits), ("u-1", vec![Duration::from_secs(1)]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`run`], once the backoff's budget is used up or a repeat would not be safe.
@@ -203,7 +262,17 @@ pub async fn run_async<F: Flow, T: AsyncTransport + ?Sized>(
     run_async_with_retries(flow, transport, NO_RETRIES, |_| core::future::ready(())).await
 }
 
-/// As [`run_with_retries`], for async programs. `sleep` is your runtime's, `tokio::time::sleep` for one.
+/// As [`run_with_retries`], for async programs. `sleep` is your runtime's:
+///
+/// ```no_run
+/// # async fn example<T>(login: location_auth::LocationLogin, transport: T) -> Result<(), Box<dyn std::error::Error>>
+/// # where T: location_auth::transports::AsyncTransport, T::Error: std::error::Error + 'static {
+/// use location_auth::{Backoff, transports::run_async_with_retries};
+///
+/// let token = run_async_with_retries(login, &transport, Backoff::default(), tokio::time::sleep).await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// As [`run_with_retries`].
@@ -246,7 +315,25 @@ fn receive<F: Flow, E>(
     }
 }
 
-/// A flow that a driver could not run to its end.
+/// A flow that a driver could not run to its end, to be run again if need be (`Q10`).
+///
+/// ```
+/// use location_auth::transports::{Cause, Sent, run};
+/// use location_auth::{Flow, Step};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// let dead_line = |_request, _limit| Err(std::io::Error::other("the line is dead"));
+/// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &dead_line).unwrap_err();
+///
+/// assert_eq!(stopped.step(), Step::UserToken);
+/// // A closure cannot tell, so it may have left: to send it again is your decision.
+/// assert!(matches!(stopped.cause, Cause::Transport { sent: Sent::Maybe, .. }));
+/// let again = stopped.flow.request();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Stopped<F, E> {
     /// The flow as it was before its last request: running it again sends that request again.
     pub flow: F,
@@ -317,14 +404,18 @@ impl<F: Flow, E> fmt::Display for Stopped<F, E> {
         if let Some(location) = self.location() {
             write!(f, " of Location {location}")?;
         }
-        let (what, advice) = match sent {
-            Sent::Never => ("the request never left", "check the URL's host and the network, then send it again"),
-            Sent::Maybe => (
-                "no response came, and the request may have arrived",
-                "check the network; repeat only if a second token does no harm",
-            ),
+        let url = match self.step() {
+            Step::UserToken => Field::UserTokenUrl,
+            Step::LocationToken => Field::LocationTokenUrl,
         };
-        write!(f, ": {what}; {}: {advice}", Fault::Transport)
+        let (fault, host) = (Fault::Transport, format_args!("check the {url}'s host and the network"));
+        match sent {
+            Sent::Never => write!(f, ": the request never left; {fault}: {host}, then send it again"),
+            Sent::Maybe => write!(
+                f,
+                ": no response came, and the request may have arrived; {fault}: {host}; repeat only if a second token does no harm"
+            ),
+        }
     }
 }
 

@@ -26,7 +26,8 @@ use zeroize::Zeroizing;
 use super::bounded::BoundedBody;
 use super::{AsyncTransport, SendError, SendErrorKind, Sent};
 
-/// A transport over a reqwest client. Clones share its connections.
+/// A transport over a reqwest client that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its
+/// connections.
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {

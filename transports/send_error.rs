@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::Sent;
 
-/// Why an adapter got no whole response. It shows no URL, no header and no body.
+/// Why an adapter got no whole response, and whether its request may have left (`Q10`). It shows no URL, no header and no body.
 #[derive(Debug)]
 pub struct SendError {
     kind: SendErrorKind,
@@ -31,7 +31,7 @@ impl SendError {
         self.kind
     }
 
-    /// Whether the request may have left.
+    /// Whether the request may have left (`Q10`).
     pub fn sent(&self) -> Sent {
         self.sent
     }
@@ -53,31 +53,31 @@ impl StdError for SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// The URL is neither `https` nor of a loopback host, or leads elsewhere than it says: nothing was sent.
-    #[error("the URL would send secrets in the clear")]
+    /// The URL is neither `https` nor of a loopback host (`Q1`), or leads elsewhere than it says: nothing was sent.
+    #[error("the URL would send secrets in the clear: use https")]
     Insecure,
     /// The URL is `https` and the client was built without TLS: nothing was sent.
     #[error("the client was built without TLS: turn on its feature that ends in -rustls")]
     NoTls,
     /// No connection: the name is unknown, or the host refused.
-    #[error("could not connect")]
+    #[error("could not connect: check the URL's host and port, and the network")]
     Connect,
     /// The TLS handshake failed: for one, the certificate is not trusted, not for this host, or expired.
-    #[error("TLS failed")]
+    #[error("TLS failed: check the URL's host, and that this machine trusts its certificate")]
     Tls,
     /// The time-out ran out.
-    #[error("timed out")]
+    #[error("timed out: check the network, or give the client more time")]
     TimedOut,
-    /// The response's body is longer than the bound of the send.
-    #[error("the response is longer than its bound")]
+    /// The response's body is longer than the bound of the send (`Q13`).
+    #[error("the response is longer than its bound: ask for less, or raise the limit that the call is sent with")]
     TooLong,
     /// The connection was cut, or what came is not HTTP.
-    #[error("the connection broke or did not speak HTTP")]
+    #[error("the connection broke or did not speak HTTP: check the URL's scheme and port, and the network")]
     Broken,
     /// The client could not be built from what it was configured with: nothing was sent.
     #[error("the client cannot be built: check what it is configured with")]
     Configuration,
     /// Anything else that the client library reports.
-    #[error("the client failed")]
+    #[error("the client failed: look at its own error, which is the source where it can be shown")]
     Other,
 }

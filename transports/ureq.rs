@@ -23,7 +23,8 @@ use zeroize::Zeroizing;
 
 use super::{SendError, SendErrorKind, Sent, Transport};
 
-/// A transport over a ureq agent. Clones share its connections.
+/// A transport over a ureq agent that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its
+/// connections.
 ///
 /// ```no_run
 /// # fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {

@@ -10,7 +10,8 @@ use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, R
 use super::super::{AsyncTransport, receive};
 use super::{CallError, Next, Shared};
 
-/// A session and an async transport. Share it by reference among tasks: its futures are `Send` where the transport and its futures are.
+/// A session and an async transport (`Q11`, `Q12`). Share it by reference among tasks: its futures are `Send` where the
+/// transport and its futures are.
 ///
 /// Dropping a call's future in the middle of a login lets the next caller log in, from the step that was reached. Whether the request
 /// in flight arrived is then open (`Q10`). A future that is kept but not polled, on the other hand, keeps its turn: who waits for

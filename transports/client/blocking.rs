@@ -12,7 +12,7 @@ use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, R
 use super::super::{Transport, receive};
 use super::{CallError, Next, Shared};
 
-/// A session and a blocking transport. Share it by reference among threads.
+/// A session and a blocking transport (`Q11`, `Q12`). Share it by reference among threads.
 ///
 /// ```no_run
 /// # #[cfg(feature = "ureq")]

@@ -1,0 +1,395 @@
+//! What every error says, read whole: the file `data/errors.txt` has each text, and each tells its reader what to do.
+#![cfg(feature = "client")]
+
+mod support;
+
+use std::error::Error as StdError;
+use std::fmt::Display;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use location_auth::transports::client::CallError;
+use location_auth::transports::{Cause, SendError, SendErrorKind, Sent, Stopped};
+use location_auth::{
+    App, Environment, Flow, LocationAccessToken, LocationId, LocationLogin, Misuse, RESPONSE_LIMIT, SavedToken,
+    Session, Settings, UserAccessToken,
+};
+use serde::de::{Deserialize, value::Error as ValueError, value::MapDeserializer};
+use support::{EMAIL, PASSWORD, app, location_token, next, settings, token_response, user_token};
+
+/// The texts in the making: a title, then under it each text below what it is said of.
+#[derive(Default)]
+struct Texts {
+    file: String,
+    said: Vec<String>,
+}
+
+impl Texts {
+    fn title(&mut self, title: &str) {
+        self.file += &format!("\n# {title}\n");
+    }
+
+    fn say(&mut self, of: impl Display, error: impl Display) {
+        let text = error.to_string();
+        self.file += &format!("\n{of}\n    {text}\n");
+        self.said.push(text);
+    }
+}
+
+fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Response<Vec<u8>> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, *value);
+    }
+    response.body(body.as_ref().to_vec()).unwrap()
+}
+
+/// One response for each text that an [`location_auth::Error`] can have beside the service's own words.
+fn responses() -> Vec<(&'static str, Response<Vec<u8>>)> {
+    let status = |status| response(status, &[], "");
+    let wait = |status, seconds| response(status, &[("retry-after", seconds)], "");
+    let ok = |body: &[u8]| response(200, &[], body);
+    vec![
+        ("101", status(101)),
+        ("200, an error object", ok(br#"{"error": true}"#)),
+        ("302", status(302)),
+        ("400", status(400)),
+        ("401", status(401)),
+        ("403", status(403)),
+        ("404", status(404)),
+        ("405", status(405)),
+        ("422", status(422)),
+        ("429", status(429)),
+        ("429, Retry-After: 0", wait(429, "0")),
+        ("429, Retry-After: 30", wait(429, "30")),
+        ("500", status(500)),
+        ("500, Retry-After: 30", wait(500, "30")),
+        ("503", status(503)),
+        ("503, Retry-After: 0", wait(503, "0")),
+        ("503, Retry-After: 30", wait(503, "30")),
+        ("600", status(600)),
+        ("200, over the bound", ok(&[b' '; RESPONSE_LIMIT + 1])),
+        ("200, text/html", response(200, &[("content-type", "text/html")], r#"{"access_token": "t"}"#)),
+        ("200, no body", ok(b"")),
+        ("200, a byte order mark", ok(b"\xef\xbb\xbf{}")),
+        ("200, not UTF-8", ok(b"{\"\xff\"}")),
+        ("200, cut short", ok(br#"{"access_token": "t"#)),
+        ("200, not JSON", ok(b"<html>")),
+        ("200, an array", ok(b"[]")),
+        ("200, two objects", ok(br#"{"access_token": "t"}{}"#)),
+        ("200, no token", ok(b"{}")),
+        ("200, two tokens", ok(br#"{"access_token": "t", "access_token": "t"}"#)),
+        ("200, a number", ok(br#"{"access_token": 1}"#)),
+        ("200, an empty token", ok(br#"{"access_token": ""}"#)),
+        ("200, a token with a space", ok(br#"{"access_token": "a b"}"#)),
+        ("200, step 1's token", ok(br#"{"access_token": "user-token"}"#)),
+    ]
+}
+
+/// What a response may bring beside its status.
+fn dressings() -> Vec<(&'static str, Response<Vec<u8>>)> {
+    let id = ("x-request-id", "7f3a-1");
+    let words = br#"{"error": "slow_down", "error_description": "Too \"many\" requests"}"#;
+    let repeated = r#"{"error": "the-client-secret"}"#;
+    vec![
+        ("429, a message", response(429, &[], words)),
+        ("429, a message that repeats a credential", response(429, &[], repeated)),
+        ("429, a request id", response(429, &[id], "")),
+        ("429, a message, a request id, Retry-After", response(429, &[id, ("retry-after", "30")], words)),
+        (
+            "429, a repeated credential, a request id, Retry-After",
+            response(429, &[id, ("retry-after", "30")], repeated),
+        ),
+    ]
+}
+
+fn login() -> LocationLogin {
+    app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap()
+}
+
+fn login_at_step_2() -> LocationLogin {
+    next(login(), &token_response("user-token"))
+}
+
+fn of_responses(texts: &mut Texts) {
+    fn each<F: Flow + Clone>(texts: &mut Texts, flow: &F, responses: Vec<(&'static str, Response<Vec<u8>>)>) {
+        for (name, response) in responses {
+            if let Err(failed) = flow.clone().receive(&response) {
+                assert_eq!(failed.error.to_string(), failed.to_string());
+                texts.say(name, failed);
+            }
+        }
+    }
+    texts.title("Error, Failed, and Stopped by a response: LocationLogin at step 1");
+    each(texts, &login(), responses());
+    texts.title("Error, Failed, and Stopped by a response: LocationLogin at step 2, and LocationTokenRequest");
+    each(texts, &login_at_step_2(), responses());
+    texts.title("Error: UserLogin, which has no Location, and what a response may bring beside its status");
+    each(texts, &app().user_login(EMAIL, PASSWORD).unwrap(), dressings());
+}
+
+fn refused_settings() -> Vec<(&'static str, Settings<'static>)> {
+    let long: &'static str = Box::leak(format!("https://api.example.com/{}", "x".repeat(70_000)).into_boxed_str());
+    let mut all = vec![
+        ("an empty API Key", Settings { api_key: "", ..settings() }),
+        ("an API Key with a line end", Settings { api_key: "k\n", ..settings() }),
+        ("an empty Client ID", Settings { client_id: "", ..settings() }),
+        ("a Client ID with a line end", Settings { client_id: "c\n", ..settings() }),
+        ("an empty Client Secret", Settings { client_secret: "", ..settings() }),
+        ("a Client Secret with a line end", Settings { client_secret: "s\n", ..settings() }),
+        ("an empty Data Source Name", Settings { data_source_name: Some(""), ..settings() }),
+        ("a Data Source Name with a line end", Settings { data_source_name: Some("d\n"), ..settings() }),
+        ("a location token URL without a scheme", Settings { location_token_url: "api.example.com", ..settings() }),
+        ("an API origin with a path", Settings { api_origins: &["https://api.example.com/v1"], ..settings() }),
+        (
+            "{location_id} in the location token URL's host",
+            Settings { location_token_url: "https://{location_id}.example.com/", ..settings() },
+        ),
+    ];
+    for (name, url) in [
+        ("a user token URL without a scheme", "api.example.com/user_token"),
+        ("a user token URL that is too long", long),
+        ("a user token URL of ftp", "ftp://api.example.com/user_token"),
+        ("a user token URL of http", "http://api.example.com/user_token"),
+        ("a user token URL whose host is half an address", "https://127.1/user_token"),
+        ("a user token URL with port 0", "https://api.example.com:0/user_token"),
+        ("a user token URL with a user", "https://me@api.example.com/user_token"),
+        ("a user token URL with a fragment", "https://api.example.com/user_token#top"),
+        ("a user token URL with {location_id}", "https://api.example.com/{location_id}/user_token"),
+    ] {
+        all.push((name, Settings { user_token_url: url, ..settings() }));
+    }
+    all
+}
+
+fn of_misuse(texts: &mut Texts) {
+    texts.title("Misuse");
+    for (name, settings) in refused_settings() {
+        texts.say(name, App::new(settings).unwrap_err());
+    }
+    let app = app();
+    let production = App::new(Settings { environment: Environment::Production, ..settings() }).unwrap();
+    texts.say("an empty email", app.user_login("", PASSWORD).unwrap_err());
+    texts.say("an empty password", app.user_login(EMAIL, "").unwrap_err());
+    texts.say("an empty Location id", LocationId::new("").unwrap_err());
+    texts.say("a Location id with a line end", LocationId::new("loc\n").unwrap_err());
+    texts.say("a Location id of two dots", LocationId::new("..").unwrap_err());
+    texts.say("a Location id of 70,000 characters", app.location(&"x".repeat(70_000)).unwrap_err());
+    let (user, location) = (user_token(&app), location_token(&app));
+    let other_user = user_token(&production);
+    texts.say("a staging token, a production App", Session::for_user(&production, user.clone()).unwrap_err());
+    texts.say("a production token, a staging App", Session::for_user(&app, other_user).unwrap_err());
+    texts.say("a user's saved token", LocationAccessToken::try_from(SavedToken::from(&user)).unwrap_err());
+    texts.say("a Location's saved token", UserAccessToken::try_from(SavedToken::from(&location)).unwrap_err());
+
+    let call = |url: &str| Request::get(url).body(()).unwrap();
+    let contacts = || call("https://api.example.com/contacts");
+    let session = Session::for_location(&app, location.clone()).unwrap();
+    let in_query = Session::for_location(&app, location.clone()).unwrap().in_query("access_token").unwrap();
+    let empty = Session::without_token(&app).in_query("").unwrap_err();
+    texts.say("an empty name for the query parameter", empty);
+    let foreign = session.authorize(&mut call("https://elsewhere.example.com/")).unwrap_err();
+    texts.say("a call of another origin", foreign);
+    let present = in_query.authorize(&mut call("https://api.example.com/?access_token=t")).unwrap_err();
+    texts.say("a call with the token's parameter", present);
+    let long = format!("https://api.example.com/?{}", "x".repeat(65_508));
+    texts.say("a call with a long URL", in_query.authorize(&mut call(&long)).unwrap_err());
+    let rejected = session.rejected(in_query.authorize(&mut contacts()).unwrap()).unwrap_err();
+    texts.say("another session's attempt", rejected);
+    let mut users = Session::for_user(&app, user).unwrap();
+    let attempt = users.authorize(&mut contacts()).unwrap();
+    texts.say("a Location's token for a user's session", users.renew(&attempt, location).unwrap_err());
+}
+
+const KINDS: [SendErrorKind; 9] = [
+    SendErrorKind::Insecure,
+    SendErrorKind::NoTls,
+    SendErrorKind::Connect,
+    SendErrorKind::Tls,
+    SendErrorKind::TimedOut,
+    SendErrorKind::TooLong,
+    SendErrorKind::Broken,
+    SendErrorKind::Configuration,
+    SendErrorKind::Other,
+];
+
+fn stopped<F: Flow>(flow: F, sent: Sent) -> Stopped<F, SendError> {
+    Stopped { flow, cause: Cause::Transport { error: SendError::new(SendErrorKind::Connect, sent, None), sent } }
+}
+
+fn of_transports(texts: &mut Texts) {
+    texts.title("SendError, which is the source of what stopped a driver");
+    for kind in KINDS {
+        let error = SendError::new(kind, Sent::Maybe, None);
+        assert_eq!(error.to_string(), kind.to_string());
+        texts.say(format!("{kind:?}"), error);
+    }
+    texts.title("Stopped by a transport");
+    for sent in [Sent::Never, Sent::Maybe] {
+        let user_login = app().user_login(EMAIL, PASSWORD).unwrap();
+        texts.say(format!("UserLogin, {sent:?}"), stopped(user_login, sent));
+        texts.say(format!("LocationLogin at step 1, {sent:?}"), stopped(login(), sent));
+        let last = stopped(login_at_step_2(), sent);
+        assert_eq!(last.source().unwrap().to_string(), SendErrorKind::Connect.to_string());
+        texts.say(format!("LocationLogin at step 2, {sent:?}"), last);
+    }
+}
+
+fn of_clients(texts: &mut Texts) {
+    texts.title("CallError");
+    texts.say("Misuse", CallError::<SendError>::Misuse(Misuse::ForeignOrigin));
+    for sent in [Sent::Never, Sent::Maybe] {
+        let error = SendError::new(SendErrorKind::Connect, sent, None);
+        texts.say(format!("Transport, {sent:?}"), CallError::Transport { error, sent });
+    }
+    let response = Box::new(response(401, &[], "no"));
+    let user_rejected = CallError::<SendError>::TokenRejected { location: None, response: response.clone() };
+    texts.say("TokenRejected, a user's", user_rejected);
+    let location = Some(LocationId::new("loc-1").unwrap());
+    texts.say("TokenRejected, a Location's", CallError::<SendError>::TokenRejected { location, response });
+    let failed = |status| {
+        let failed = login().receive(&self::response(status, &[], "")).unwrap_err();
+        CallError::<SendError>::LoginFailed(Arc::new(Stopped {
+            flow: failed.flow,
+            cause: Cause::Response(failed.error),
+        }))
+    };
+    texts.say("LoginFailed, refused", failed(401));
+    texts.say("LoginFailed, 503", failed(503));
+    texts.say("LoginFailed, no connection", CallError::LoginFailed(Arc::new(stopped(login(), Sent::Never))));
+}
+
+fn of_saved_tokens(texts: &mut Texts) {
+    texts.title("A saved token that cannot be read, by serde_json where nothing else is said");
+    let good =
+        r#"{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": "t"}"#;
+    for (name, file) in [
+        ("null", "null".to_owned()),
+        ("an array", "[]".to_owned()),
+        ("a bare token", r#""t""#.to_owned()),
+        ("version 2", good.replace('1', "2")),
+        ("an unknown environment", good.replace("staging", "stage")),
+        ("a user's with a location", good.replacen("location", "user", 1)),
+        ("a location that is no id", good.replace("loc-1", "..")),
+        ("a token with a space", good.replace(r#""t""#, r#""a b""#)),
+        ("a member twice", good.replace(r#""kind""#, r#""version": 1, "kind""#)),
+    ] {
+        texts.say(name, serde_json::from_str::<SavedToken>(&file).unwrap_err());
+    }
+    let numbered = SavedToken::deserialize(MapDeserializer::<_, ValueError>::new([(1, 1)].into_iter()));
+    texts.say("of another format: a number for a member's name", numbered.unwrap_err());
+}
+
+fn texts() -> Texts {
+    let mut texts = Texts {
+        file: "What every error says. Made by `UPDATE_TABLES=1 cargo test --all-features --test errors`.\n".into(),
+        said: vec![],
+    };
+    of_misuse(&mut texts);
+    of_responses(&mut texts);
+    of_transports(&mut texts);
+    of_clients(&mut texts);
+    of_saved_tokens(&mut texts);
+    texts
+}
+
+#[test]
+fn every_error_says_what_the_file_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/errors.txt");
+    let texts = texts();
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        fs::write(file, &texts.file).unwrap();
+    }
+    let written = fs::read_to_string(file).unwrap();
+    for (written, said) in written.lines().zip(texts.file.lines()) {
+        assert_eq!(written, said);
+    }
+    assert_eq!(written, texts.file);
+}
+
+#[test]
+fn every_error_ends_in_what_to_do() {
+    const IMPERATIVES: [&str; 20] = [
+        "add",
+        "ask",
+        "authorize",
+        "check",
+        "convert",
+        "copy",
+        "fill",
+        "give",
+        "hand",
+        "log",
+        "look",
+        "make",
+        "mend",
+        "remove",
+        "send",
+        "set",
+        "turn",
+        "use",
+        "wait",
+        "write",
+    ];
+    for text in texts().said {
+        let (_, last) = text.rsplit_once(": ").unwrap_or_else(|| panic!("says nothing of what to do: {text}"));
+        let verb = last.split(' ').next().unwrap();
+        assert!(IMPERATIVES.contains(&verb), "ends in no imperative: {text}");
+        assert!(!text.contains('\n'), "is more than a line: {text}");
+    }
+}
+
+/// The literals of a piece of Rust, without those of comments and attributes other than `#[error]`.
+fn literals(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let lines = code.lines().map(str::trim_start);
+    let left_out = ["//", "#[doc", "#[must_use", "#![", "#[cfg", "#[path"];
+    let code: Vec<_> = lines.filter(|line| !left_out.iter().any(|start| line.starts_with(start))).collect();
+    let code = code.join("\n").replace("'\"'", "");
+    let mut rest = code.as_str();
+    while let Some((_, after)) = rest.split_once('"') {
+        let end = (0..after.len()).find(|&at| after[at..].starts_with('"') && !after[..at].ends_with('\\')).unwrap();
+        found.push(after[..end].to_owned());
+        rest = &after[end + 1..];
+    }
+    found
+}
+
+/// What a format string has around its places.
+fn pieces(format: &str) -> Vec<String> {
+    let plain = format.replace("{{", "\u{1}").replace("}}", "\u{2}");
+    let pieces = plain.split('{').enumerate().map(|(index, piece)| match piece.split_once('}') {
+        Some((_, after)) if index > 0 => after.to_owned(),
+        _ => piece.to_owned(),
+    });
+    pieces.map(|piece| piece.replace('\u{1}', "{").replace('\u{2}', "}")).collect()
+}
+
+#[test]
+fn no_text_of_the_sources_is_missing_in_the_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let said = texts().said.join("\n");
+    let mut seen = 0;
+    for file in [
+        "src/error.rs",
+        "src/misuse.rs",
+        "src/saved.rs",
+        "transports/client.rs",
+        "transports/mod.rs",
+        "transports/send_error.rs",
+    ] {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        // What stands above re-exports speaks to whoever builds the crate.
+        let code = text.rsplit("\npub use ").next().unwrap();
+        // One-word literals are names of members and types.
+        for literal in literals(code).iter().filter(|literal| literal.contains(' ')) {
+            for piece in pieces(literal) {
+                seen += 1;
+                assert!(said.contains(&piece), "{file} says what no error here does: {piece:?}");
+            }
+        }
+    }
+    assert!(seen > 100, "{seen}");
+}
