@@ -65,6 +65,7 @@
 //! | to make calls | `transports::client` (feature `client`), or [`Session`] with a client of your own |
 //! | to keep a token over a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
+//! | to log what the drivers and clients do | the feature `tracing`, in [`transports`] |
 //! | to test your program without a network | the `emulator` module |
 //!
 //! # Words
