@@ -81,6 +81,7 @@
 //! | to make calls | [`transports::client`], or [`Session`] with a client of your own |
 //! | to keep a token over a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
+//! | to log what the drivers and clients do | the feature `tracing`, in [`transports`] |
 //! | to test your program without a network | [`emulator`] |
 //! | to know why it is as it is | [`protocol`] |
 //!
@@ -101,6 +102,7 @@
 //! | `hyper` | [`transports::hyper`], over connections of your own, for any runtime or none |
 //! | `client` | [`transports::client`]: the ready-made clients, blocking and async |
 //! | `emulator` | [`emulator`]: the service's half of the protocol |
+//! | `tracing` | events at each step of a login and each call, without a secret, for whatever collects them |
 //!
 //! # What can go wrong
 //!

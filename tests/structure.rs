@@ -20,7 +20,9 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
 fn the_core_names_no_io_no_clock_and_no_client_library() {
     for (path, text) in sources("src") {
         for line in code(&text) {
-            for word in ["std::", "extern crate std", "tokio", "ureq", "reqwest", "hyper", "SystemTime", "Instant"] {
+            for word in
+                ["std::", "extern crate std", "tokio", "ureq", "reqwest", "hyper", "tracing", "SystemTime", "Instant"]
+            {
                 let features = ["#[cfg(", "#[doc", "#![cfg"];
                 let is_feature = features.iter().any(|start| line.starts_with(start));
                 assert!(is_feature || !line.contains(word), "{} names {word}: {line}", path.display());
@@ -31,7 +33,7 @@ fn the_core_names_no_io_no_clock_and_no_client_library() {
 
 #[test]
 fn only_the_adapters_use_std_and_a_client_library() {
-    let contract = ["mod.rs", "bounded.rs", "send_error.rs"];
+    let contract = ["mod.rs", "bounded.rs", "log.rs", "send_error.rs"];
     let mut adapters = 0;
     for (path, text) in sources("transports") {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -47,6 +49,14 @@ fn only_the_adapters_use_std_and_a_client_library() {
         }
     }
     assert!(adapters > 0);
+}
+
+#[test]
+fn every_event_is_told_in_one_file() {
+    for (path, text) in sources("transports").into_iter().chain(sources("transports/client")) {
+        let names_tracing = code(&text).any(|line| line.contains("tracing"));
+        assert_eq!(names_tracing, path.ends_with("log.rs"), "{}", path.display());
+    }
 }
 
 #[test]

@@ -162,8 +162,13 @@ fn is_refusal<E>(stopped: &Stopped<LocationLogin, E>) -> bool {
     matches!(&stopped.cause, Cause::Response(error) if error.kind() == ErrorKind::Refused)
 }
 
-/// What all callers of a client share. Its lock is held for a few lines at a time, and never while anything is sent.
-struct Shared<E>(Mutex<State<E>>);
+/// What all callers of a client share.
+struct Shared<E> {
+    /// Whose token the session has: a renewal does not change it.
+    location: Option<LocationId>,
+    /// Its lock is held for a few lines at a time, and never while anything is sent.
+    state: Mutex<State<E>>,
+}
 
 struct State<E> {
     session: Session,
@@ -243,12 +248,13 @@ impl<E> State<E> {
 
 impl<E> Shared<E> {
     fn new(session: Session) -> Self {
-        Self(Mutex::new(State { session, login: None, ended: 0, failure: None, new_token: None }))
+        let location = session.location().cloned();
+        Self { location, state: Mutex::new(State { session, login: None, ended: 0, failure: None, new_token: None }) }
     }
 
     /// A thread that panicked while it held the lock left the state whole: no line that holds it can panic half-way.
     fn lock(&self) -> MutexGuard<'_, State<E>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn authorize(&self, request: &mut Request<Vec<u8>>) -> Result<Attempt, CallError<E>> {
@@ -264,7 +270,7 @@ impl<E> Shared<E> {
     }
 
     fn token_rejected(&self, response: Response<Vec<u8>>) -> CallError<E> {
-        CallError::TokenRejected { location: self.lock().session.location().cloned(), response: Box::new(response) }
+        CallError::TokenRejected { location: self.location.clone(), response: Box::new(response) }
     }
 
     fn hand_over(&self, login: LocationLogin) -> Result<(), Misuse> {
@@ -273,7 +279,7 @@ impl<E> Shared<E> {
         if token != app {
             return Err(Misuse::WrongEnvironment { token, app });
         }
-        if login.location() != state.session.location() {
+        if login.location() != self.location.as_ref() {
             return Err(Misuse::WrongLocation);
         }
         let number = state.login.as_ref().map_or(0, |login| login.number.saturating_add(1));

@@ -49,6 +49,31 @@
 //!
 //! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `sent`, that a request never left, and so
 //! let [`run_with_retries`] send it again (`Q10`).
+//!
+//! # Logs
+//!
+//! With the feature `tracing` the drivers and the clients tell what they do as events of [tracing](https://docs.rs/tracing/0.1), all of the
+//! target `location_auth`. Without it they tell nothing, and cost nothing.
+//!
+//! | level | message | fields | when |
+//! | --- | --- | --- | --- |
+//! | DEBUG | `step started` | `step`, `location` | a token request is about to be sent |
+//! | DEBUG | `step done` | `step`, `location`, `status` | its response held a token |
+//! | WARN | `step failed` | `step`, `location`, `status`, `request_id`, `sent`, `fault`, `retry`, `error` | it held none, or none came |
+//! | INFO | `waiting` | `step`, `location`, `wait_ms` | a driver waits before it sends the request of a step that failed again |
+//! | DEBUG | `call answered` | `location`, `status` | a client's call has a response |
+//! | DEBUG | `login awaited` | `location` | that was a 401, there is no newer token, and the caller waits until nobody else logs in |
+//! | INFO | `logging in` | `location` | nobody else has done it meanwhile: the caller uses the login that was handed over |
+//! | DEBUG | `call replayed` | `location` | a client is about to send its call again, with a newer token |
+//! | WARN | `call failed` | `location`, `sent`, `fault`, `error` | the caller gets a `CallError` |
+//!
+//! - `step` is 1 or 2. `location` is missing where there is none: the login of a user, a session without one.
+//! - `status` and `request_id` are a response's, and `sent` is told where none came: [`Sent`].
+//! - `fault`, `retry` and `wait_ms` are [`Fault`], [`Retry`] and a wait in milliseconds.
+//! - `error` is the error's one line. It repeats the service's words only as the error itself does, which withholds them where they hold
+//!   a credential (`Q8`), and a transport's own words not at all: those are the error's source, which the caller gets.
+//!
+//! No event holds a credential, an email, a URL or a body.
 
 use alloc::vec::Vec;
 use core::error::Error as StdError;
@@ -65,6 +90,7 @@ mod bounded;
 pub mod client;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+mod log;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 pub mod reqwest;
 mod send_error;
@@ -236,12 +262,14 @@ pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
     mut sleep: impl FnMut(Duration),
 ) -> Result<F::Output, Stopped<F, T::Error>> {
     loop {
+        log::step_started(&flow);
         let answer = transport.send(flow.request(), RESPONSE_LIMIT);
         match receive(flow, answer, |error| transport.sent(error)) {
             Ok(Progress::Next(next)) => flow = next,
             Ok(Progress::Done(output)) => return Ok(output),
             Err(stopped) => {
                 let Some(wait) = backoff.wait(stopped.retry()) else { return Err(stopped) };
+                log::waiting(&stopped.flow, wait);
                 sleep(wait);
                 flow = stopped.flow;
             }
@@ -283,12 +311,14 @@ pub async fn run_async_with_retries<F: Flow, T: AsyncTransport + ?Sized, S: Futu
     mut sleep: impl FnMut(Duration) -> S,
 ) -> Result<F::Output, Stopped<F, T::Error>> {
     loop {
+        log::step_started(&flow);
         let answer = transport.send(flow.request(), RESPONSE_LIMIT).await;
         match receive(flow, answer, |error| transport.sent(error)) {
             Ok(Progress::Next(next)) => flow = next,
             Ok(Progress::Done(output)) => return Ok(output),
             Err(stopped) => {
                 let Some(wait) = backoff.wait(stopped.retry()) else { return Err(stopped) };
+                log::waiting(&stopped.flow, wait);
                 sleep(wait).await;
                 flow = stopped.flow;
             }
@@ -303,16 +333,20 @@ fn receive<F: Flow, E>(
     answer: Result<Response<Vec<u8>>, E>,
     sent: impl FnOnce(&E) -> Sent,
 ) -> Result<Progress<F>, Stopped<F, E>> {
-    match answer {
-        // The body may hold a token: it is wiped when it has been read.
-        Ok(response) => flow
-            .receive(&response.map(Zeroizing::new))
-            .map_err(|Failed { flow, error }| Stopped { flow, cause: Cause::Response(error) }),
+    let result = match answer {
+        Ok(response) => {
+            let done = log::step_done(&flow, response.status());
+            // The body may hold a token: it is wiped when it has been read.
+            flow.receive(&response.map(Zeroizing::new))
+                .inspect(|_| done())
+                .map_err(|Failed { flow, error }| Stopped { flow, cause: Cause::Response(error) })
+        }
         Err(error) => {
             let sent = sent(&error);
             Err(Stopped { flow, cause: Cause::Transport { error, sent } })
         }
-    }
+    };
+    result.inspect_err(log::step_failed)
 }
 
 /// A flow that a driver could not run to its end, to be run again if need be (`Q10`).

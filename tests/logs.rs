@@ -1,0 +1,407 @@
+//! What the feature `tracing` tells: each event with its fields, and a secret in none of them.
+#![cfg(all(feature = "client", feature = "tracing"))]
+
+mod support;
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt::{self, Debug};
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Once;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use http::{Request, Response};
+use location_auth::transports::client::{AsyncClient, Client};
+use location_auth::transports::{
+    AsyncTransport, Sent, Transport, run, run_async, run_async_with_retries, run_with_retries,
+};
+use location_auth::{App, Backoff, LocationLogin, Session, Settings};
+use support::{response, token_response};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Event, Metadata, Subscriber};
+
+/// Each secret holds a word that no text of ours does.
+const EMAIL: &str = "owner-Xq9@example.com";
+const PASSWORD: &str = "word-Xq9";
+const USER_TOKEN: &str = "user-Xq9";
+const LOCATION_TOKEN: &str = "location-Xq9";
+
+// ---- What is told, as lines of text: each thread has its own. ----
+
+thread_local! {
+    static TOLD: RefCell<Vec<String>> = RefCell::default();
+    /// Level, message and names of the fields of every event that was told, in the manner of the documentation.
+    static KINDS: RefCell<BTreeSet<String>> = RefCell::default();
+}
+
+struct Recorder;
+
+struct Line {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Line {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name => self.fields += &format!(" {name}={value:?}"),
+        }
+    }
+}
+
+impl Subscriber for Recorder {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "location_auth" && metadata.is_event()
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line { message: String::new(), fields: String::new() };
+        event.record(&mut line);
+        let level = event.metadata().level();
+        let names = event.metadata().fields().iter().map(|field| field.name()).filter(|name| *name != "message");
+        let names = names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        KINDS.with_borrow_mut(|kinds| kinds.insert(format!("| {level} | `{}` | {names} |", line.message)));
+        TOLD.with_borrow_mut(|told| told.push(format!("{level} {}{}", line.message, line.fields)));
+    }
+
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        unreachable!("spans are not enabled")
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+/// What this work tells, none of which is a secret.
+fn told(work: impl FnOnce()) -> Vec<String> {
+    static RECORDER: Once = Once::new();
+    RECORDER.call_once(|| tracing::subscriber::set_global_default(Recorder).unwrap());
+    TOLD.take();
+    work();
+    let told = TOLD.take();
+    for line in &told {
+        assert!(!line.to_lowercase().contains("xq9"), "an event shows a secret: {line}");
+    }
+    told
+}
+
+/// What the blocking work and its async twin tell: the same.
+fn told_by_both(blocking: impl FnOnce(), asynchronous: impl FnOnce()) -> Vec<String> {
+    let lines = told(blocking);
+    assert_eq!(told(asynchronous), lines);
+    lines
+}
+
+// ---- The service and the way to it. ----
+
+/// A transport's error whose own words no event may repeat.
+struct Dead(Sent);
+
+impl fmt::Display for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sending {PASSWORD} failed")
+    }
+}
+
+impl Debug for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for Dead {}
+
+type Answer = Result<Response<String>, Dead>;
+
+/// Answers from a list. Each async answer takes two polls, so that several callers get in each other's way.
+struct Script(RefCell<Vec<Answer>>);
+
+impl Script {
+    fn new(mut answers: Vec<Answer>) -> Self {
+        answers.reverse();
+        Self(answers.into())
+    }
+
+    fn answer(&self) -> Result<Response<Vec<u8>>, Dead> {
+        self.0.borrow_mut().pop().expect("no request too many").map(|response| response.map(String::into_bytes))
+    }
+}
+
+impl Transport for Script {
+    type Error = Dead;
+    fn send(&self, _: Request<Vec<u8>>, _: usize) -> Result<Response<Vec<u8>>, Dead> {
+        self.answer()
+    }
+    fn sent(&self, error: &Dead) -> Sent {
+        error.0
+    }
+}
+
+impl AsyncTransport for Script {
+    type Error = Dead;
+    async fn send(&self, _: Request<Vec<u8>>, _: usize) -> Result<Response<Vec<u8>>, Dead> {
+        let answer = self.answer();
+        let mut polled = false;
+        std::future::poll_fn(|_| match std::mem::replace(&mut polled, true) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        })
+        .await;
+        answer
+    }
+    fn sent(&self, error: &Dead) -> Sent {
+        error.0
+    }
+}
+
+fn wait_for<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+    }
+}
+
+fn app() -> App {
+    let settings =
+        Settings { api_key: "key-Xq9", client_id: "id-Xq9", client_secret: "secret-Xq9", ..support::settings() };
+    App::new(settings).unwrap()
+}
+
+fn login() -> LocationLogin {
+    app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap()
+}
+
+fn session() -> Session {
+    let token = run(login(), &Script::new(vec![user(), location("old-Xq9")])).unwrap();
+    Session::for_location(&app(), token).unwrap().in_query("token").unwrap()
+}
+
+fn call() -> Request<Vec<u8>> {
+    Request::get("https://api.example.com/contacts?search=Xq9").body(PASSWORD.into()).unwrap()
+}
+
+fn user() -> Answer {
+    Ok(token_response(USER_TOKEN))
+}
+
+fn location(token: &str) -> Answer {
+    Ok(token_response(token))
+}
+
+fn status(status: u16, header: (&'static str, &'static str), body: &str) -> Answer {
+    let mut response = response(status, body);
+    response.headers_mut().insert(header.0, header.1.parse().unwrap());
+    Ok(response)
+}
+
+fn ok() -> Answer {
+    Ok(response(200, PASSWORD))
+}
+
+fn unauthorized() -> Answer {
+    status(401, ("x-request-id", "call-Xq9"), PASSWORD)
+}
+
+/// What the drivers tell when they send again what may be sent again.
+fn with_retries(answers: fn() -> Vec<Answer>) -> Vec<String> {
+    let sleep = |wait: Duration| TOLD.with_borrow_mut(|told| told.push(format!("(sleeps {wait:?})")));
+    told_by_both(
+        || drop(run_with_retries(login(), &Script::new(answers()), Backoff::default(), sleep)),
+        || {
+            let (script, sleep) = (Script::new(answers()), |wait| async move { sleep(wait) });
+            drop(wait_for(run_async_with_retries(login(), &script, Backoff::default(), sleep)));
+        },
+    )
+}
+
+/// What the clients tell of one call, with the owner's login handed over or not.
+fn of_a_call(
+    request: fn() -> Request<Vec<u8>>,
+    login: Option<LocationLogin>,
+    answers: fn() -> Vec<Answer>,
+) -> Vec<String> {
+    let (ours, theirs) = (session(), session());
+    told_by_both(
+        || {
+            let client = Client::new(ours, Script::new(answers()), 1000);
+            login.iter().for_each(|login| client.log_in_with(login.clone()).unwrap());
+            drop(client.call(request()));
+        },
+        || {
+            let client = AsyncClient::new(theirs, Script::new(answers()), 1000);
+            login.iter().for_each(|login| client.log_in_with(login.clone()).unwrap());
+            drop(wait_for(client.call(request())));
+        },
+    )
+}
+
+const STEP_1: [&str; 2] =
+    ["DEBUG step started step=1 location=loc-1", "DEBUG step done step=1 location=loc-1 status=200"];
+const STEP_2: [&str; 2] =
+    ["DEBUG step started step=2 location=loc-1", "DEBUG step done step=2 location=loc-1 status=200"];
+
+#[test]
+fn a_login_tells_each_step_when_it_starts_and_when_it_is_done() {
+    let answers = || Script::new(vec![user(), location(LOCATION_TOKEN)]);
+    let lines = told_by_both(|| drop(run(login(), &answers())), || drop(wait_for(run_async(login(), &answers()))));
+    assert_eq!(lines, [STEP_1, STEP_2].concat());
+}
+
+#[test]
+fn a_users_login_tells_no_location() {
+    let flow = || app().user_login(EMAIL, PASSWORD).unwrap();
+    let lines = told(|| drop(run(flow(), &Script::new(vec![user()]))));
+    assert_eq!(lines, ["DEBUG step started step=1", "DEBUG step done step=1 status=200"]);
+}
+
+#[test]
+fn a_refused_step_tells_status_request_id_fault_and_the_errors_line() {
+    let refused = || vec![status(401, ("x-request-id", "r-7"), r#"{"error": "wrong password"}"#)];
+    let failed = "WARN step failed step=1 location=loc-1 status=401 request_id=r-7 fault=Caller retry=Never \
+                  error=step 1 (User Access Token) of Location loc-1: the service refused (status 401), saying \
+                  \"wrong password\", request id r-7; the caller is at fault: check the owner's email and password, the \
+                  Client ID and the Client Secret";
+    assert_eq!(with_retries(refused), [STEP_1[0], failed]);
+}
+
+#[test]
+fn a_throttled_step_tells_the_wait_before_it_is_waited_for() {
+    let answers =
+        || vec![status(429, ("retry-after", "7"), ""), user(), Ok(response(503, "")), location(LOCATION_TOKEN)];
+    let throttled = "WARN step failed step=1 location=loc-1 status=429 fault=Caller retry=After(7s) \
+                     error=step 1 (User Access Token) of Location loc-1: the service is throttling (status 429), asking to \
+                     wait 7 s; the caller is at fault: wait as long as it asks, then send the same request again";
+    let unavailable = "WARN step failed step=2 location=loc-1 status=503 fault=Service retry=Unspecified \
+                       error=step 2 (Location Access Token) of Location loc-1: the service is unavailable (status 503); \
+                       the service is at fault: wait a little, then send the same request again";
+    let wait_1 = ["INFO waiting step=1 location=loc-1 wait_ms=7000", "(sleeps 7s)"];
+    let wait_2 = ["INFO waiting step=2 location=loc-1 wait_ms=1000", "(sleeps 1s)"];
+    let expected: &[&[&str]] =
+        &[&[STEP_1[0], throttled], &wait_1, &STEP_1, &[STEP_2[0], unavailable], &wait_2, &STEP_2];
+    assert_eq!(with_retries(answers), expected.concat());
+}
+
+#[test]
+fn a_step_without_a_response_tells_whether_the_request_was_sent_and_not_the_transports_words() {
+    let lines = with_retries(|| vec![Err(Dead(Sent::Never)), Err(Dead(Sent::Maybe))]);
+    let never = "WARN step failed step=1 location=loc-1 sent=Never fault=Transport retry=Unspecified \
+                 error=step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
+                 check the URL's host and the network, then send it again";
+    let maybe = "WARN step failed step=1 location=loc-1 sent=Maybe fault=Transport retry=Never \
+                 error=step 1 (User Access Token) of Location loc-1: no response came, and the request may have arrived; \
+                 the transport is at fault: check the network; repeat only if a second token does no harm";
+    let wait = ["INFO waiting step=1 location=loc-1 wait_ms=1000", "(sleeps 1s)"];
+    assert_eq!(lines, [&[STEP_1[0], never][..], &wait, &[STEP_1[0], maybe]].concat());
+}
+
+const ANSWERED_200: &str = "DEBUG call answered location=loc-1 status=200";
+const ANSWERED_401: &str = "DEBUG call answered location=loc-1 status=401";
+const AWAITED: &str = "DEBUG login awaited location=loc-1";
+const LOGGING_IN: &str = "INFO logging in location=loc-1";
+const REPLAYED: &str = "DEBUG call replayed location=loc-1";
+
+#[test]
+fn a_call_tells_its_status() {
+    assert_eq!(of_a_call(call, None, || vec![ok()]), [ANSWERED_200]);
+}
+
+#[test]
+fn a_call_with_a_revoked_token_tells_the_login_and_the_replay() {
+    let lines = of_a_call(call, Some(login()), || vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
+    let expected: &[&[&str]] = &[&[ANSWERED_401, AWAITED, LOGGING_IN], &STEP_1, &STEP_2, &[REPLAYED, ANSWERED_200]];
+    assert_eq!(lines, expected.concat());
+}
+
+#[test]
+fn callers_at_once_tell_that_all_await_the_login_and_one_logs_in() {
+    let session = session();
+    let lines = told(|| {
+        let mut answers: Vec<_> = (0..3).map(|_| unauthorized()).collect();
+        answers.extend([user(), location(LOCATION_TOKEN), ok(), ok(), ok()]);
+        let client = AsyncClient::new(session, Script::new(answers), 1000);
+        client.log_in_with(login()).unwrap();
+        let mut calls: Vec<_> = (0..3).map(|_| Box::pin(client.call(call()))).collect();
+        while !calls.is_empty() {
+            calls.retain_mut(|call| call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+    });
+    let count = |wanted: &str| lines.iter().filter(|line| *line == wanted).count();
+    assert_eq!([ANSWERED_401, AWAITED, REPLAYED, ANSWERED_200].map(count), [3; 4], "{lines:#?}");
+    assert_eq!([LOGGING_IN, STEP_1[0], STEP_1[1], STEP_2[0], STEP_2[1]].map(count), [1; 5], "{lines:#?}");
+    assert_eq!(lines.len(), 17);
+}
+
+#[test]
+fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
+    let rejected = "WARN call failed location=loc-1 fault=Caller error=the token of Location loc-1 was rejected; the caller \
+                    is at fault: log in again, with the owner's present password if it was changed";
+    assert_eq!(of_a_call(call, None, || vec![unauthorized()]), [ANSWERED_401, rejected]);
+
+    let dead = "WARN call failed location=loc-1 sent=Maybe fault=Transport error=no response to the call came, and it may \
+                have arrived; the transport is at fault: make it again only if twice does no harm";
+    assert_eq!(of_a_call(call, None, || vec![Err(Dead(Sent::Maybe))]), [dead]);
+
+    let elsewhere = || Request::get("https://evil.example.net/?Xq9").body(vec![]).unwrap();
+    let lines = of_a_call(elsewhere, None, Vec::new);
+    assert!(
+        lines.len() == 1 && lines[0].starts_with("WARN call failed location=loc-1 fault=Caller error="),
+        "{lines:?}"
+    );
+
+    let lines = of_a_call(call, Some(login()), || vec![unauthorized(), Ok(response(500, ""))]);
+    assert_eq!(lines[..4], [ANSWERED_401, AWAITED, LOGGING_IN, STEP_1[0]]);
+    assert!(lines[4].starts_with("WARN step failed step=1 location=loc-1 status=500 fault=Service retry=Never"));
+    let failed =
+        "WARN call failed location=loc-1 fault=Service error=the token was rejected, and logging in again failed: ";
+    assert!(lines[5].starts_with(failed) && lines.len() == 6, "{lines:?}");
+}
+
+#[test]
+fn no_event_repeats_a_secret_that_the_service_repeats() {
+    // `told` looks at every line; here the service tries.
+    for secret in [EMAIL, PASSWORD, "key-Xq9", "id-Xq9", "secret-Xq9", USER_TOKEN] {
+        for code in [200, 302, 401, 429, 500, 503] {
+            let body = format!(r#"{{"error": "so {secret} it is", "message": "{secret}"}}"#);
+            let echo = || status(code, ("x-request-id", secret), &body);
+            let answers = || if secret == USER_TOKEN { vec![user(), echo()] } else { vec![echo()] };
+            let of_a_driver = told(|| drop(run(login(), &Script::new(answers()))));
+            let session = session();
+            let of_a_client = told(|| {
+                let client =
+                    Client::new(session, Script::new(std::iter::once(unauthorized()).chain(answers()).collect()), 1000);
+                client.log_in_with(login()).unwrap();
+                drop(client.call(call()));
+            });
+            for last in [of_a_driver.last().unwrap(), of_a_client.last().unwrap()] {
+                assert!(last.contains(" failed "), "{last}");
+                // Of a redirect the service's words are not told anyway.
+                assert_eq!(last.contains("its words withheld"), code != 302, "{last}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_documentation_lists_every_event_with_all_its_fields() {
+    KINDS.take();
+    a_refused_step_tells_status_request_id_fault_and_the_errors_line();
+    a_throttled_step_tells_the_wait_before_it_is_waited_for();
+    a_call_with_a_revoked_token_tells_the_login_and_the_replay();
+    a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line();
+    let documentation = include_str!("../transports/mod.rs").lines();
+    let rows = documentation.filter_map(|line| line.strip_prefix("//! ").filter(|row| row.contains("| `")));
+    let rows = rows.filter(|row| ["| DEBUG ", "| INFO ", "| WARN "].iter().any(|level| row.starts_with(level)));
+    let rows = rows.map(|row| row.rsplitn(3, '|').nth(2).unwrap().to_owned() + "|");
+    assert_eq!(rows.collect::<BTreeSet<_>>(), KINDS.take());
+}

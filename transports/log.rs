@@ -1,0 +1,122 @@
+//! Every event that the drivers and the clients tell, in one place, so that one look shows that none holds a secret. The documentation of
+//! `transports` has the table of them.
+#![cfg_attr(
+    not(feature = "tracing"),
+    allow(dead_code, unused_imports, unused_variables, reason = "without the feature each function is empty")
+)]
+
+use core::time::Duration;
+
+use http::StatusCode;
+use location_auth::{Error, Flow, LocationId, Step};
+
+#[cfg(feature = "client")]
+use super::client::CallError;
+use super::{Cause, Sent, Stopped};
+
+/// An event, or nothing at all without the feature. `None` is a field that is left out.
+macro_rules! tell {
+    ($level:ident, $message:literal, $($fields:tt)*) => {
+        #[cfg(feature = "tracing")]
+        ::tracing::event!(target: "location_auth", ::tracing::Level::$level, { $($fields)* }, $message)
+    };
+}
+
+pub(super) fn step_started<F: Flow>(flow: &F) {
+    tell!(DEBUG, "step started", step = number(flow.step()), location = flow.location().map(LocationId::as_str));
+}
+
+/// To be called once the response turns out to hold a token: the flow is given up by then.
+pub(super) fn step_done<F: Flow>(flow: &F, status: StatusCode) -> impl FnOnce() + use<F> {
+    #[cfg(feature = "tracing")]
+    let (step, location) = (number(flow.step()), flow.location().cloned());
+    move || {
+        tell!(DEBUG, "step done", step, location = location.as_ref().map(LocationId::as_str), status = status.as_u16());
+    }
+}
+
+pub(super) fn step_failed<F: Flow, E>(stopped: &Stopped<F, E>) {
+    tell!(
+        WARN,
+        "step failed",
+        step = number(stopped.step()),
+        location = stopped.location().map(LocationId::as_str),
+        status = response(stopped).map(|error| error.status().as_u16()),
+        request_id = response(stopped).and_then(Error::request_id),
+        sent = sent(stopped).map(::tracing::field::debug),
+        fault = ?stopped.fault(),
+        retry = ?stopped.retry(),
+        error = %stopped
+    );
+}
+
+pub(super) fn waiting<F: Flow>(flow: &F, wait: Duration) {
+    tell!(
+        INFO,
+        "waiting",
+        step = number(flow.step()),
+        location = flow.location().map(LocationId::as_str),
+        wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+    );
+}
+
+#[cfg(feature = "client")]
+pub(super) fn call_answered(location: Option<&LocationId>, status: StatusCode) {
+    tell!(DEBUG, "call answered", location = location.map(LocationId::as_str), status = status.as_u16());
+}
+
+#[cfg(feature = "client")]
+pub(super) fn login_awaited(location: Option<&LocationId>) {
+    tell!(DEBUG, "login awaited", location = location.map(LocationId::as_str));
+}
+
+#[cfg(feature = "client")]
+pub(super) fn logging_in(location: Option<&LocationId>) {
+    tell!(INFO, "logging in", location = location.map(LocationId::as_str));
+}
+
+#[cfg(feature = "client")]
+pub(super) fn call_replayed(location: Option<&LocationId>) {
+    tell!(DEBUG, "call replayed", location = location.map(LocationId::as_str));
+}
+
+#[cfg(feature = "client")]
+pub(super) fn call_failed<E>(location: Option<&LocationId>, error: &CallError<E>) {
+    tell!(
+        WARN,
+        "call failed",
+        location = location.map(LocationId::as_str),
+        sent = call_sent(error).map(::tracing::field::debug),
+        fault = ?error.fault(),
+        error = %error
+    );
+}
+
+fn number(step: Step) -> u8 {
+    match step {
+        Step::UserToken => 1,
+        Step::LocationToken => 2,
+    }
+}
+
+fn response<F, E>(stopped: &Stopped<F, E>) -> Option<&Error> {
+    match &stopped.cause {
+        Cause::Response(error) => Some(error),
+        Cause::Transport { .. } => None,
+    }
+}
+
+fn sent<F, E>(stopped: &Stopped<F, E>) -> Option<Sent> {
+    match stopped.cause {
+        Cause::Response(_) => None,
+        Cause::Transport { sent, .. } => Some(sent),
+    }
+}
+
+#[cfg(feature = "client")]
+fn call_sent<E>(error: &CallError<E>) -> Option<Sent> {
+    match error {
+        CallError::Transport { sent, .. } => Some(*sent),
+        _ => None,
+    }
+}
