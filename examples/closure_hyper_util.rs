@@ -13,7 +13,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use location_auth::{may_carry_secrets, transports::run_async};
+use location_auth::{LocationAccessToken, LocationLogin, may_carry_secrets, transports::run_async};
 use tokio::time::timeout;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -21,11 +21,14 @@ type Failure = Box<dyn Error + Send + Sync>;
 fn main() -> Result<(), Failure> {
     let address = support::serve(Arc::new(Mutex::new(support::demo())), 0)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(log_in(&format!("http://{address}")))
+    let token = runtime.block_on(log_in(support::login(&format!("http://{address}"))?))?;
+    println!("Logged in over hyper-util's client: a token of {}", token.location());
+    Ok(())
 }
 
-async fn log_in(base: &str) -> Result<(), Failure> {
-    // It resends a request whose connection was closed before any response: a second token, if the first was on its way (`Q10`).
+async fn log_in(login: LocationLogin) -> Result<LocationAccessToken, Failure> {
+    // It follows no redirect. But it resends a request whose connection was closed before any response: a second token, if the first
+    // was on its way.
     let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(HttpConnector::new());
     let transport = |request: Request<Vec<u8>>, limit: usize| {
         let client: Client<HttpConnector, Full<Bytes>> = client.clone();
@@ -40,9 +43,6 @@ async fn log_in(base: &str) -> Result<(), Failure> {
             timeout(Duration::from_secs(30), whole).await?
         }
     };
-    let outcome = run_async(support::login(base)?, &transport).await;
     // `Box<dyn Error>` is no error itself, so neither is what stopped for its sake.
-    let token = outcome.map_err(|stopped| format!("{stopped}: {:?}", stopped.cause))?;
-    println!("Logged in over hyper-util's client: a token of {}", token.location());
-    Ok(())
+    run_async(login, &transport).await.map_err(|stopped| format!("{stopped}: {:?}", stopped.cause).into())
 }

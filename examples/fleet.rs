@@ -1,6 +1,8 @@
 //! A fleet: 50 Locations of one owner, called from 8 threads, one token revoked in the middle. It ends with an error unless the emulated
 //! service has counted exactly what it should have.
 
+#[path = "support/refusals.rs"]
+mod refusals;
 mod support;
 
 use std::error::Error;
@@ -10,8 +12,9 @@ use http::Request;
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::client::Client;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, run};
+use location_auth::transports::{Cause, Stopped, run};
 use location_auth::{App, LocationAccessToken, Session, UserAccessToken};
+use refusals::Refusals;
 use support::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD};
 
 const LOCATIONS: usize = 50;
@@ -73,8 +76,7 @@ fn service() -> Emulator {
     emulator
 }
 
-/// Buys a token for each Location, and stops after three identical refusals in a row: what three were refused for, three hundred
-/// will be refused for.
+/// Buys a token for each Location, and stops after three equal refusals in a row.
 fn onboard(
     app: &App,
     user: &UserAccessToken,
@@ -82,22 +84,16 @@ fn onboard(
     transport: &Ureq,
 ) -> Result<Vec<LocationAccessToken>, Box<dyn Error>> {
     let mut tokens = Vec::new();
-    let mut refusals = (None, 0);
+    let mut refusals = Refusals::default();
     for id in ids {
         match run(app.location(id)?.token(user)?, transport) {
             Ok(token) => {
                 tokens.push(token);
-                refusals = (None, 0);
+                refusals.token();
             }
-            Err(stopped) => {
-                let Cause::Response(error) = &stopped.cause else { return Err(stopped.into()) };
-                eprintln!("{error}");
-                let refusal = Some((error.kind(), error.status(), error.message().map(str::to_owned)));
-                refusals = if refusals.0 == refusal { (refusal, refusals.1 + 1) } else { (refusal, 1) };
-                if refusals.1 == 3 {
-                    break;
-                }
-            }
+            Err(stopped) if refusals.pass_over(&stopped) => {}
+            Err(Stopped { cause: Cause::Response(_), .. }) => break,
+            Err(stopped) => return Err(stopped.into()),
         }
     }
     Ok(tokens)

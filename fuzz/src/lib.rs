@@ -5,18 +5,21 @@
 
 mod calls;
 mod input;
+mod own_handling;
 mod responses;
 
 pub use calls::{endpoints, query, round_trip, session};
+pub use own_handling::own_handling;
 pub use responses::{login, message, retry_after, saved_token, token_response};
 
 pub type Target = fn(&[u8]);
 
 /// Every target, for those who run them all.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("endpoints", endpoints),
     ("login", login),
     ("message", message),
+    ("own_handling", own_handling),
     ("query", query),
     ("retry_after", retry_after),
     ("round_trip", round_trip),

@@ -1,0 +1,28 @@
+//! When to stop a long row of logins: what three were refused for, three hundred will be refused for, and an account may be locked.
+
+use location_auth::transports::{Cause, Stopped};
+use location_auth::{ErrorKind, Step};
+
+type Refusal = (Step, ErrorKind, Option<String>);
+
+/// The last refusal, and how often it has come in a row.
+#[derive(Default)]
+pub struct Refusals(Option<(Refusal, usize)>);
+
+impl Refusals {
+    /// Whether to go on with the next login after this one, whose refusal is told. Not after the third equal one in a row, and not where
+    /// there was no response: the network has to be mended first.
+    pub fn pass_over<F, E>(&mut self, stopped: &Stopped<F, E>) -> bool {
+        let Cause::Response(error) = &stopped.cause else { return false };
+        eprintln!("{error}");
+        let refusal = (error.step(), error.kind(), error.message().map(str::to_owned));
+        let times = self.0.take().filter(|(last, _)| *last == refusal).map_or(1, |(_, times)| times + 1);
+        self.0 = Some((refusal, times));
+        times < 3
+    }
+
+    /// A login that went well ends the row.
+    pub fn token(&mut self) {
+        self.0 = None;
+    }
+}

@@ -1,0 +1,43 @@
+//! A user's own program: whatever it is answered with, it ends, sends no more than it should, and tells no secret.
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+
+use http::{Request, StatusCode};
+use location_auth::transports::{Transport, run};
+use location_auth::{App, RESPONSE_LIMIT, Session};
+use serde_json::Value;
+
+use super::input::{API_KEY, CLIENT_SECRET, EMAIL, Input, PASSWORD, app, shows_none};
+
+/// The program: it logs in and counts the contacts.
+fn contacts<T: Transport>(app: &App, transport: &T) -> Result<usize, String> {
+    let login = app.location("loc-1").and_then(|location| location.login(EMAIL, PASSWORD));
+    let token = run(login.map_err(|misuse| misuse.to_string())?, transport).map_err(|stopped| stopped.to_string())?;
+    let session = Session::for_location(app, token).map_err(|misuse| misuse.to_string())?;
+    let mut call = Request::get("https://api.example.com/contacts").body(vec![]).map_err(|_| "not a URL")?;
+    session.authorize(&mut call).map_err(|misuse| misuse.to_string())?;
+    let response = transport.send(call, RESPONSE_LIMIT).map_err(|_| "no response")?;
+    if response.status() != StatusCode::OK {
+        return Err(format!("no contacts: {}", response.status()));
+    }
+    // Not serde_json's own words, which can quote what they are about.
+    let body: Value = serde_json::from_slice(response.body()).map_err(|_| "the contacts are not JSON")?;
+    body["contacts"].as_array().map(Vec::len).ok_or_else(|| "a response without contacts".to_owned())
+}
+
+/// One response after another, as the bytes say, for whatever the program asks.
+pub fn own_handling(data: &[u8]) {
+    let (input, requests) = (RefCell::new(Input(data)), Cell::new(0));
+    let transport = |_request, _limit| {
+        requests.set(requests.get() + 1);
+        Ok::<_, Infallible>(input.borrow_mut().response())
+    };
+    match contacts(&app(), &transport) {
+        Ok(_) => assert_eq!(requests.get(), 3),
+        Err(line) => {
+            assert!(requests.get() <= 3 && !line.contains('\n'), "{line:?}");
+            shows_none(&line, &[EMAIL, PASSWORD, API_KEY, CLIENT_SECRET]);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! The pages and what they speak of stay together: links lead somewhere, and what is shown of a program is what stands in it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The README's questions, each answered by a program.
+const QUESTIONS: [&str; 4] =
+    ["Where do my secrets go?", "What is retried?", "What happens on a 401?", "How do I use client X?"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(page: &Path) -> String {
+    fs::read_to_string(page).unwrap_or_else(|error| panic!("{}: {error}", page.display()))
+}
+
+/// The pages of the guide, without its index.
+fn guide() -> Vec<PathBuf> {
+    let pages = fs::read_dir(root().join("guide")).unwrap().map(|entry| entry.unwrap().path());
+    let pages: Vec<_> = pages.filter(|page| !page.ends_with("README.md")).collect();
+    assert!(pages.len() > 10, "{pages:?}");
+    pages
+}
+
+/// A code block: its language, its lines, and the line of text before it.
+struct Block {
+    language: String,
+    lines: Vec<String>,
+    before: String,
+}
+
+/// A page without its code blocks, and these.
+fn take_apart(page: &str) -> (String, Vec<Block>) {
+    let (mut text, mut blocks, mut open) = (String::new(), Vec::new(), None::<Block>);
+    let mut before = "";
+    for line in page.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => {
+                open = Some(Block { language: language.into(), lines: vec![], before: before.into() });
+            }
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(block), None) => block.lines.push(line.into()),
+            (None, None) => {
+                text += line;
+                text.push('\n');
+                if !line.is_empty() {
+                    before = line;
+                }
+            }
+        }
+    }
+    (text, blocks)
+}
+
+/// What the links of a text point to.
+fn links(text: &str) -> impl Iterator<Item = &str> {
+    text.split("](").skip(1).map(|rest| rest.split_once(')').expect("a link ends").0)
+}
+
+/// A heading as a link names it.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().replace(' ', "-");
+    kept.chars().filter(|c| c.is_alphanumeric() || *c == '-' || *c == '_').collect()
+}
+
+#[test]
+fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
+    let others = ["README.md", "guide/README.md", "fuzz/README.md", "tests/conformance/README.md"];
+    let mut checked = 0;
+    for page in guide().into_iter().chain(others.map(|page| root().join(page))) {
+        let (text, _) = take_apart(&read(&page));
+        for link in links(&text).filter(|link| !link.starts_with("https://")) {
+            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+            let target = if file.is_empty() { page.clone() } else { page.parent().unwrap().join(file) };
+            assert!(target.exists(), "{}: {link} leads nowhere", page.display());
+            if !heading.is_empty() {
+                let (there, _) = take_apart(&read(&target));
+                let mut headings = there.lines().filter(|line| line.starts_with('#'));
+                let is_there = headings.any(|line| anchor(line.trim_start_matches('#').trim()) == heading);
+                assert!(is_there, "{}: {link} names no heading", page.display());
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 80, "{checked}");
+}
+
+#[test]
+fn every_page_of_the_guide_is_on_its_index_and_the_readme_leads_there() {
+    let index = read(&root().join("guide/README.md"));
+    let indexed: BTreeSet<_> = links(&index).map(str::to_owned).collect();
+    let pages: BTreeSet<_> =
+        guide().iter().map(|page| page.file_name().unwrap().to_str().unwrap().to_owned()).collect();
+    assert_eq!(indexed, pages);
+    assert!(links(&read(&root().join("README.md"))).any(|link| link == "guide/README.md"));
+}
+
+#[test]
+fn every_page_of_the_guide_has_a_program_its_command_what_it_prints_and_what_can_go_wrong() {
+    for page in guide() {
+        let (text, blocks) = take_apart(&read(&page));
+        let languages: Vec<_> = blocks.iter().map(|block| block.language.as_str()).collect();
+        let name = page.display();
+        assert!(languages.contains(&"rust"), "{name} shows no program");
+        assert!(languages.contains(&"sh"), "{name} runs nothing");
+        // `.ci/guide` compares the two.
+        for (index, _) in languages.iter().enumerate().filter(|(_, language)| **language == "sh") {
+            assert_eq!(languages.get(index + 1), Some(&"text"), "{name} does not say what is printed");
+        }
+        for heading in ["\n## Run it\n", "\n## What can go wrong\n"] {
+            assert!(text.contains(heading), "{name} lacks {heading:?}");
+        }
+    }
+}
+
+#[test]
+fn what_the_guide_shows_of_a_program_stands_in_its_file() {
+    for page in guide() {
+        let (_, blocks) = take_apart(&read(&page));
+        for block in blocks.iter().filter(|block| block.language == "rust") {
+            let file =
+                program(&page, block).unwrap_or_else(|| panic!("{}: whose is this? {:?}", page.display(), block.lines));
+            stands_in(&page, block, &file);
+        }
+    }
+}
+
+#[test]
+fn the_readme_answers_each_question_with_a_program_that_is_run() {
+    let page = root().join("README.md");
+    let readme = read(&page);
+    for question in QUESTIONS {
+        let (_, rest) = readme.split_once(&format!("\n## {question}\n")).unwrap_or_else(|| panic!("{question}"));
+        let (_, blocks) = take_apart(rest.split("\n## ").next().unwrap());
+        let mut programs = 0;
+        for block in blocks.iter().filter(|block| block.language == "rust") {
+            // Each is compiled as a documentation test; one that is run there asserts something.
+            match program(&page, block) {
+                Some(file) => stands_in(&page, block, &file),
+                None if block.lines.iter().any(|line| line.trim_start().starts_with("assert")) => {}
+                None => continue,
+            }
+            programs += 1;
+        }
+        assert!(programs > 0, "{question}");
+    }
+}
+
+/// The file whose program a block is taken from: the one that the line before it links to last, if that line ends in a colon.
+fn program(page: &Path, block: &Block) -> Option<PathBuf> {
+    let link = links(block.before.strip_suffix(':')?).last()?;
+    link.ends_with(".rs").then(|| page.parent().unwrap().join(link))
+}
+
+/// Each run of the block's lines, up to a line `// …`, is in the file, one after the other. It may be indented there otherwise.
+fn stands_in(page: &Path, block: &Block, file: &Path) {
+    let text = read(file);
+    let lines: Vec<_> = text.lines().collect();
+    let mut from = 0;
+    for piece in block.lines.split(|line| line.trim() == "// …").filter(|piece| !piece.is_empty()) {
+        let found = (from..lines.len()).find(|start| is_at(&lines[*start..], piece));
+        let name = (page.display(), file.display());
+        from = found.unwrap_or_else(|| panic!("{}: not in {}:\n{}", name.0, name.1, piece.join("\n"))) + piece.len();
+    }
+}
+
+fn is_at(lines: &[&str], piece: &[String]) -> bool {
+    let indent = |line: &str| line.len() as isize - line.trim_start().len() as isize;
+    let shift = indent(lines[0]) - indent(&piece[0]);
+    let same = |(line, shown): (&&str, &String)| {
+        line.trim_start() == shown.trim_start() && (line.is_empty() || indent(line) - indent(shown) == shift)
+    };
+    lines.len() >= piece.len() && lines.iter().zip(piece).all(same)
+}
