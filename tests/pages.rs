@@ -67,7 +67,7 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
-    let others = ["README.md", "guide/README.md", "fuzz/README.md", "tests/conformance/README.md"];
+    let others = ["README.md", "SECURITY.md", "guide/README.md", "fuzz/README.md", "tests/conformance/README.md"];
     let mut checked = 0;
     for page in guide().into_iter().chain(others.map(|page| root().join(page))) {
         let (text, _) = take_apart(&read(&page));

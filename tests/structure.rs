@@ -212,3 +212,54 @@ fn the_checks_in_contributing_are_those_of_ci_run() {
     let called: Vec<_> = called.map(|rest| rest.split('\'').next().unwrap().replace('\u{0}', "'")).collect();
     assert_eq!(explained, called);
 }
+
+/// Whether a check of this name runs: a test of the file, or a row of the conformance table.
+fn runs(file: &str, name: &str) -> bool {
+    let text = read(file);
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    let starts = |line: &str, start: &str| line.strip_prefix(start).is_some_and(|rest| rest.starts_with('('));
+    let is_test = lines.windows(2).any(|two| two[0] == "#[test]" && starts(two[1], &format!("fn {name}")));
+    let Some(module) = file.strip_prefix("tests/conformance/src/rows/").and_then(|file| file.strip_suffix(".rs"))
+    else {
+        return is_test;
+    };
+    let check = format!("{module}::{name}");
+    let table = read("tests/conformance/src/rows/mod.rs");
+    let is_in_table =
+        table.match_indices(&check).any(|(at, _)| table[at + check.len()..].starts_with(['(', ')', ';', ',']));
+    is_in_table && lines.iter().any(|line| starts(line, &format!("pub fn {name}")))
+}
+
+#[test]
+fn each_promise_in_security_is_kept_by_a_test_that_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = read("SECURITY.md");
+    let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    let (report, boundaries) = headings.split_at(2);
+    assert_eq!(report, ["Report a vulnerability", "Supported versions"]);
+    assert_eq!(boundaries, ["The service", "The network", "The transport", "The embedding program", "The log"]);
+    let mut named = 0;
+    for boundary in boundaries {
+        let text = section(&page, &format!("## {boundary}"));
+        let (before, table) = text.split_once("\n| promised").unwrap_or_else(|| panic!("{boundary}: no promises"));
+        assert!(
+            before.contains("May be hostile: ") || before.contains("May be mistaken: "),
+            "{boundary}: nobody is hostile"
+        );
+        let (_, after) =
+            table.split_once("\nNot promised:\n\n").unwrap_or_else(|| panic!("{boundary}: what is not promised?"));
+        assert!(after.starts_with("- "), "{boundary}: all is promised");
+        for row in rows(text) {
+            let [_, keepers] = row[..] else { panic!("{boundary}: no two cells: {row:?}") };
+            assert!(keepers.contains('`'), "{boundary}: kept by nothing: {row:?}");
+            for keeper in in_backticks(keepers) {
+                let (file, name) = keeper.split_once("::").unwrap_or_else(|| panic!("{keeper} names no test"));
+                assert!(root.join(file).is_file(), "{keeper} is in no file");
+                assert!(runs(file, name), "{keeper} is no test");
+                named += 1;
+            }
+        }
+    }
+    assert_eq!(page.matches(".rs::").count(), named, "a test is named outside the tables, where nobody looks for it");
+    assert!(named > 50, "{named}");
+}
