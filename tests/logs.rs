@@ -297,10 +297,11 @@ fn a_step_without_a_response_tells_whether_the_request_was_sent_and_not_the_tran
     let lines = with_retries(|| vec![Err(Dead(Sent::Never)), Err(Dead(Sent::Maybe))]);
     let never = "WARN step failed step=1 location=loc-1 sent=Never fault=Transport retry=Unspecified \
                  error=step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
-                 check the URL's host and the network, then send it again";
+                 check the user token URL's host and the network, then send it again";
     let maybe = "WARN step failed step=1 location=loc-1 sent=Maybe fault=Transport retry=Never \
                  error=step 1 (User Access Token) of Location loc-1: no response came, and the request may have arrived; \
-                 the transport is at fault: check the network; repeat only if a second token does no harm";
+                 the transport is at fault: check the user token URL's host and the network; repeat only if a second token \
+                 does no harm";
     let wait = ["INFO waiting step=1 location=loc-1 wait_ms=1000", "(sleeps 1s)"];
     assert_eq!(lines, [&[STEP_1[0], never][..], &wait, &[STEP_1[0], maybe]].concat());
 }
@@ -349,7 +350,7 @@ fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
     assert_eq!(of_a_call(call, None, || vec![unauthorized()]), [ANSWERED_401, rejected]);
 
     let dead = "WARN call failed location=loc-1 sent=Maybe fault=Transport error=no response to the call came, and it may \
-                have arrived; the transport is at fault: make it again only if twice does no harm";
+                have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
     assert_eq!(of_a_call(call, None, || vec![Err(Dead(Sent::Maybe))]), [dead]);
 
     let elsewhere = || Request::get("https://evil.example.net/?Xq9").body(vec![]).unwrap();
