@@ -38,12 +38,6 @@ impl Origin {
     }
 }
 
-impl core::fmt::Display for Origin {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}://{}:{}", if self.https { "https" } else { "http" }, self.host, self.port)
-    }
-}
-
 /// A URL that is complete as it stands.
 pub(crate) fn parse(field: Field, text: &str) -> Result<(Uri, Origin), Misuse> {
     read(text).map_err(|problem| Misuse::Url { field, problem })

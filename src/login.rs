@@ -87,10 +87,9 @@ impl Flow for LocationLogin {
                     Err(Failed { flow: Self(State::UserToken { login, location }), error })
                 }
             },
-            State::LocationToken(request) => match request.receive(response) {
-                Ok(Progress::Done(token)) => Ok(Progress::Done(token)),
-                Ok(Progress::Next(request)) => Ok(Progress::Next(Self(State::LocationToken(request)))),
-                Err(Failed { flow, error }) => Err(Failed { flow: Self(State::LocationToken(flow)), error }),
+            State::LocationToken(request) => match request.judge(response) {
+                Ok(secret) => Ok(Progress::Done(request.bought(secret))),
+                Err(error) => Err(Failed { flow: Self(State::LocationToken(request)), error }),
             },
         }
     }
@@ -204,6 +203,11 @@ impl LocationTokenRequest {
             .token(response)
             .map_err(|error| error.at(self.location.id()))
     }
+
+    fn bought(&self, secret: BearerToken) -> LocationAccessToken {
+        let environment = self.location.app().environment();
+        LocationAccessToken { environment, location: self.location.id().clone(), secret }
+    }
 }
 
 impl Sealed for LocationTokenRequest {}
@@ -221,11 +225,7 @@ impl Flow for LocationTokenRequest {
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
         match self.judge(response) {
-            Ok(secret) => Ok(Progress::Done(LocationAccessToken {
-                environment: self.location.app().environment(),
-                location: self.location.id().clone(),
-                secret,
-            })),
+            Ok(secret) => Ok(Progress::Done(self.bought(secret))),
             Err(error) => Err(Failed { flow: self, error }),
         }
     }

@@ -15,7 +15,7 @@ use alloc::string::String;
 use core::fmt;
 
 use http::{HeaderMap, Response, StatusCode, header};
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use zeroize::Zeroizing;
 
@@ -115,6 +115,7 @@ struct TokenObject<'a> {
     objects: bool,
 }
 
+/// A member's value, or its name.
 pub(crate) enum Member<'a> {
     /// Missing, or `null`.
     Absent,
@@ -170,11 +171,11 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         let mut token = None;
         let mut objects = false;
         let mut duplicate = false;
-        while let Some(name) = map.next_key()? {
-            match name {
-                Name::AccessToken => duplicate |= token.replace(map.next_value::<Member<'de>>()?).is_some(),
-                Name::Objection => objects |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
-                Name::Other => {
+        while let Some(name) = map.next_key::<Member<'de>>()? {
+            match name.text() {
+                Some("access_token") => duplicate |= token.replace(map.next_value::<Member<'de>>()?).is_some(),
+                Some("error" | "errors" | "message") => objects |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
+                _ => {
                     map.next_value::<IgnoredAny>()?;
                 }
             }
@@ -183,32 +184,6 @@ impl<'de> Visitor<'de> for ObjectVisitor {
             return Ok(None);
         }
         Ok(Some(TokenObject { token: token.unwrap_or(Member::Absent), objects }))
-    }
-}
-
-enum Name {
-    AccessToken,
-    Objection,
-    Other,
-}
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl Visitor<'_> for NameVisitor {
-            type Value = Name;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member's name")
-            }
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
-                Ok(match name {
-                    "access_token" => Name::AccessToken,
-                    "error" | "errors" | "message" => Name::Objection,
-                    _ => Name::Other,
-                })
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
     }
 }
 

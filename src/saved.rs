@@ -152,8 +152,8 @@ impl<'de> Visitor<'de> for SavedVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SavedToken, A::Error> {
         let mut members = [const { None }; NAMES.len()];
-        while let Some(name) = map.next_key::<Name>()? {
-            let known = NAMES.iter().zip(&mut members).find(|(known, _)| Some(**known) == name.0);
+        while let Some(name) = map.next_key::<Member<'de>>()? {
+            let known = NAMES.iter().zip(&mut members).find(|(known, _)| Some(**known) == name.text());
             let Some((name, member)) = known else {
                 map.next_value::<IgnoredAny>()?;
                 continue;
@@ -188,23 +188,4 @@ fn read(members: [Option<Member<'_>>; NAMES.len()]) -> Result<SavedToken, &'stat
     let secret = access_token.as_ref().and_then(Member::text).and_then(BearerToken::new);
     let secret = secret.ok_or("a saved token whose access_token no header can carry: log in again")?;
     Ok(SavedToken { environment, location, secret })
-}
-
-/// One of [`NAMES`], or another name.
-struct Name(Option<&'static str>);
-
-impl<'de> Deserialize<'de> for Name {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-        impl Visitor<'_> for NameVisitor {
-            type Value = Name;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the name of a saved token's member: write it again")
-            }
-            fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
-                Ok(Name(NAMES.into_iter().find(|known| *known == name)))
-            }
-        }
-        deserializer.deserialize_str(NameVisitor)
-    }
 }

@@ -26,12 +26,6 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(REDACTED)
-    }
-}
-
 /// A secret kept as the header value that it is sent as, so that every request shares one copy.
 #[derive(Clone)]
 pub(crate) struct SecretHeader {

@@ -80,6 +80,21 @@ fn a_token_opens_only_what_it_is_for() {
 }
 
 #[test]
+fn what_is_revoked_is_counted_and_opens_nothing_any_more() {
+    let mut emulator = emulator();
+    let user = Session::for_user(&app(), user_token(&mut emulator)).unwrap();
+    let location = Session::for_location(&app(), location_token(&mut emulator, "loc-1")).unwrap();
+    let status = |emulator: &mut Emulator, session: &Session, path| call(emulator, session, path).status().as_u16();
+    assert_eq!((emulator.revoke_owner("nobody"), emulator.revoke_location("loc-9")), (0, 0));
+    assert_eq!(emulator.revoke_owner(EMAIL), 2, "each login bought one");
+    assert_eq!((status(&mut emulator, &user, "/me"), status(&mut emulator, &location, "/any")), (401, 200));
+    assert_eq!(emulator.revoke_location("loc-1"), 1);
+    assert_eq!(status(&mut emulator, &location, "/any"), 401);
+    assert_eq!((emulator.revoke_owner(EMAIL), emulator.revoke_location("loc-1")), (0, 0));
+    assert!(!emulator.revoke("no token"));
+}
+
+#[test]
 fn a_token_request_that_is_not_as_documented_is_refused() {
     type Change = fn(&mut Request<Vec<u8>>);
     let changes: [(u16, Change); 14] = [

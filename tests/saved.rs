@@ -5,6 +5,8 @@ mod support;
 use std::io::Cursor;
 
 use location_auth::{App, Environment, LocationAccessToken, Misuse, SavedToken, Session, Settings, UserAccessToken};
+use serde::de::value::{BytesDeserializer, Error as ValueError, MapAccessDeserializer, MapDeserializer};
+use serde::de::{Deserialize, Deserializer, IntoDeserializer};
 use support::{app, location_token, settings, user_token};
 
 #[test]
@@ -55,6 +57,41 @@ fn members_that_nobody_knows_and_escapes_are_read_over() {
         [serde_json::from_str::<SavedToken>(file).unwrap(), serde_json::from_reader(Cursor::new(file)).unwrap()]
     {
         assert_eq!(UserAccessToken::try_from(saved).unwrap().expose_secret(), "a/b");
+    }
+}
+
+#[test]
+fn a_member_of_a_kind_that_json_does_not_have_is_refused_too() {
+    let bytes = MapDeserializer::new([("version", BytesDeserializer::<ValueError>::new(b"1"))].into_iter());
+    let error = SavedToken::deserialize(bytes).unwrap_err();
+    assert!(error.to_string().contains("of no version"), "{error}");
+    // An enum's variant.
+    let variant = MapAccessDeserializer::new(MapDeserializer::<_, ValueError>::new([("a", "b")].into_iter()));
+    let error = SavedToken::deserialize(MapDeserializer::new([("version", Variant(variant))].into_iter())).unwrap_err();
+    assert_eq!(error.to_string(), "invalid type: enum, expected any value");
+}
+
+/// A value that its format takes for an enum, whatever is asked for.
+struct Variant<T>(T);
+
+impl<'de, T: serde::de::EnumAccess<'de, Error = ValueError>> Deserializer<'de> for Variant<T> {
+    type Error = ValueError;
+
+    fn deserialize_any<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_enum(self.0)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de, T: serde::de::EnumAccess<'de, Error = ValueError>> IntoDeserializer<'de, ValueError> for Variant<T> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
 }
 

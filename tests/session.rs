@@ -82,6 +82,9 @@ fn a_token_in_the_query_is_appended_and_what_stands_there_is_left_byte_for_byte(
         assert!(!call.headers().contains_key("authorization"));
         assert_eq!(call.headers()["x-api-key"], "the-api-key");
     }
+    let (mut parts, ()) = Request::get("https://api.example.com/x").body(()).unwrap().into_parts();
+    session("t").authorize(&mut parts).unwrap();
+    assert_eq!(parts.uri, "https://api.example.com/x?t=t%2B1%2F%3D%26%25%3F%23", "parts and whole requests alike");
     assert_eq!(session("x").in_query("").unwrap_err(), Misuse::Empty(location_auth::Field::QueryParameter));
 }
 

@@ -1,0 +1,110 @@
+//! What values say of themselves: each `Debug` names its type, and the same question has the same answer at every layer.
+
+mod support;
+
+use std::fmt::Debug;
+
+use http::{Request, Response};
+use location_auth::{
+    App, Environment, Error, ErrorKind, Fault, Flow, Misuse, Redacted, Retry, SavedToken, Session, Settings, Step,
+    Verdict,
+};
+use support::{EMAIL, PASSWORD, app, location_token, next, response, settings, token_response, user_token};
+
+#[test]
+fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
+    let app = app();
+    let location = app.location("loc-1").unwrap();
+    let login = location.login(EMAIL, PASSWORD).unwrap();
+    let failed = login.clone().receive(&response(500, "")).unwrap_err();
+    let mut session = Session::for_location(&app, location_token(&app)).unwrap();
+    let mut call = Request::get("https://api.example.com/x").body("").unwrap();
+    let late = session.authorize(&mut call).unwrap();
+    let attempt = session.authorize(&mut call).unwrap();
+    assert!(session.renew(&attempt, location_token(&app)).unwrap());
+    let Verdict::Replay(replay) = session.rejected(late).unwrap() else { panic!("there is a newer token") };
+    let in_query = Session::for_user(&app, user_token(&app)).unwrap().in_query("token").unwrap();
+
+    let begins = |value: &dyn Debug, with: &str| {
+        let shown = format!("{value:?}");
+        assert!(shown.starts_with(with), "{shown} does not start with {with}");
+    };
+    begins(&settings(), "Settings { environment: Staging, ");
+    begins(&app, "App { environment: Staging, ");
+    begins(&location, "Location { ");
+    begins(location.id(), "\"loc-1\"");
+    begins(&app.user_login(EMAIL, PASSWORD).unwrap(), "UserLogin { ");
+    begins(&login, "LocationLogin { ");
+    begins(&next(login.clone(), &token_response("t")), "LocationLogin { ");
+    begins(&location.token(&user_token(&app)).unwrap(), "LocationTokenRequest { ");
+    begins(&failed, "Failed { ");
+    begins(&failed.error, "Error(");
+    begins(&user_token(&app), "UserAccessToken { ");
+    begins(&location_token(&app), "LocationAccessToken { ");
+    begins(&SavedToken::from(&location_token(&app)), "SavedToken { ");
+    begins(&session, "Session { environment: Staging, location: Some(\"loc-1\"), query_parameter: None, generation: 1");
+    begins(
+        &in_query,
+        "Session { environment: Staging, location: None, query_parameter: Some(\"token\"), generation: 0",
+    );
+    begins(&attempt, "Attempt { generation: 0");
+    begins(&replay, "Replay { ");
+    begins(&Redacted(&Request::new("")), "GET /");
+}
+
+#[test]
+fn a_failed_flow_answers_as_its_error_does() {
+    let login = app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
+    let busy = Response::builder().status(503).header("retry-after", "0").body("").unwrap();
+    let failed = login.receive(&busy).unwrap_err();
+    assert_eq!((failed.fault(), failed.retry()), (Fault::Service, Retry::Now));
+    let error = Error::from(failed);
+    assert_eq!(
+        (error.kind(), error.step(), error.fault(), error.retry()),
+        (ErrorKind::Unavailable, Step::UserToken, Fault::Service, Retry::Now)
+    );
+    assert_eq!(error.location().map(|id| id.as_str()), Some("loc-1"));
+    let alone = app().user_login(EMAIL, PASSWORD).unwrap().receive(&busy).unwrap_err();
+    assert_eq!(alone.error.location(), None, "no Location is asked for");
+}
+
+#[test]
+fn a_misuse_is_the_callers() {
+    let misuse = App::new(Settings { api_key: "", ..settings() }).unwrap_err();
+    assert_eq!(misuse.fault(), Fault::Caller);
+    let wrong = Misuse::WrongEnvironment { token: Environment::Staging, app: Environment::Production };
+    assert_eq!(wrong.fault(), Fault::Caller);
+}
+
+#[test]
+fn a_login_knows_its_app_at_both_steps() {
+    let login = app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
+    assert_eq!(login.app().environment(), Environment::Staging);
+    let production = App::new(Settings { environment: Environment::Production, ..settings() }).unwrap();
+    let login = production.location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
+    assert_eq!(next(login, &token_response("t")).app().environment(), Environment::Production);
+}
+
+#[test]
+fn a_redacted_request_is_one_line_without_a_value_that_could_be_secret() {
+    let request = Request::post("https://user:word@api.example.com/x?flag&a=1&&b")
+        .header("accept", "application/json")
+        .header("content-type", "text/csv")
+        .header("x-other", "value")
+        .header("accept", http::HeaderValue::from_bytes(b"\xff").unwrap());
+    let with = |body: &'static str| Redacted(&request_with(&request, body)).to_string();
+    let head = "POST https://api.example.com/x?…&a=…&…&… accept: application/json, accept: …, content-type: text/csv, x-other: …";
+    assert_eq!(with(""), head);
+    assert_eq!(with("12345"), format!("{head}, 5 bytes"));
+    assert_eq!(with(r#"{"b": "1", "a\n": 2}"#), format!("{head}, {{a\\n: …, b: …}}"));
+    assert_eq!(Redacted(&Request::new("")).to_string(), "GET /");
+    assert_eq!(format!("{:?}", Redacted(&request_with(&request, "12345"))), format!("{head}, 5 bytes"));
+}
+
+fn request_with(request: &http::request::Builder, body: &'static str) -> Request<&'static str> {
+    let mut copy = Request::new(body);
+    *copy.method_mut() = request.method_ref().unwrap().clone();
+    *copy.uri_mut() = request.uri_ref().unwrap().clone();
+    *copy.headers_mut() = request.headers_ref().unwrap().clone();
+    copy
+}
