@@ -92,6 +92,8 @@ fn what_is_revoked_is_counted_and_opens_nothing_any_more() {
     assert_eq!(status(&mut emulator, &location, "/any"), 401);
     assert_eq!((emulator.revoke_owner(EMAIL), emulator.revoke_location("loc-1")), (0, 0));
     assert!(!emulator.revoke("no token"));
+    let shown = format!("{emulator:?}");
+    assert!(shown.starts_with("Emulator { condition: ") && shown.contains("counts"), "{shown}");
 }
 
 #[test]

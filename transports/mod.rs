@@ -442,14 +442,13 @@ impl<F: Flow, E> fmt::Display for Stopped<F, E> {
             Step::UserToken => Field::UserTokenUrl,
             Step::LocationToken => Field::LocationTokenUrl,
         };
-        let (fault, host) = (Fault::Transport, format_args!("check the {url}'s host and the network"));
-        match sent {
-            Sent::Never => write!(f, ": the request never left; {fault}: {host}, then send it again"),
-            Sent::Maybe => write!(
-                f,
-                ": no response came, and the request may have arrived; {fault}: {host}; repeat only if a second token does no harm"
-            ),
-        }
+        let (happened, then) = match sent {
+            Sent::Never => ("the request never left", ", then send it again"),
+            Sent::Maybe => {
+                ("no response came, and the request may have arrived", "; repeat only if a second token does no harm")
+            }
+        };
+        write!(f, ": {happened}; {}: check the {url}'s host and the network{then}", Fault::Transport)
     }
 }
 
