@@ -76,6 +76,7 @@ fn a_token_opens_only_what_it_is_for() {
     assert_eq!(routes.map(|path| status(&keyed, path)), [200, 401, 401, 401, 401, 404]);
     assert_eq!(routes.map(|path| status(&user, path)), [200, 200, 401, 401, 401, 404]);
     assert_eq!(routes.map(|path| status(&location, path)), [200, 401, 200, 200, 403, 404]);
+    assert_eq!(["/locations//contacts", "/locations/a/b/contacts"].map(|path| status(&location, path)), [404, 404]);
     assert_eq!(emulator.counts().wrong_location, 1);
 }
 

@@ -112,3 +112,22 @@ fn no_backoff_overflows() {
     assert_eq!(Backoff::new(0, Duration::ZERO, Duration::MAX).wait(Retry::Now), None);
     assert_eq!(Backoff::default(), Backoff::new(4, Duration::from_secs(1), Duration::from_secs(60)));
 }
+
+#[test]
+fn a_call_is_told_to_wait_only_where_the_service_did_not_act() {
+    let of_call = |status, wait: Option<&str>| {
+        let mut response = Response::builder().status(status);
+        if let Some(wait) = wait {
+            response = response.header("retry-after", wait);
+        }
+        Retry::of_call(&response.body(()).unwrap())
+    };
+    for status in [429, 503] {
+        assert_eq!(of_call(status, Some("7")), Retry::After(Duration::from_secs(7)));
+        assert_eq!(of_call(status, Some("0")), Retry::Now);
+        assert_eq!(of_call(status, None), Retry::Unspecified);
+    }
+    for status in [200, 302, 401, 404, 500, 502, 504] {
+        assert_eq!(of_call(status, Some("7")), Retry::Never, "{status}");
+    }
+}

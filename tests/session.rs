@@ -3,7 +3,9 @@
 mod support;
 
 use http::Request;
-use location_auth::{App, Attempt, Environment, LocationAccessToken, Misuse, Session, Settings, Verdict};
+use location_auth::{
+    App, Attempt, Environment, LocationAccessToken, Misuse, Session, Settings, Verdict, may_carry_secrets,
+};
 use support::{app, done, settings, token_response, user_token, whole};
 
 fn token(app: &App, id: &str, token: &str) -> LocationAccessToken {
@@ -86,6 +88,38 @@ fn a_token_in_the_query_is_appended_and_what_stands_there_is_left_byte_for_byte(
     session("t").authorize(&mut parts).unwrap();
     assert_eq!(parts.uri, "https://api.example.com/x?t=t%2B1%2F%3D%26%25%3F%23", "parts and whole requests alike");
     assert_eq!(session("x").in_query("").unwrap_err(), Misuse::Empty(location_auth::Field::QueryParameter));
+}
+
+#[test]
+fn a_port_that_is_left_out_is_the_schemes_own() {
+    let app =
+        App::new(Settings { api_origins: &["http://localhost", "https://data.example.com"], ..settings() }).unwrap();
+    let session = Session::without_token(&app);
+    for (url, is_own) in [
+        ("http://localhost:80/x", true),
+        ("http://localhost:443/x", false),
+        ("https://data.example.com:443/x", true),
+        ("https://data.example.com:80/x", false),
+    ] {
+        assert_eq!(session.authorize(&mut get(url)).is_ok(), is_own, "{url}");
+    }
+}
+
+#[test]
+fn secrets_travel_over_tls_or_to_a_loopback_host() {
+    for (url, may) in [
+        ("https://api.example.com/", true),
+        ("http://127.0.0.1:8080/", true),
+        ("http://[::1]/", true),
+        ("http://localhost/", true),
+        ("http://api.example.com/", false),
+        ("http://localhost.example.com/", false),
+        ("https://user@api.example.com/", false),
+        ("ftp://localhost/", false),
+        ("/x", false),
+    ] {
+        assert_eq!(may_carry_secrets(&url.parse().unwrap()), may, "{url}");
+    }
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::fmt::Debug;
 
 use http::{Request, Response};
 use location_auth::{
-    App, Environment, Error, ErrorKind, Fault, Flow, Misuse, Redacted, Retry, SavedToken, Session, Settings, Step,
-    Verdict,
+    App, Environment, Error, ErrorKind, Fault, Flow, Misuse, RESPONSE_LIMIT, Redacted, Retry, SavedToken, Session,
+    Settings, Step, Verdict,
 };
 use support::{EMAIL, PASSWORD, app, location_token, next, response, settings, token_response, user_token};
 
@@ -107,4 +107,9 @@ fn request_with(request: &http::request::Builder, body: &'static str) -> Request
     *copy.uri_mut() = request.uri_ref().unwrap().clone();
     *copy.headers_mut() = request.headers_ref().unwrap().clone();
     copy
+}
+
+#[test]
+fn a_response_to_a_token_request_has_at_most_64_kib() {
+    assert_eq!(RESPONSE_LIMIT, 65_536);
 }
