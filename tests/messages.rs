@@ -78,7 +78,7 @@ fn spellings(secret: &str) -> Vec<String> {
 
 #[test]
 fn a_message_that_repeats_a_credential_is_withheld_whole_however_it_is_written() {
-    for secret in [NASTY, "hunter2", "a b+c", "\\n%41", "STRASSE", "a\u{1}\u{2}\n", "a\rb"] {
+    for secret in [NASTY, "hunter2", "a b+c", "\\n%41", "STRASSE", "a\u{1}\u{2}\n", "\r\t\u{8}\u{c}/\"\\"] {
         for spelling in spellings(secret) {
             let error = refused(secret, saying(&format!("'{spelling}' is wrong")), "1");
             assert!(error.is_message_withheld() && error.message().is_none(), "{secret:?} written as {spelling:?}");
@@ -175,4 +175,10 @@ fn an_error_is_one_line_that_says_step_location_status_words_fault_and_what_to_d
          request id 7f3a, asking to wait 30 s; the caller is at fault: wait as long as it asks, then send the same request again"
     );
     assert_eq!(failed.error.to_string(), failed.to_string());
+}
+
+#[test]
+fn what_is_no_text_when_decoded_stands_between_its_neighbours() {
+    let error = refused("hunter2", saying("not hun%FFter2"), "1");
+    assert_eq!(error.message(), Some("not hun%FFter2"), "the two halves are no password");
 }
