@@ -1,12 +1,14 @@
 //! The service's own words, made safe to repeat (`Q8`): picked out, withheld if they hold a credential, cleaned, then cut.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
+use core::fmt;
 
 use http::HeaderMap;
-use serde_json::Value;
-use zeroize::{Zeroize, Zeroizing};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
 
 use crate::error::Message;
+use crate::response::Member;
 
 /// The longest message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 256;
@@ -15,14 +17,18 @@ const REQUEST_ID_LIMIT: usize = 128;
 
 /// A short message from an error body of one of the usual shapes.
 pub(crate) fn message(body: &[u8], carried: &[&str]) -> Message {
-    let Ok(mut value) = serde_json::from_slice(body) else { return Message::None };
-    let text = pick(&value);
-    wipe(&mut value);
-    match text {
+    match words(body) {
         None => Message::None,
         Some(text) if repeats(&text, carried) => Message::Withheld,
         Some(text) => Message::Text(clean(&text)),
     }
+}
+
+fn words(body: &[u8]) -> Option<Zeroizing<String>> {
+    let mut json = serde_json::Deserializer::from_str(core::str::from_utf8(body).ok()?);
+    let words = Words.deserialize(&mut json).ok()?;
+    json.end().ok()?;
+    words
 }
 
 /// `x-request-id`, if it is visible ASCII within its bound and repeats no credential.
@@ -32,34 +38,60 @@ pub(crate) fn request_id(headers: &HeaderMap, carried: &[&str]) -> Option<Box<st
     (fit && !repeats(id, carried)).then(|| id.into())
 }
 
-fn pick(value: &Value) -> Option<Zeroizing<String>> {
-    join(value, &["error", "error_description", "message"]).or_else(|| {
-        let first = value.get("errors")?.get(0)?;
-        match first.as_str() {
-            Some(text) => Some(Zeroizing::new(text.into())),
-            None => join(first, &["title", "detail", "message"]),
-        }
-    })
+/// Reads a value for its words: a text is its own, an array has those of its first element, an object those of its members of the usual
+/// names (`Q8`; `title` and `detail` also stand alone, RFC 9457), joined by colons. What a body says beside these is skipped unread.
+#[derive(Clone, Copy)]
+struct Words;
+
+const NAMES: [&str; 6] = ["error", "error_description", "message", "title", "detail", "errors"];
+
+impl<'de> DeserializeSeed<'de> for Words {
+    type Value = Option<Zeroizing<String>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
 }
 
-/// The members of these names that are texts, joined by colons.
-fn join(value: &Value, names: &[&str]) -> Option<Zeroizing<String>> {
-    let texts: Vec<&str> =
-        names.iter().filter_map(|name| value.get(name)?.as_str()).filter(|text| !text.trim().is_empty()).collect();
-    (!texts.is_empty()).then(|| Zeroizing::new(texts.join(": ")))
-}
+impl<'de> Visitor<'de> for Words {
+    type Value = Option<Zeroizing<String>>;
 
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(values) => values.iter_mut().for_each(wipe),
-        Value::Object(members) => {
-            for (mut name, mut value) in core::mem::take(members) {
-                name.zeroize();
-                wipe(&mut value);
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok((!text.trim().is_empty()).then(|| Zeroizing::new(text.into())))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let first = seq.next_element_seed(self)?;
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(first.flatten())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut texts = NAMES.map(|_| None);
+        while let Some(name) = map.next_key::<Member<'de>>()? {
+            match NAMES.iter().zip(&mut texts).find(|(usual, _)| name.text() == Some(**usual)) {
+                Some((_, text)) => *text = map.next_value_seed(self)?,
+                None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        let texts: Vec<&str> = texts.iter().flatten().map(|text| text.as_str()).collect();
+        Ok((!texts.is_empty()).then(|| Zeroizing::new(texts.join(": "))))
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
     }
 }
 
