@@ -1,5 +1,5 @@
-//! A deterministic simulation: logins and calls of several Locations against the emulated service, over a network that refuses, loses,
-//! doubles, delays, cuts and forges, under a virtual clock. A seed that fails says so, and does the same again.
+//! A deterministic simulation: logins and calls of several Locations against the emulated service of either environment, over a network that
+//! refuses, loses, doubles, delays, cuts and forges, under a virtual clock. A seed that fails says so, and does the same again.
 //!
 //! `SIMULATION_SEED=17 cargo test --all-features --test simulation` runs one seed.
 #![cfg(all(feature = "client", feature = "emulator"))]
@@ -22,7 +22,7 @@ use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::client::{AsyncClient, CallError};
 use location_auth::transports::{AsyncTransport, Sent, run_async, run_async_with_retries};
 use location_auth::{
-    App, Backoff, Environment, Flow, LocationAccessToken, LocationLogin, Retry, Session, Settings, Step,
+    App, Backoff, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Retry, Session, Settings, Step,
 };
 use network::{FAULTS, Fault, LineError, Network};
 
@@ -33,18 +33,37 @@ const LOGINS: usize = 8;
 const TRIES: u32 = 3;
 const SEEDS: u64 = 2000;
 
-const API_KEY: &str = "m4rk3r-key";
 const CLIENT_ID: &str = "m4rk3r-client";
 const CLIENT_SECRET: &str = "m4rk3r-secret";
 const PASSWORD: &str = "m4rk3r-word";
 
-fn app() -> App {
+/// Every other Location is one of Production.
+fn environment(location: usize) -> Environment {
+    [Environment::Staging, Environment::Production][location % 2]
+}
+
+fn host(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Staging => "staging.example.com",
+        Environment::Production => "api.example.com",
+    }
+}
+
+fn api_key(environment: Environment) -> &'static str {
+    match environment {
+        Environment::Staging => "m4rk3r-staging-key",
+        Environment::Production => "m4rk3r-production-key",
+    }
+}
+
+fn app(environment: Environment) -> App {
+    let host = host(environment);
     App::new(Settings {
-        environment: Environment::Staging,
-        user_token_url: "https://api.example.com/user_token",
-        location_token_url: "https://api.example.com/locations/{location_id}/token",
+        environment,
+        user_token_url: &format!("https://{host}/user_token"),
+        location_token_url: &format!("https://{host}/locations/{{location_id}}/token"),
         api_origins: &[],
-        api_key: API_KEY,
+        api_key: api_key(environment),
         client_id: CLIENT_ID,
         client_secret: CLIENT_SECRET,
         data_source_name: None,
@@ -57,22 +76,27 @@ fn email(location: usize) -> String {
 }
 
 fn login(location: usize) -> LocationLogin {
-    app().location(&location.to_string()).unwrap().login(&email(location), PASSWORD).unwrap()
+    login_to(environment(location), location)
 }
 
-fn service() -> Emulator {
-    let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
-    for location in 0..LOCATIONS {
+fn login_to(environment: Environment, location: usize) -> LocationLogin {
+    app(environment).location(&location.to_string()).unwrap().login(&email(location), PASSWORD).unwrap()
+}
+
+fn service(environment: Environment) -> (&'static str, Emulator) {
+    let mut emulator = Emulator::new(api_key(environment), CLIENT_ID, CLIENT_SECRET);
+    for location in (0..LOCATIONS).filter(|location| self::environment(*location) == environment) {
         emulator.owner(&email(location), PASSWORD).location(&location.to_string(), &email(location));
     }
     emulator.guard("/locations/{location_id}/contacts", Access::Location);
-    emulator
+    (host(environment), emulator)
 }
 
 /// One Location's way to the service: watches what its client sends.
 #[derive(Clone)]
 struct Wire {
     network: Network,
+    environment: Environment,
     watch: Rc<Watch>,
 }
 
@@ -91,8 +115,8 @@ impl AsyncTransport for Wire {
         let watch = &self.watch;
         watch.sends.set(watch.sends.get() + 1);
         let uri = request.uri().clone();
-        assert_eq!((uri.scheme_str(), uri.host(), uri.port()), (Some("https"), Some("api.example.com"), None));
-        assert_eq!(request.headers()["x-api-key"], API_KEY);
+        assert_eq!((uri.scheme_str(), uri.host(), uri.port()), (Some("https"), Some(host(self.environment)), None));
+        assert_eq!(request.headers()["x-api-key"], api_key(self.environment));
         let is_call = uri.path().ends_with("contacts");
         if !is_call {
             assert!(watch.rejected.get(), "a login that was not needed");
@@ -131,7 +155,7 @@ struct Tally {
 }
 
 fn simulate(seed: u64) -> Tally {
-    let network = Network::new(seed, service(), LOCATIONS);
+    let network = Network::new(seed, [Environment::Staging, Environment::Production].map(service), LOCATIONS);
     let tokens: Vec<_> = (0..LOCATIONS).map(|location| first_token(&network, location)).collect();
     let clients: Vec<Client> =
         tokens.into_iter().enumerate().map(|(location, token)| client(&network, location, token)).collect();
@@ -153,10 +177,10 @@ fn simulate(seed: u64) -> Tally {
     });
     network::run(&network, recovered);
 
-    let counts = network.with_emulator(|emulator| emulator.counts());
-    assert_eq!(counts.wrong_location, 0, "a token reached another Location");
+    let counts = network.counts();
+    assert!(counts.iter().all(|counts| counts.wrong_location == 0), "a token reached another Location");
     let (events, faults, digest) = network.tally();
-    Tally { events, faults, logins: counts.location_tokens, digest }
+    Tally { events, faults, logins: counts.iter().map(|counts| counts.location_tokens).sum(), digest }
 }
 
 fn first_token(network: &Network, location: usize) -> LocationAccessToken {
@@ -168,14 +192,14 @@ fn first_token(network: &Network, location: usize) -> LocationAccessToken {
 
 fn client(network: &Network, location: usize, token: LocationAccessToken) -> Client {
     let watch = Rc::new(Watch::default());
-    let wire = Wire { network: network.clone(), watch };
-    let client = AsyncClient::new(Session::for_location(&app(), token).unwrap(), wire, 10_000);
+    let wire = Wire { network: network.clone(), environment: environment(location), watch };
+    let client = AsyncClient::new(Session::for_location(&app(environment(location)), token).unwrap(), wire, 10_000);
     client.log_in_with(login(location)).unwrap();
     client
 }
 
 fn call(location: usize) -> Request<Vec<u8>> {
-    let url = format!("https://api.example.com/locations/{location}/contacts");
+    let url = format!("https://{}/locations/{location}/contacts", host(environment(location)));
     Request::post(url).body(b"a sync call".to_vec()).unwrap()
 }
 
@@ -197,6 +221,9 @@ async fn call_many(network: &Network, client: &Client, location: usize) {
                 if !matches!(error, CallError::Transport { .. }) {
                     // A forged refusal locks the login, as a real one does: somebody hands it over again, after a while.
                     network.sleep(Duration::from_millis(network.dice(3000) as u64)).await;
+                    let other = environment(location + 1);
+                    let refused = client.log_in_with(login_to(other, location));
+                    assert!(matches!(refused, Err(Misuse::WrongEnvironment { .. })));
                     client.log_in_with(login(location)).unwrap();
                 }
             }
@@ -209,7 +236,7 @@ async fn call_many(network: &Network, client: &Client, location: usize) {
 async fn log_in(network: &Network, location: usize) {
     let watch = Rc::new(Watch::default());
     watch.rejected.set(true);
-    let wire = Wire { network: network.clone(), watch: Rc::clone(&watch) };
+    let wire = Wire { network: network.clone(), environment: environment(location), watch: Rc::clone(&watch) };
     network.sleep(Duration::from_millis(network.dice(10_000) as u64)).await;
     let backoff = Backoff::new(TRIES, Duration::from_secs(1), Duration::from_secs(20));
     let outcome = run_async_with_retries(login(location), &wire, backoff, |wait| network.sleep(wait)).await;

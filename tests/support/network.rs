@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
-use location_auth::emulator::{Condition, Emulator};
+use location_auth::emulator::{Condition, Counts, Emulator};
 use location_auth::transports::{AsyncTransport, Sent};
 
 use crate::dice::Dice;
@@ -89,7 +89,8 @@ struct State {
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, Event>,
     waiting: BTreeMap<u64, Waiting>,
-    emulator: Emulator,
+    /// By host.
+    services: BTreeMap<&'static str, Emulator>,
     locations: usize,
     dice: Dice,
     stormy: bool,
@@ -98,19 +99,19 @@ struct State {
     digest: u64,
 }
 
-/// Carries requests to the emulated service, after a while, or does not.
+/// Carries requests to the emulated services, after a while, or does not.
 #[derive(Clone)]
 pub struct Network(Rc<RefCell<State>>);
 
 impl Network {
-    pub fn new(seed: u64, emulator: Emulator, locations: usize) -> Self {
+    pub fn new(seed: u64, services: impl IntoIterator<Item = (&'static str, Emulator)>, locations: usize) -> Self {
         Self(Rc::new(RefCell::new(State {
             now: 0,
             next: 0,
             queue: BinaryHeap::new(),
             events: BTreeMap::new(),
             waiting: BTreeMap::new(),
-            emulator,
+            services: services.into_iter().collect(),
             locations,
             dice: Dice::new(seed),
             stormy: false,
@@ -127,15 +128,16 @@ impl Network {
         state.schedule(1000, Event::Weather);
     }
 
-    /// From now on nothing does, and the service is up.
+    /// From now on nothing does, and the services are up.
     pub fn calm(&self) {
         let state = &mut *self.0.borrow_mut();
         state.stormy = false;
-        state.emulator.set_condition(Condition::Up);
+        state.set_condition(Condition::Up);
     }
 
-    pub fn with_emulator<T>(&self, look: impl FnOnce(&mut Emulator) -> T) -> T {
-        look(&mut self.0.borrow_mut().emulator)
+    /// What each service has counted.
+    pub fn counts(&self) -> Vec<Counts> {
+        self.0.borrow().services.values().map(Emulator::counts).collect()
     }
 
     pub fn dice(&self, bound: usize) -> usize {
@@ -190,7 +192,8 @@ impl State {
         const PATIENCE: u64 = 5000;
         let id = self.next;
         self.waiting.insert(id, Waiting::default());
-        self.note(&format!("{} {}", request.method(), request.uri()));
+        let headers: Vec<_> = request.headers().iter().map(|(name, value)| (name, value.as_bytes())).collect();
+        self.note(&format!("{} {} {headers:?} {:?}", request.method(), request.uri(), request.body()));
         let latency = 1 + self.dice.below(400) as u64;
         let fault = (self.stormy && self.dice.below(100) < 60).then(|| FAULTS[self.dice.below(7)]);
         let fault = fault.map(|fault| self.strike(fault));
@@ -214,6 +217,12 @@ impl State {
         id
     }
 
+    fn set_condition(&mut self, condition: Condition) {
+        for service in self.services.values_mut() {
+            service.set_condition(condition);
+        }
+    }
+
     /// Lets the next thing happen. `false` if there is nothing any more.
     fn happen(&mut self) -> bool {
         let Some(Reverse((time, number))) = self.queue.pop() else { return false };
@@ -223,7 +232,8 @@ impl State {
             Event::Wake(waker) => waker.wake(),
             Event::Weather => self.weather(),
             Event::Arrive { id, request, fault } => {
-                let response = self.emulator.handle(request);
+                let service = self.services.get_mut(request.uri().host().unwrap()).expect("a host of a service");
+                let response = service.handle(request);
                 let answer = match fault {
                     Some(Fault::ResponseLost) => return true,
                     Some(Fault::Cut) => Err(LineError::Cut),
@@ -259,19 +269,19 @@ impl State {
         match self.dice.below(5) {
             0 | 1 => {
                 let location = self.dice.below(self.locations).to_string();
-                if self.emulator.revoke_location(&location) > 0 {
+                if self.services.values_mut().map(|service| service.revoke_location(&location)).sum::<usize>() > 0 {
                     self.strike(Fault::Revoked);
                 }
             }
             2 => {
                 self.strike(Fault::Throttled);
-                self.emulator.set_condition(Condition::Throttling(wait));
+                self.set_condition(Condition::Throttling(wait));
             }
             3 => {
                 self.strike(Fault::Down);
-                self.emulator.set_condition(Condition::Down(wait));
+                self.set_condition(Condition::Down(wait));
             }
-            _ => self.emulator.set_condition(Condition::Up),
+            _ => self.set_condition(Condition::Up),
         }
         let next = 300 + self.dice.below(1500) as u64;
         if !self.waiting.is_empty() || self.queue.len() > 1 {
