@@ -10,7 +10,7 @@ pub(crate) struct ClientBody(Zeroizing<Box<[u8]>>);
 
 impl ClientBody {
     pub(crate) fn new(client_id: &str, client_secret: &str) -> Self {
-        let body = object(&[("client_id", client_id), ("client_secret", client_secret)], b"");
+        let body = object([("client_id", client_id), ("client_secret", client_secret)], b"");
         Self(Zeroizing::new(body.into_boxed_slice()))
     }
 
@@ -18,21 +18,30 @@ impl ClientBody {
         self.0.to_vec()
     }
 
-    pub(crate) fn after(&self, members: &[(&str, &str)]) -> Vec<u8> {
+    pub(crate) fn after(&self, members: [(&str, &str); 2]) -> Vec<u8> {
         object(members, &self.0)
     }
 }
 
-/// An object of these members, then those of the object `more`, if any.
-fn object(members: &[(&str, &str)], more: &[u8]) -> Vec<u8> {
+/// An object of these two members, then those of the object `more`, if any.
+fn object(members: [(&str, &str); 2], more: &[u8]) -> Vec<u8> {
+    let members = members.map(|(name, value)| (name, value, json_len(value)));
     // Each member has two pairs of quotes, a colon, and a comma or the opening brace. `more` has a comma for its own brace.
-    let size = members.iter().map(|(name, value)| name.len().saturating_add(json_len(value)).saturating_add(6));
+    let size = members.iter().map(|(name, _, len)| name.len().saturating_add(*len).saturating_add(6));
     let mut body = Vec::with_capacity(size.fold(more.len().max(1), usize::saturating_add));
-    for (name, value) in members {
+    for (name, value, len) in members {
         body.extend_from_slice(if body.is_empty() { b"{\"" } else { b",\"" });
         body.extend_from_slice(name.as_bytes());
         body.extend_from_slice(b"\":");
-        push_json(&mut body, value);
+        if len == value.len() {
+            // Nothing to escape.
+            body.push(b'"');
+            body.extend_from_slice(value.as_bytes());
+            body.push(b'"');
+        } else {
+            // A text always has a JSON form and a Vec always takes it, so there is nothing to be told.
+            let _ = serde_json::to_writer(&mut body, value);
+        }
     }
     match more.split_first() {
         Some((_, members)) => {
@@ -42,18 +51,6 @@ fn object(members: &[(&str, &str)], more: &[u8]) -> Vec<u8> {
         None => body.push(b'}'),
     }
     body
-}
-
-/// Appends the text's JSON form.
-fn push_json(body: &mut Vec<u8>, text: &str) {
-    if is_its_own_form(text) {
-        body.push(b'"');
-        body.extend_from_slice(text.as_bytes());
-        body.push(b'"');
-    } else {
-        // A text always has a JSON form and a Vec always takes it, so there is nothing to be told.
-        let _ = serde_json::to_writer(body, text);
-    }
 }
 
 /// The bytes of the text's JSON form between the quotes.

@@ -30,7 +30,7 @@ impl Origin {
 
     /// Whether a request to this URI stays within the origin. Allocates nothing.
     pub(crate) fn holds(&self, uri: &Uri) -> bool {
-        // A host that is this origin's needs no judging of its own: this one was judged when it was read.
+        // A host that is this origin's needs no judging of its own: this one was judged when it was read, and has no user info before it.
         split(uri).is_ok_and(|(https, host, port)| {
             let same = || *self.host == *host || self.host.eq_ignore_ascii_case(host);
             self.https == https && self.port == port && same()
@@ -117,6 +117,9 @@ pub fn may_carry_secrets(uri: &Uri) -> bool {
 
 /// Scheme, host and port, if secrets may go there.
 fn judged(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(UrlProblem::UserInfo);
+    }
     let (https, host, port) = split(uri)?;
     if !is_host(host) {
         return Err(UrlProblem::Host);
@@ -139,9 +142,6 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
         return Err(UrlProblem::Invalid);
     }
     let authority = uri.authority().ok_or(UrlProblem::Host)?.as_str();
-    if authority.bytes().any(|byte| byte == b'@') {
-        return Err(UrlProblem::UserInfo);
-    }
     // The colon that starts a port is the last one, unless it is within an IPv6 address' brackets.
     let colon = authority.bytes().rposition(|byte| byte == b':');
     let (host, port) = match colon.and_then(|colon| authority.split_at_checked(colon)) {

@@ -7,11 +7,11 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 
 use crate::app::not_empty;
 use crate::flow::sealed::Sealed;
-use crate::response::Exchange;
 use crate::secret::{Secret, SecretHeader};
 use crate::token::BearerToken;
 use crate::{
-    App, Error, Failed, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, Step, UserAccessToken,
+    App, Error, Failed, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, Step,
+    UserAccessToken, response,
 };
 
 /// Both steps: an owner's email and password for a Location Access Token (`P8`, `P9`). Made by [`Location::login`].
@@ -134,15 +134,17 @@ impl UserLogin {
     }
 
     fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
-        let app = self.app.inner();
-        let carried = [
-            self.email.expose(),
-            self.password.expose(),
-            app.client_id.expose(),
-            app.client_secret.expose(),
-            app.api_key.expose(),
-        ];
-        Exchange { step: self.step(), carried: &carried, bought_with: None }.token(response)
+        response::token(response, None).map_err(|kind| {
+            let app = self.app.inner();
+            let carried = [
+                self.email.expose(),
+                self.password.expose(),
+                app.client_id.expose(),
+                app.client_secret.expose(),
+                app.api_key.expose(),
+            ];
+            response::error(kind, self.step(), response, &carried)
+        })
     }
 }
 
@@ -153,7 +155,7 @@ impl Flow for UserLogin {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.app.inner();
-        let body = app.client_body.after(&[("email", self.email.expose()), ("password", self.password.expose())]);
+        let body = app.client_body.after([("email", self.email.expose()), ("password", self.password.expose())]);
         app.user_token_head.clone().map(|()| body)
     }
 
@@ -196,12 +198,12 @@ impl LocationTokenRequest {
     }
 
     fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
-        let app = self.location.app().inner();
-        let user = self.user.expose();
-        let carried = [user, app.client_id.expose(), app.client_secret.expose(), app.api_key.expose()];
-        Exchange { step: self.step(), carried: &carried, bought_with: Some(user) }
-            .token(response)
-            .map_err(|error| error.at(self.location.id()))
+        response::token(response, Some(&self.user)).map_err(|kind| {
+            let app = self.location.app().inner();
+            let carried =
+                [self.user.expose(), app.client_id.expose(), app.client_secret.expose(), app.api_key.expose()];
+            response::error(kind, self.step(), response, &carried).at(self.location.id())
+        })
     }
 
     fn bought(&self, secret: BearerToken) -> LocationAccessToken {

@@ -14,12 +14,12 @@
 use alloc::string::String;
 use core::fmt;
 
-use http::{HeaderMap, Response, StatusCode, header};
+use http::{HeaderMap, Response, header};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 use zeroize::Zeroizing;
 
-use crate::error::Answer;
+use crate::error::{Answer, Message};
 use crate::token::BearerToken;
 use crate::{BodyProblem, Error, ErrorKind, Step, retry, said};
 
@@ -28,69 +28,63 @@ use crate::{BodyProblem, Error, ErrorKind, Step, retry, said};
 /// A transport stops reading there; a longer success is an error here as well.
 pub const RESPONSE_LIMIT: usize = 64 * 1024;
 
-/// What a response is judged against: the request that it answers.
-pub(crate) struct Exchange<'a> {
-    pub(crate) step: Step,
-    /// Every credential that the request carried.
-    pub(crate) carried: &'a [&'a str],
-    /// The user token that step 2 was asked with.
-    pub(crate) bought_with: Option<&'a str>,
+/// The token of a success, or what is wrong with the response. `bought_with` is the user token that step 2 was asked with.
+pub(crate) fn token<B: AsRef<[u8]>>(
+    response: &Response<B>,
+    bought_with: Option<&BearerToken>,
+) -> Result<BearerToken, ErrorKind> {
+    match response.status().as_u16() {
+        200..=299 => {}
+        300..=399 => return Err(ErrorKind::Redirected),
+        429 => return Err(ErrorKind::Throttled),
+        400..=499 => return Err(ErrorKind::Refused),
+        503 => return Err(ErrorKind::Unavailable),
+        500..=599 => return Err(ErrorKind::ServerError),
+        _ => return Err(ErrorKind::UnexpectedStatus),
+    }
+    let body = response.body().as_ref();
+    if body.len() > RESPONSE_LIMIT {
+        return Err(ErrorKind::TooLarge);
+    }
+    if !is_json(response.headers()) {
+        return Err(ErrorKind::MediaType);
+    }
+    let object = TokenObject::read(body).map_err(ErrorKind::Body)?;
+    let token = match &object.token {
+        Member::Absent if object.objects => return Err(ErrorKind::Refused),
+        Member::Absent => return Err(ErrorKind::Body(BodyProblem::NoToken)),
+        member => member.text().ok_or(ErrorKind::Body(BodyProblem::TokenNotAString))?,
+    };
+    if token.is_empty() {
+        return Err(ErrorKind::Body(BodyProblem::EmptyToken));
+    }
+    let token = BearerToken::new(token).ok_or(ErrorKind::Body(BodyProblem::UnfitToken))?;
+    if bought_with.is_some_and(|user| user.authorization() == token.authorization()) {
+        return Err(ErrorKind::Body(BodyProblem::UserTokenAgain));
+    }
+    Ok(token)
 }
 
-impl Exchange<'_> {
-    pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
-        let body = response.body().as_ref();
-        self.judge(response.status(), response.headers(), body).map_err(|kind| {
-            let message = match kind {
-                ErrorKind::Refused | ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::ServerError
-                    if body.len() <= RESPONSE_LIMIT =>
-                {
-                    said::message(body, self.carried)
-                }
-                _ => crate::error::Message::None,
-            };
-            Error::new(Answer {
-                step: self.step,
-                location: None,
-                kind,
-                status: response.status(),
-                retry_after: retry::retry_after(response.headers()),
-                request_id: said::request_id(response.headers(), self.carried),
-                message,
-            })
-        })
-    }
-
-    fn judge(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<BearerToken, ErrorKind> {
-        match status.as_u16() {
-            200..=299 => {}
-            300..=399 => return Err(ErrorKind::Redirected),
-            429 => return Err(ErrorKind::Throttled),
-            400..=499 => return Err(ErrorKind::Refused),
-            503 => return Err(ErrorKind::Unavailable),
-            500..=599 => return Err(ErrorKind::ServerError),
-            _ => return Err(ErrorKind::UnexpectedStatus),
+/// What is told of a response that has no token. `carried` is every credential that the request carried.
+pub(crate) fn error<B: AsRef<[u8]>>(kind: ErrorKind, step: Step, response: &Response<B>, carried: &[&str]) -> Error {
+    let body = response.body().as_ref();
+    let message = match kind {
+        ErrorKind::Refused | ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::ServerError
+            if body.len() <= RESPONSE_LIMIT =>
+        {
+            said::message(body, carried)
         }
-        if body.len() > RESPONSE_LIMIT {
-            return Err(ErrorKind::TooLarge);
-        }
-        if !is_json(headers) {
-            return Err(ErrorKind::MediaType);
-        }
-        let object = TokenObject::read(body).map_err(ErrorKind::Body)?;
-        let token = match &object.token {
-            Member::Absent if object.objects => return Err(ErrorKind::Refused),
-            Member::Absent => return Err(ErrorKind::Body(BodyProblem::NoToken)),
-            member => member.text().ok_or(ErrorKind::Body(BodyProblem::TokenNotAString))?,
-        };
-        if token.is_empty() {
-            return Err(ErrorKind::Body(BodyProblem::EmptyToken));
-        }
-        if self.bought_with == Some(token) {
-            return Err(ErrorKind::Body(BodyProblem::UserTokenAgain));
-        }
-        BearerToken::new(token).ok_or(ErrorKind::Body(BodyProblem::UnfitToken))
-    }
+        _ => Message::None,
+    };
+    Error::new(Answer {
+        step,
+        location: None,
+        kind,
+        status: response.status(),
+        retry_after: retry::retry_after(response.headers()),
+        request_id: said::request_id(response.headers(), carried),
+        message,
+    })
 }
 
 /// `application/json`, `application/*+json`, or no `Content-Type`: compared by essence (RFC 9110 section 8.3.1).
