@@ -30,7 +30,7 @@ impl Origin {
 
     /// Whether a request to this URI stays within the origin. Allocates nothing.
     pub(crate) fn holds(&self, uri: &Uri) -> bool {
-        // A host that is this origin's needs no judging of its own: this one was judged when it was read, and has no user info before it.
+        // A host that equals this origin's needs no judging of its own, since this origin's was judged when it was read.
         split(uri).is_ok_and(|(https, host, port)| {
             let same = || *self.host == *host || self.host.eq_ignore_ascii_case(host);
             self.https == https && self.port == port && same()
@@ -130,7 +130,8 @@ fn judged(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
     Ok((https, host, port))
 }
 
-/// The one reading of scheme, host and port, for the URLs of the settings and for those of calls alike.
+/// The one reading of scheme, host and port, for the URLs of the settings and for those of calls alike. User info stays in the host, where
+/// it makes another host of it.
 fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
     let scheme = uri.scheme().ok_or(UrlProblem::Invalid)?;
     let https = *scheme == Scheme::HTTPS;

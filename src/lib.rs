@@ -130,8 +130,8 @@
 //!
 //! No `Debug`, `Display` or `source()` of any type here shows a credential. What the crate owns is wiped when its last holder drops
 //! it. What it can't wipe: the requests that it hands out, which are plain [`http::Request`]s (whose own `Debug` prints the
-//! body), the buffers of your client library, and the buffer in which `serde_json` unescapes a token that the service wrote
-//! with JSON escapes.
+//! body), the buffers of your client library, and the buffer in which `serde_json` unescapes what the service wrote with
+//! JSON escapes.
 //!
 // A page that is built without a feature has no page of its module to lead to.
 #![cfg_attr(feature = "client", doc = "[`transports::client`]: transports::client")]

@@ -38,11 +38,13 @@ pub(crate) fn request_id(headers: &HeaderMap, carried: &[&str]) -> Option<Box<st
     (fit && !repeats(id, carried)).then(|| id.into())
 }
 
-/// Reads a value for its words: a text is its own, an array has those of its first element, an object those of its members of the usual
-/// names (`Q8`; `title` and `detail` also stand alone, RFC 9457), joined by colons. What a body says beside these is skipped unread.
+/// Reads a value for its words: a text that is not blank is its own, an array has those of its first element, an object those of its
+/// members of the usual names, in the order of [`NAMES`] and joined by colons; of members of one name the last counts. The rest of a
+/// body is skipped unread.
 #[derive(Clone, Copy)]
 struct Words;
 
+/// Those of OAuth's errors (RFC 6749 section 5.2) and of problem details (RFC 9457), and what else is usual.
 const NAMES: [&str; 6] = ["error", "error_description", "message", "title", "detail", "errors"];
 
 impl<'de> DeserializeSeed<'de> for Words {
@@ -110,11 +112,12 @@ fn repeats(text: &str, carried: &[&str]) -> bool {
     holds_one(text) || once.iter().any(|text| holds_one(text)) || twice.into_iter().any(|text| holds_one(&text))
 }
 
-/// One spelling for all letter cases (upper first, so that `ß` and `SS` meet), and for a space and the plus that a form writes for it.
+/// One spelling for all letter cases (upper first, so that `ß` and `SS` meet), for a space and the plus that a form writes for it, and for
+/// what [`clean`] makes one of.
 fn fold(text: &str) -> Zeroizing<String> {
     // No character grows beyond three times its bytes, so nothing is left behind by a buffer that moves.
     let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
-    let plain = text.chars().map(|c| if c == '+' { ' ' } else { c });
+    let plain = text.chars().map(|c| if c == '+' { ' ' } else { harmless(c) });
     folded.extend(plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase));
     folded
 }
@@ -185,14 +188,17 @@ fn hex4(text: &str) -> Option<(u16, &str)> {
 /// Control characters, line separators and marks that turn the direction of text replaced; then cut to the bound.
 fn clean(text: &str) -> Box<str> {
     let mut cleaned = String::new();
-    for c in text.chars() {
-        let c = if disturbs(c) { char::REPLACEMENT_CHARACTER } else { c };
+    for c in text.chars().map(harmless) {
         if cleaned.len().saturating_add(c.len_utf8()) > MESSAGE_LIMIT {
             break;
         }
         cleaned.push(c);
     }
     cleaned.into()
+}
+
+fn harmless(c: char) -> char {
+    if disturbs(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 
 /// Whether a character could make a line of a log look like another.

@@ -138,6 +138,13 @@ fn what_only_looks_like_an_escape_is_taken_as_it_stands() {
 }
 
 #[test]
+fn what_cleaning_would_spell_is_withheld_too() {
+    for body in ["a\u{1}b", "a\u{202e}b", "a\u{fffd}b"].map(saying) {
+        assert!(refused("a\u{fffd}b", body, "1").is_message_withheld());
+    }
+}
+
+#[test]
 fn a_message_is_cleaned_and_cut_at_a_character() {
     assert_eq!(
         message(saying("a\nb\u{1b}[31m\u{2028}\u{202e}c")).as_deref(),

@@ -67,6 +67,8 @@ fn a_url_that_credentials_must_not_go_to_is_refused_for_its_own_reason() {
         ("https://api.example.com:65536", Port),
         ("https://api.example.com:443a", Port),
         ("https://user@api.example.com", UserInfo),
+        ("ftp://user@api.example.com", UserInfo),
+        ("user@api.example.com", UserInfo),
         ("https://user:word@api.example.com:443", UserInfo),
         ("https://api.example.com@evil.example.net", UserInfo),
         ("https://api.example.com#fragment", Fragment),
