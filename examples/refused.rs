@@ -38,12 +38,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         })?;
         let login = app.location(location)?.login(EMAIL, password)?;
         let Err(stopped) = run(login, &Ureq::new()) else { return Err("the login was not refused".into()) };
-        println!("Wrong is {wrong}:");
+        println!("Wrong: {wrong}");
         tell(&stopped);
     }
     // What can be seen without asking the service is refused before anything is sent.
     let Err(misuse) = support::app("http://api.example.com") else { return Err("http was taken".into()) };
-    println!("Wrong is the scheme:\n  {misuse}");
+    println!("Wrong: the scheme\n  {misuse}");
     Ok(())
 }
 
