@@ -161,6 +161,13 @@ fn a_request_that_never_left_is_sent_again_and_one_that_may_have_is_not() {
 }
 
 #[test]
+fn what_the_transport_sends_at_no_time_is_not_waited_for() {
+    let script = Script::new(vec![Err(Dead(Sent::Impossible))]);
+    let stopped = run_with_retries(login(), &script, Backoff::default(), |_| panic!("no wait")).unwrap_err();
+    assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Never));
+}
+
+#[test]
 fn a_refusal_is_not_sent_again() {
     for status in [200, 302, 400, 401, 500, 502, 504] {
         let script = Script::new(vec![Ok(response(status, ""))]);

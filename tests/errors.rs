@@ -227,7 +227,7 @@ fn of_transports(texts: &mut Texts) {
         texts.say(format!("{kind:?}"), error);
     }
     texts.title("Stopped by a transport");
-    for sent in [Sent::Never, Sent::Maybe] {
+    for sent in [Sent::Never, Sent::Impossible, Sent::Maybe] {
         let user_login = app().user_login(EMAIL, PASSWORD).unwrap();
         texts.say(format!("UserLogin, {sent:?}"), stopped(user_login, sent));
         texts.say(format!("LocationLogin at step 1, {sent:?}"), stopped(login(), sent));
@@ -240,7 +240,7 @@ fn of_transports(texts: &mut Texts) {
 fn of_clients(texts: &mut Texts) {
     texts.title("CallError");
     texts.say("Misuse", CallError::<SendError>::Misuse(Misuse::ForeignOrigin));
-    for sent in [Sent::Never, Sent::Maybe] {
+    for sent in [Sent::Never, Sent::Impossible, Sent::Maybe] {
         let error = SendError::new(SendErrorKind::Connect, sent, None);
         texts.say(format!("Transport, {sent:?}"), CallError::Transport { error, sent });
     }

@@ -257,7 +257,7 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.debug("mod::Sent", error().sent());
     sweep.display("send_error::SendErrorKind", error().kind());
     sweep.error("send_error::SendError", &error());
-    for sent in [Sent::Never, Sent::Maybe] {
+    for sent in [Sent::Never, Sent::Impossible, Sent::Maybe] {
         let stopped = Stopped { flow: login.clone(), cause: Cause::Transport { error: error(), sent } };
         sweep.error("mod::Stopped", &stopped);
         sweep.debug("mod::Cause", stopped.cause);

@@ -322,8 +322,8 @@ fn https_without_its_feature_ends_with_code_1_and_says_which_feature() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     assert_eq!(
         outcome.last_line(),
-        "login: step 1 (User Access Token) of Location demo-salon: the request never left; the transport is at fault: \
-         check the user token URL's host and the network, then send it again: the client was built without TLS: turn on its feature that ends in -rustls"
+        "login: step 1 (User Access Token) of Location demo-salon: the transport sends no such request; the transport \
+         is at fault: check the user token URL and how the transport is set up: the client was built without TLS: turn on its feature that ends in -rustls"
     );
     let mut arrived = Vec::new();
     listener.set_nonblocking(true).unwrap();

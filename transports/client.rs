@@ -127,6 +127,9 @@ impl<E> fmt::Display for CallError<E> {
             Self::Transport { sent: Sent::Never, .. } => {
                 ("the call never left", "check the URL's host and the network, then make it again")
             }
+            Self::Transport { sent: Sent::Impossible, .. } => {
+                ("the transport sends no such call", "check the call's URL and how the transport is set up")
+            }
             Self::Transport { sent: Sent::Maybe, .. } => (
                 "no response to the call came, and it may have arrived",
                 "check the network, and make it again only if twice does no harm",

@@ -117,10 +117,10 @@ where
 
     async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
+            return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
         }
-        let (origin, request) =
-            split(request).map_err(|error| SendError::new(SendErrorKind::Other, Sent::Never, Some(Box::new(error))))?;
+        let (origin, request) = split(request)
+            .map_err(|error| SendError::new(SendErrorKind::Other, Sent::Impossible, Some(Box::new(error))))?;
         let Idle { origin, mut requests, connection } = self.connection(origin).await?;
 
         let mut connection = Some(connection);

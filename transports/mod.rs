@@ -215,6 +215,9 @@ where
 pub enum Sent {
     /// No byte of it left: it is safe to send again.
     Never,
+    /// No byte of it left, nor would it another time: such a request the transport does not send as it is set up. It would go in the clear,
+    /// say, or wants TLS that is not built in.
+    Impossible,
     /// It may have arrived: sending it again could mint a second token that never expires.
     Maybe,
 }
@@ -415,7 +418,7 @@ impl<F, E> Stopped<F, E> {
     pub fn retry(&self) -> Retry {
         match &self.cause {
             Cause::Transport { sent: Sent::Never, .. } => Retry::Unspecified,
-            Cause::Transport { sent: Sent::Maybe, .. } => Retry::Never,
+            Cause::Transport { sent: Sent::Impossible | Sent::Maybe, .. } => Retry::Never,
             Cause::Response(error) => error.retry(),
         }
     }
@@ -442,13 +445,16 @@ impl<F: Flow, E> fmt::Display for Stopped<F, E> {
             Step::UserToken => Field::UserTokenUrl,
             Step::LocationToken => Field::LocationTokenUrl,
         };
-        let (happened, then) = match sent {
-            Sent::Never => ("the request never left", ", then send it again"),
-            Sent::Maybe => {
-                ("no response came, and the request may have arrived", "; repeat only if a second token does no harm")
-            }
+        let (happened, check, then) = match sent {
+            Sent::Never => ("the request never left", "'s host and the network", ", then send it again"),
+            Sent::Impossible => ("the transport sends no such request", " and how the transport is set up", ""),
+            Sent::Maybe => (
+                "no response came, and the request may have arrived",
+                "'s host and the network",
+                "; repeat only if a second token does no harm",
+            ),
         };
-        write!(f, ": {happened}; {}: check the {url}'s host and the network{then}", Fault::Transport)
+        write!(f, ": {happened}; {}: check the {url}{check}{then}", Fault::Transport)
     }
 }
 

@@ -91,7 +91,7 @@ impl Reqwest {
         let policed = change(ours).redirect(Policy::none()).retry(::reqwest::retry::never()).referer(false);
         match policed.build() {
             Ok(client) => Ok(Self { client }),
-            Err(error) => Err(SendError::new(SendErrorKind::Configuration, Sent::Never, source(error))),
+            Err(error) => Err(SendError::new(SendErrorKind::Configuration, Sent::Impossible, source(error))),
         }
     }
 }
@@ -101,15 +101,15 @@ impl AsyncTransport for Reqwest {
 
     async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
+            return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
         }
         let request = request.map(|body| Bytes::from_owner(Zeroizing::new(body)));
         let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
-            .map_err(|error| SendError::new(SendErrorKind::Other, Sent::Never, source(error)))?;
+            .map_err(|error| SendError::new(SendErrorKind::Other, Sent::Impossible, source(error)))?;
         // reqwest reads the whole URL anew: it must have come to the origin that was checked.
         if root.is_none_or(|root| root.origin() != request.url().origin()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
+            return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
         }
         let mut incoming = self.client.execute(request).await.map_err(send_error)?;
         let body = read(&mut incoming, limit).await.map_err(SendError::after_sending)?;
@@ -150,7 +150,7 @@ fn send_error(error: ::reqwest::Error) -> SendError {
     } else if error.is_timeout() {
         (SendErrorKind::TimedOut, Sent::Maybe)
     } else if error.is_builder() {
-        (SendErrorKind::Other, Sent::Never)
+        (SendErrorKind::Other, Sent::Impossible)
     } else if error.is_request() || error.is_body() || error.is_decode() {
         (SendErrorKind::Broken, Sent::Maybe)
     } else {

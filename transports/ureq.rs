@@ -86,7 +86,7 @@ impl Transport for Ureq {
 
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Sent::Never, None));
+            return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
         }
         let (parts, body) = request.into_parts();
         let body = Zeroizing::new(body);
@@ -120,8 +120,8 @@ fn send_error(error: ::ureq::Error) -> SendError {
         Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::Io(_) => (SendErrorKind::Broken, Sent::Maybe, true),
         Error::ConnectProxyFailed(_) => (SendErrorKind::Connect, Sent::Never, false),
-        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Sent::Never, false),
-        Error::TlsRequired => (SendErrorKind::NoTls, Sent::Never, false),
+        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Sent::Impossible, false),
+        Error::TlsRequired => (SendErrorKind::NoTls, Sent::Impossible, false),
         Error::Tls(_) => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::BodyExceedsLimit(_) => (SendErrorKind::TooLong, Sent::Maybe, true),
         Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Sent::Maybe, false),

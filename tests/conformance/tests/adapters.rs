@@ -59,11 +59,11 @@ fn a_url_that_the_library_refuses_is_not_shown() {
     let url = format!("http://{}/?access_token=S3CR3T", nobody_listens());
     let error = Ureq::configured(|config| config.https_only(true)).send(get(&url), 0).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Never));
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Impossible));
     let transport = Reqwest::configured(|builder| builder.https_only(true)).unwrap();
     let error = tokio().block_on(transport.send(get(&url), 0)).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Never));
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Impossible));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_proxys_password_is_not_shown() {
 #[test]
 fn what_reqwest_cannot_be_built_from_is_a_configuration_error() {
     let error = Reqwest::configured(|builder| builder.user_agent("S3CR3T\n")).unwrap_err();
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Configuration, Sent::Never));
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Configuration, Sent::Impossible));
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
 }
 
