@@ -205,6 +205,16 @@ fn a_login_of_the_other_environment_is_not_taken() {
 }
 
 #[test]
+fn any_other_status_is_the_callers_to_judge() {
+    with_both(World::session, |world, line, client| {
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        let elsewhere = http::Request::get("https://api.example.com/elsewhere").body(vec![]).unwrap();
+        assert_eq!(client.call(elsewhere).unwrap().status(), 404);
+        assert_eq!(line.take_paths(), ["elsewhere"]);
+    });
+}
+
+#[test]
 fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
     with_both(World::session, |world, line, client| {
         client.log_in_with(world.login(PASSWORD)).unwrap();
