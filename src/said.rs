@@ -112,13 +112,13 @@ fn repeats(text: &str, carried: &[&str]) -> bool {
     holds_one(text) || once.iter().any(|text| holds_one(text)) || twice.into_iter().any(|text| holds_one(&text))
 }
 
-/// One spelling for all letter cases (upper first, so that `ß` and `SS` meet), for a space and the plus that a form writes for it, and for
+/// One spelling for all letter cases (there and back, so that `ẞ`, `ß` and `SS` meet), for a space and the plus that a form writes for it, and for
 /// what [`clean`] makes one of.
 fn fold(text: &str) -> Zeroizing<String> {
     // No character grows beyond three times its bytes, so nothing is left behind by a buffer that moves.
     let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
     let plain = text.chars().map(|c| if c == '+' { ' ' } else { harmless(c) });
-    folded.extend(plain.flat_map(char::to_uppercase).flat_map(char::to_lowercase));
+    folded.extend(plain.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase));
     folded
 }
 

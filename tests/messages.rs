@@ -138,6 +138,18 @@ fn what_only_looks_like_an_escape_is_taken_as_it_stands() {
 }
 
 #[test]
+fn every_character_that_has_letter_cases_meets_them_all() {
+    for c in (char::MIN..=char::MAX).filter(|c| !c.to_uppercase().eq([*c]) || !c.to_lowercase().eq([*c])) {
+        let text = c.to_string();
+        let cases = [text.to_uppercase(), text.to_lowercase()];
+        let twice = cases.iter().flat_map(|text| [text.to_uppercase(), text.to_lowercase()]);
+        for case in cases.iter().cloned().chain(twice) {
+            assert!(refused(&text, saying(&case), "1").is_message_withheld(), "{c:?} as {case:?}");
+        }
+    }
+}
+
+#[test]
 fn what_cleaning_would_spell_is_withheld_too() {
     for body in ["a\u{1}b", "a\u{202e}b", "a\u{fffd}b"].map(saying) {
         assert!(refused("a\u{fffd}b", body, "1").is_message_withheld());

@@ -151,9 +151,13 @@ pub fn message(data: &[u8]) {
     let error = said(&format!("{before}{after}"));
     if let Some(told) = error.message() {
         assert!(told.len() <= 256);
-        // What replaces a control character is nobody's secret.
+        // A half of what was cut is decoded to a replacement character.
         if !password.contains(char::REPLACEMENT_CHARACTER) {
-            shows_none(told, &[&password, &json, &percent]);
+            let percent_decoded = percent_encoding::percent_decode_str(told).decode_utf8_lossy();
+            let json_decoded: String = serde_json::from_str(&format!("\"{told}\"")).unwrap_or_default();
+            for text in [told, &percent_decoded, &json_decoded] {
+                shows_none(text, &[&password]);
+            }
         }
     }
 }
