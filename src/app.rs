@@ -5,11 +5,10 @@ use core::fmt;
 
 use http::{Request, Uri};
 
-use crate::body::ClientBody;
+use crate::body::SecretObject;
 use crate::endpoint::{self, Origin, Template};
 use crate::login::head;
-use crate::secret::{REDACTED, Secret, SecretHeader};
-use crate::token::BearerToken;
+use crate::secret::{REDACTED, SecretHeader};
 use crate::{Field, LocationId, LocationLogin, LocationTokenRequest, Misuse, Step, UserAccessToken, UserLogin};
 
 /// Everything that [`App::new`] needs, by name: what the service issued (`P1`), and the URLs that came with it (`Q1`).
@@ -93,9 +92,7 @@ pub(crate) struct Inner {
     location_token_uri: Template,
     pub(crate) origins: Vec<Origin>,
     pub(crate) api_key: SecretHeader,
-    pub(crate) client_id: Secret,
-    pub(crate) client_secret: Secret,
-    pub(crate) client_body: ClientBody,
+    pub(crate) client: SecretObject,
     data_source_name: Option<Box<str>>,
 }
 
@@ -126,9 +123,7 @@ impl App {
             location_token_head: head(Uri::default(), &api_key, Step::LocationToken),
             location_token_uri,
             origins,
-            client_id: Secret::new(client_id),
-            client_secret: Secret::new(client_secret),
-            client_body: ClientBody::new(client_id, client_secret),
+            client: SecretObject::new([("client_id", client_id), ("client_secret", client_secret)]),
             api_key,
             data_source_name,
         })))
@@ -231,11 +226,7 @@ impl Location {
         if token != app {
             return Err(Misuse::WrongEnvironment { token, app });
         }
-        Ok(self.token_for(user.secret.clone()))
-    }
-
-    pub(crate) fn token_for(&self, user: BearerToken) -> LocationTokenRequest {
-        LocationTokenRequest::new(self.clone(), user)
+        Ok(LocationTokenRequest::new(self.clone(), user.secret.clone()))
     }
 
     /// The id that the Location was named by (`Q2`).

@@ -1,56 +1,66 @@
 //! The bodies of the two steps (`P8`, `P9`): one JSON object each, in a buffer of its final size, since one that grows would leave
 //! copies of the secrets behind.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
+use core::ops::Range;
 
 use zeroize::Zeroizing;
 
-/// Step 2's body, which step 1's ends with too: it is the same for all logins of an App, so it is written once.
-pub(crate) struct ClientBody(Zeroizing<Box<[u8]>>);
+use crate::said::json_decode;
 
-impl ClientBody {
-    pub(crate) fn new(client_id: &str, client_secret: &str) -> Self {
-        let body = object([("client_id", client_id), ("client_secret", client_secret)], b"");
-        Self(Zeroizing::new(body.into_boxed_slice()))
-    }
-
-    pub(crate) fn alone(&self) -> Vec<u8> {
-        self.0.to_vec()
-    }
-
-    pub(crate) fn after(&self, members: [(&str, &str); 2]) -> Vec<u8> {
-        object(members, &self.0)
-    }
+/// Two secret texts, kept as the JSON object that they are sent in.
+#[derive(Clone)]
+pub(crate) struct SecretObject {
+    json: Zeroizing<Box<[u8]>>,
+    /// Where the texts stand, without their quotes.
+    texts: [Range<usize>; 2],
 }
 
-/// An object of these two members, then those of the object `more`, if any.
-fn object(members: [(&str, &str); 2], more: &[u8]) -> Vec<u8> {
-    let members = members.map(|(name, value)| (name, value, json_len(value)));
-    // Each member has two pairs of quotes, a colon, and a comma or the opening brace. `more` has a comma for its own brace.
-    let size = members.iter().map(|(name, _, len)| name.len().saturating_add(*len).saturating_add(6));
-    let mut body = Vec::with_capacity(size.fold(more.len().max(1), usize::saturating_add));
-    for (name, value, len) in members {
-        body.extend_from_slice(if body.is_empty() { b"{\"" } else { b",\"" });
-        body.extend_from_slice(name.as_bytes());
-        body.extend_from_slice(b"\":");
-        if len == value.len() {
-            // Nothing to escape.
-            body.push(b'"');
-            body.extend_from_slice(value.as_bytes());
-            body.push(b'"');
-        } else {
-            // A text always has a JSON form and a Vec always takes it, so there is nothing to be told.
-            let _ = serde_json::to_writer(&mut body, value);
-        }
+impl SecretObject {
+    pub(crate) fn new(members: [(&str, &str); 2]) -> Self {
+        let members = members.map(|(name, text)| (name, text, json_len(text)));
+        let size = members.iter().map(|(name, _, len)| name.len().saturating_add(*len));
+        // Each member has two pairs of quotes, a colon, and a brace or a comma before it; then there is the brace at the end.
+        let mut json = Vec::with_capacity(size.fold(13, usize::saturating_add));
+        let texts = members.map(|(name, text, len)| {
+            json.extend_from_slice(if json.is_empty() { b"{\"" } else { b",\"" });
+            json.extend_from_slice(name.as_bytes());
+            json.extend_from_slice(b"\":");
+            let start = json.len().saturating_add(1);
+            if len == text.len() {
+                // Nothing to escape.
+                json.push(b'"');
+                json.extend_from_slice(text.as_bytes());
+                json.push(b'"');
+            } else {
+                // A text always has a JSON form and a Vec always takes it, so there is nothing to be told.
+                let _ = serde_json::to_writer(&mut json, text);
+            }
+            start..start.saturating_add(len)
+        });
+        json.push(b'}');
+        Self { json: Zeroizing::new(json.into_boxed_slice()), texts }
     }
-    match more.split_first() {
-        Some((_, members)) => {
-            body.push(b',');
-            body.extend_from_slice(members);
-        }
-        None => body.push(b'}'),
+
+    /// The object alone.
+    pub(crate) fn body(&self) -> Vec<u8> {
+        self.json.to_vec()
     }
-    body
+
+    /// One object of this one's members, then the other's.
+    pub(crate) fn body_with(&self, other: &Self) -> Vec<u8> {
+        let ours = self.json.strip_suffix(b"}").unwrap_or_default();
+        let theirs = other.json.strip_prefix(b"{").unwrap_or_default();
+        [ours, b",", theirs].concat()
+    }
+
+    /// The two texts, as they were given.
+    pub(crate) fn texts(&self) -> [Zeroizing<String>; 2] {
+        self.texts.clone().map(|place| {
+            let text = self.json.get(place).and_then(|json| core::str::from_utf8(json).ok());
+            json_decode(text.unwrap_or_default())
+        })
+    }
 }
 
 /// The bytes of the text's JSON form between the quotes.

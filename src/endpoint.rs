@@ -27,15 +27,15 @@ impl Origin {
         }
         Ok(origin)
     }
+}
 
-    /// Whether a request to this URI stays within the origin. Allocates nothing.
-    pub(crate) fn holds(&self, uri: &Uri) -> bool {
-        // A host that equals this origin's needs no judging of its own, since this origin's was judged when it was read.
-        split(uri).is_ok_and(|(https, host, port)| {
-            let same = || *self.host == *host || self.host.eq_ignore_ascii_case(host);
-            self.https == https && self.port == port && same()
-        })
-    }
+/// Whether a request to this URI stays within one of the origins. Allocates nothing.
+pub(crate) fn within(origins: &[Origin], uri: &Uri) -> bool {
+    // A host that equals an origin's needs no judging of its own, since the origin's was judged when it was read.
+    split(uri).is_ok_and(|(https, host, port)| {
+        let same = |own: &str| own == host || own.eq_ignore_ascii_case(host);
+        origins.iter().any(|origin| origin.https == https && origin.port == port && same(&origin.host))
+    })
 }
 
 /// A URL that is complete as it stands.

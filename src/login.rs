@@ -6,8 +6,9 @@ use core::fmt;
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
 
 use crate::app::not_empty;
+use crate::body::SecretObject;
 use crate::flow::sealed::Sealed;
-use crate::secret::{Secret, SecretHeader};
+use crate::secret::SecretHeader;
 use crate::token::BearerToken;
 use crate::{
     App, Error, Failed, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, Step,
@@ -81,7 +82,7 @@ impl Flow for LocationLogin {
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
         match self.0 {
             State::UserToken { login, location } => match login.judge(response) {
-                Ok(user) => Ok(Progress::Next(Self(State::LocationToken(location.token_for(user))))),
+                Ok(user) => Ok(Progress::Next(Self(State::LocationToken(LocationTokenRequest::new(location, user))))),
                 Err(error) => {
                     let error = error.at(location.id());
                     Err(Failed { flow: Self(State::UserToken { login, location }), error })
@@ -120,29 +121,21 @@ impl Flow for LocationLogin {
 #[must_use = "a flow does nothing by itself: send its request"]
 pub struct UserLogin {
     app: App,
-    email: Secret,
-    password: Secret,
+    credentials: SecretObject,
 }
 
 impl UserLogin {
     pub(crate) fn new(app: App, email: &str, password: &str) -> Result<Self, Misuse> {
-        Ok(Self {
-            app,
-            email: Secret::new(not_empty(Field::Email, email)?),
-            password: Secret::new(not_empty(Field::Password, password)?),
-        })
+        let email = not_empty(Field::Email, email)?;
+        let password = not_empty(Field::Password, password)?;
+        Ok(Self { app, credentials: SecretObject::new([("email", email), ("password", password)]) })
     }
 
     fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
         response::token(response, None).map_err(|kind| {
             let app = self.app.inner();
-            let carried = [
-                self.email.expose(),
-                self.password.expose(),
-                app.client_id.expose(),
-                app.client_secret.expose(),
-                app.api_key.expose(),
-            ];
+            let ([email, password], [id, secret]) = (self.credentials.texts(), app.client.texts());
+            let carried = [email.as_str(), &password, &id, &secret, app.api_key.expose()];
             response::error(kind, self.step(), response, &carried)
         })
     }
@@ -155,8 +148,7 @@ impl Flow for UserLogin {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.app.inner();
-        let body = app.client_body.after([("email", self.email.expose()), ("password", self.password.expose())]);
-        app.user_token_head.clone().map(|()| body)
+        app.user_token_head.clone().map(|()| self.credentials.body_with(&app.client))
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
@@ -200,8 +192,8 @@ impl LocationTokenRequest {
     fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
         response::token(response, Some(&self.user)).map_err(|kind| {
             let app = self.location.app().inner();
-            let carried =
-                [self.user.expose(), app.client_id.expose(), app.client_secret.expose(), app.api_key.expose()];
+            let [id, secret] = app.client.texts();
+            let carried = [self.user.expose(), &id, &secret, app.api_key.expose()];
             response::error(kind, self.step(), response, &carried).at(self.location.id())
         })
     }
@@ -219,7 +211,7 @@ impl Flow for LocationTokenRequest {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.location.app().inner();
-        let mut request = app.location_token_head.clone().map(|()| app.client_body.alone());
+        let mut request = app.location_token_head.clone().map(|()| app.client.body());
         *request.uri_mut() = self.location.token_uri().clone();
         request.headers_mut().insert(header::AUTHORIZATION, self.user.authorization().clone());
         request

@@ -137,7 +137,7 @@ fn percent_decode(text: &str) -> Zeroizing<String> {
 }
 
 /// The text with JSON's escapes undone (RFC 8259 section 7); what is no escape stays as it is.
-fn json_decode(text: &str) -> Zeroizing<String> {
+pub(crate) fn json_decode(text: &str) -> Zeroizing<String> {
     let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
     let mut rest = text;
     while let Some((plain, escape)) = rest.split_once('\\') {

@@ -1,8 +1,7 @@
 //! What is never shown and is wiped when its last holder drops it.
 //!
-//! Neither type has `Display`, `==`, `Deref` or serde; their only `Debug` says that something is hidden.
+//! It has no `Display`, `==`, `Deref` or serde; its only `Debug` says that something is hidden.
 
-use alloc::boxed::Box;
 use core::fmt;
 
 use bytes::Bytes;
@@ -11,20 +10,6 @@ use zeroize::Zeroizing;
 
 /// What stands wherever a `Debug` would show a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
-
-/// A secret text.
-#[derive(Clone)]
-pub(crate) struct Secret(Zeroizing<Box<str>>);
-
-impl Secret {
-    pub(crate) fn new(text: &str) -> Self {
-        Self(Zeroizing::new(Box::from(text)))
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
-}
 
 /// A secret kept as the header value that it is sent as, so that every request shares one copy.
 #[derive(Clone)]

@@ -9,6 +9,7 @@ use http::{HeaderMap, Request, header, request::Parts};
 use percent_encoding::utf8_percent_encode;
 use zeroize::Zeroizing;
 
+use crate::endpoint;
 use crate::login::X_API_KEY;
 use crate::token::{BearerToken, RESERVED};
 use crate::{App, Environment, Field, LocationAccessToken, LocationId, Misuse, UserAccessToken};
@@ -227,7 +228,7 @@ impl Session {
 
     fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
         let app = self.app.inner();
-        if !app.origins.iter().any(|origin| origin.holds(request.uri())) {
+        if !endpoint::within(&app.origins, request.uri()) {
             return Err(Misuse::ForeignOrigin);
         }
         // `HeaderMap::insert` panics when its map is full, which this one is far from.
