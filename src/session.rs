@@ -1,7 +1,8 @@
 //! Ordinary calls: credentials go on them here, and nowhere else (`P3`, `P4`, `P7`, `Q3`, `Q4`).
 
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
@@ -71,13 +72,14 @@ pub struct Session {
     identity: Identity,
 }
 
-/// Tells one session's attempts from another's.
-#[derive(Clone)]
-struct Identity(Arc<()>);
+/// Tells one session's attempts from another's. A number, since all threads that make calls would write to the count of an `Arc`.
+#[derive(Clone, Copy, PartialEq)]
+struct Identity(usize);
 
-impl PartialEq for Identity {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+impl Identity {
+    fn new() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -129,7 +131,7 @@ impl Session {
             location: None,
             parameter: None,
             generation: 0,
-            identity: Identity(Arc::new(())),
+            identity: Identity::new(),
         }
     }
 
@@ -176,7 +178,7 @@ impl Session {
     /// [`Misuse::RequestTooLarge`].
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
-        Ok(Attempt { session: self.identity.clone(), generation: self.generation })
+        Ok(Attempt { session: self.identity, generation: self.generation })
     }
 
     /// What to do now that an attempt was answered with 401 (`Q11`). It is given up: no attempt leads to two replays.
@@ -184,7 +186,7 @@ impl Session {
     /// # Errors
     /// [`Misuse::ForeignAttempt`] if another session made it.
     pub fn rejected(&self, attempt: Attempt) -> Result<Verdict, Misuse> {
-        self.check(&attempt.session)?;
+        self.check(attempt.session)?;
         if attempt.generation == self.generation {
             return Ok(Verdict::LogIn(attempt));
         }
@@ -196,7 +198,7 @@ impl Session {
     /// # Errors
     /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session gave the leave.
     pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<(), Misuse> {
-        self.check(&replay.session)?;
+        self.check(replay.session)?;
         self.put_credentials(request)
     }
 
@@ -207,7 +209,7 @@ impl Session {
     /// The session is then as it was: [`Misuse::ForeignAttempt`]; [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a
     /// token of another Location, and for any if the session is not a Location's.
     pub fn renew(&mut self, attempt: &Attempt, token: LocationAccessToken) -> Result<bool, Misuse> {
-        self.check(&attempt.session)?;
+        self.check(attempt.session)?;
         if token.environment != self.app.environment() {
             return Err(Misuse::WrongEnvironment { token: token.environment, app: self.app.environment() });
         }
@@ -222,8 +224,8 @@ impl Session {
         Ok(true)
     }
 
-    fn check(&self, session: &Identity) -> Result<(), Misuse> {
-        if *session == self.identity { Ok(()) } else { Err(Misuse::ForeignAttempt) }
+    fn check(&self, session: Identity) -> Result<(), Misuse> {
+        if session == self.identity { Ok(()) } else { Err(Misuse::ForeignAttempt) }
     }
 
     fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
