@@ -7,6 +7,7 @@ mod token_file;
 
 use std::error::Error;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -50,30 +51,36 @@ fn first_start(login: LocationLogin, file: &Path) -> Result<(), Box<dyn Error>> 
 
 fn later_start(app: &App, file: &Path, url: &str, login: Option<LocationLogin>) -> Result<(), Box<dyn Error>> {
     let saved = serde_json::from_str(&fs::read_to_string(file)?)?;
-    if let Some(new) = nightly_sync(app, saved, url, login)? {
-        TokenFile::create(file)?.commit(&new)?;
-        println!("  a new token is in the file");
-    }
-    Ok(())
+    let keep = |token: &SavedToken| {
+        println!("  a new token goes into the file");
+        TokenFile::create(file)?.commit(token)
+    };
+    sync_contacts(app, saved, keep, url, login)
 }
 
-/// `saved` is the token of an earlier run. `login` is the owner's, for a program that may keep a password.
-fn nightly_sync(
+/// `saved` is the token of an earlier start, and `keep` puts a new one in its place. `login` is the owner's, for a program that may keep a
+/// password.
+fn sync_contacts(
     app: &App,
     saved: SavedToken,
+    keep: impl FnOnce(&SavedToken) -> io::Result<()>,
     url: &str,
     login: Option<LocationLogin>,
-) -> Result<Option<SavedToken>, Box<dyn Error>> {
+) -> Result<(), Box<dyn Error>> {
     let session = Session::for_location(app, saved.try_into()?)?;
     let client = Client::new(session, Ureq::new(), 1024 * 1024); // the longest response that a call may have
     if let Some(login) = login {
         client.log_in_with(login)?; // without this, nothing logs in by itself
     }
-    match client.call(http::Request::get(url).body(vec![])?) {
+    let outcome = client.call(http::Request::get(url).body(vec![])?);
+    // Before the outcome is looked into: a call may fail after the login that it led to went well.
+    if let Some(token) = client.take_new_token() {
+        keep(&SavedToken::from(&token))?;
+    }
+    match outcome {
         Ok(response) => println!("  {}", response.status()),
         Err(error @ CallError::TokenRejected { .. }) => println!("  {error}"),
         Err(error) => return Err(error.into()),
     }
-    // A new token is to be kept in the old one's place.
-    Ok(client.take_new_token().map(|token| SavedToken::from(&token)))
+    Ok(())
 }

@@ -4,7 +4,7 @@
 #[path = "support/world.rs"]
 mod world;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::future::{Future, ready};
 use std::pin::pin;
@@ -157,6 +157,26 @@ fn with_the_owners_login_a_revoked_token_is_renewed_and_the_call_made_once_more(
         assert_eq!(client.call(call(1)).unwrap().status(), 200, "and again, from the start");
         assert_eq!(line.take_paths(), ["contacts", "user_token", "token", "contacts"]);
     });
+}
+
+#[test]
+fn a_new_token_is_told_though_the_call_failed_that_it_was_for() {
+    let world = World::new();
+    let calls = Cell::new(0);
+    let cut_the_second = |request: Request<Vec<u8>>, _: usize| {
+        if !is_login(&request) {
+            calls.set(calls.get() + 1);
+            if calls.get() == 2 {
+                return Err(Cut);
+            }
+        }
+        Ok(world.handle(request))
+    };
+    let client = Client::new(world.revoked_session(), cut_the_second, 1000);
+    client.log_in_with(world.login(PASSWORD)).unwrap();
+    assert!(matches!(client.call(call(1)).unwrap_err(), CallError::Transport { error: Cut, .. }));
+    let token = client.take_new_token().unwrap();
+    assert!(world.emulator.lock().unwrap().revoke(token.expose_secret()), "it is one that the service takes");
 }
 
 #[test]

@@ -51,7 +51,8 @@ impl<T: AsyncTransport> AsyncClient<T> {
         self.shared.hand_over(login)
     }
 
-    /// The token that a login has come to since this was last asked, to be kept where the old one was: it lives for ever.
+    /// The token that a login has come to since this was last asked, to be kept where the old one was: it lives for ever. There may be one
+    /// though the call has failed that it was for.
     pub fn take_new_token(&self) -> Option<LocationAccessToken> {
         self.shared.take_new_token()
     }
