@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use http::{Request, Uri};
+use http::{Uri, request::Parts};
 
 use crate::body::SecretObject;
 use crate::endpoint::{self, Origin, Template};
@@ -86,9 +86,9 @@ pub struct App(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) environment: Environment,
-    pub(crate) user_token_head: Request<()>,
+    pub(crate) user_token_head: Parts,
     /// Without a Location's URI, which is with the Location.
-    pub(crate) location_token_head: Request<()>,
+    pub(crate) location_token_head: Parts,
     location_token_uri: Template,
     pub(crate) origins: Vec<Origin>,
     pub(crate) api_key: SecretHeader,

@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header, request::Parts};
 
 use crate::app::not_empty;
 use crate::body::SecretObject;
@@ -148,7 +148,7 @@ impl Flow for UserLogin {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.app.inner();
-        app.user_token_head.clone().map(|()| self.credentials.body_with(&app.client))
+        Request::from_parts(app.user_token_head.clone(), self.credentials.body_with(&app.client))
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
@@ -211,10 +211,10 @@ impl Flow for LocationTokenRequest {
 
     fn request(&self) -> Request<Vec<u8>> {
         let app = self.location.app().inner();
-        let mut request = app.location_token_head.clone().map(|()| app.client.body());
-        *request.uri_mut() = self.location.token_uri().clone();
-        request.headers_mut().insert(header::AUTHORIZATION, self.user.authorization().clone());
-        request
+        let mut head = app.location_token_head.clone();
+        head.uri = self.location.token_uri().clone();
+        head.headers.insert(header::AUTHORIZATION, self.user.authorization().clone());
+        Request::from_parts(head, app.client.body())
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
@@ -249,12 +249,12 @@ debug_as_flow!(LocationLogin, UserLogin, LocationTokenRequest);
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// A step's request but for its body (`P3`, `P8`, `P9`), made once for an App: to copy headers costs less than to insert them.
-pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Request<()> {
+pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let mut request = Request::new(());
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri;
-    let headers = request.headers_mut();
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = Method::POST;
+    head.uri = uri;
+    let headers = &mut head.headers;
     headers.insert(header::CONTENT_TYPE, JSON);
     headers.insert(header::ACCEPT, JSON);
     headers.insert(X_API_KEY, api_key.header().clone());
@@ -262,5 +262,5 @@ pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Request<()> 
         // Keeps the place of the user token: a copy has no room for one header more.
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
     }
-    request
+    head
 }
