@@ -1,17 +1,18 @@
 //! The bodies of the two steps (`P8`, `P9`): one JSON object each, in a buffer of its final size, since one that grows would leave
 //! copies of the secrets behind.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 
 use zeroize::Zeroizing;
 
 use crate::said::json_decode;
+use crate::secret::SecretBytes;
 
 /// Two secret texts, kept as the JSON object that they are sent in.
 #[derive(Clone)]
 pub(crate) struct SecretObject {
-    json: Zeroizing<Box<[u8]>>,
+    json: SecretBytes,
     /// Where the texts stand, without their quotes.
     texts: [Range<usize>; 2],
 }
@@ -39,25 +40,25 @@ impl SecretObject {
             start..start.saturating_add(len)
         });
         json.push(b'}');
-        Self { json: Zeroizing::new(json.into_boxed_slice()), texts }
+        Self { json: SecretBytes::new(json), texts }
     }
 
     /// The object alone.
     pub(crate) fn body(&self) -> Vec<u8> {
-        self.json.to_vec()
+        self.json.as_ref().to_vec()
     }
 
     /// One object of this one's members, then the other's.
     pub(crate) fn body_with(&self, other: &Self) -> Vec<u8> {
-        let ours = self.json.strip_suffix(b"}").unwrap_or_default();
-        let theirs = other.json.strip_prefix(b"{").unwrap_or_default();
+        let ours = self.json.as_ref().strip_suffix(b"}").unwrap_or_default();
+        let theirs = other.json.as_ref().strip_prefix(b"{").unwrap_or_default();
         [ours, b",", theirs].concat()
     }
 
     /// The two texts, as they were given.
     pub(crate) fn texts(&self) -> [Zeroizing<String>; 2] {
         self.texts.clone().map(|place| {
-            let text = self.json.get(place).and_then(|json| core::str::from_utf8(json).ok());
+            let text = self.json.as_ref().get(place).and_then(|json| core::str::from_utf8(json).ok());
             json_decode(text.unwrap_or_default())
         })
     }

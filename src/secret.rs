@@ -1,15 +1,39 @@
 //! What is never shown and is wiped when its last holder drops it.
 //!
-//! It has no `Display`, `==`, `Deref` or serde; its only `Debug` says that something is hidden.
+//! Neither type has `Display`, `==`, `Deref` or serde; what `Debug` there is says that something is hidden.
 
+use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
 use bytes::Bytes;
 use http::HeaderValue;
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
 /// What stands wherever a `Debug` would show a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
+
+/// Secret bytes. Wiped as one slice, which takes a fraction of what `Zeroizing<Box<[u8]>>` takes for one byte after another.
+#[derive(Clone)]
+pub(crate) struct SecretBytes(Box<[u8]>);
+
+impl SecretBytes {
+    /// The buffer must be of its final size, or a copy is left behind.
+    pub(crate) fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes.into_boxed_slice())
+    }
+}
+
+impl AsRef<[u8]> for SecretBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for SecretBytes {
+    fn drop(&mut self) {
+        <[u8]>::zeroize(&mut self.0);
+    }
+}
 
 /// A secret kept as the header value that it is sent as, so that every request shares one copy.
 #[derive(Clone)]
@@ -26,8 +50,7 @@ impl SecretHeader {
         if secret.is_empty() || !graphic {
             return None;
         }
-        // A Box, since a Vec is wiped twice: its bytes, then its capacity.
-        let text = Zeroizing::new([scheme.as_bytes(), secret.as_bytes()].concat().into_boxed_slice());
+        let text = SecretBytes::new([scheme.as_bytes(), secret.as_bytes()].concat());
         let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(text)).ok()?;
         value.set_sensitive(true);
         Some(Self { value, scheme: scheme.len() })

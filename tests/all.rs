@@ -6,6 +6,8 @@
 mod emulator;
 #[path = "errors.rs"]
 mod errors;
+#[path = "memory.rs"]
+mod memory;
 #[path = "messages.rs"]
 mod messages;
 #[path = "requests.rs"]
