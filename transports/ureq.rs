@@ -3,7 +3,9 @@
 //! The feature `ureq-rustls` has TLS; `ureq` alone reaches loopback hosts only, or brings the TLS of the ureq features that you
 //! turn on yourself.
 //!
-//! ureq writes URLs, queries included, to the `log` facade at the level `trace`: another reason to prefer the header for tokens.
+//! ureq writes URLs, queries included, to the `log` facade at the level `trace`: another reason to prefer the header for tokens. Where another
+//! crate of the program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with later requests: then make
+//! a `Ureq` for each owner.
 
 extern crate std;
 
@@ -88,7 +90,9 @@ impl Transport for Ureq {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
         }
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // Where ureq looks for a request's own configuration, which could allow redirects.
+        parts.extensions.clear();
         let body = Zeroizing::new(body);
         // An empty body on a GET would be announced by `content-length: 0`.
         let response = if body.is_empty() && parts.method == Method::GET {

@@ -47,6 +47,14 @@ fn ureq_follows_no_redirect_even_if_it_is_told_to() {
 }
 
 #[test]
+fn ureq_follows_no_redirect_even_if_the_request_tells_it_to() {
+    let server = answering(REDIRECT);
+    let request = ureq::agent().configure_request(get(server.url("/"))).max_redirects(10).build();
+    assert_eq!(Ureq::new().send(request, 0).unwrap().status(), 302);
+    assert_eq!(server.connections(), 1);
+}
+
+#[test]
 fn reqwest_follows_no_redirect_even_if_it_is_told_to() {
     let server = answering(REDIRECT);
     let transport = Reqwest::configured(|builder| builder.redirect(reqwest::redirect::Policy::limited(10))).unwrap();
