@@ -14,7 +14,9 @@ use http::{Request, Response};
 use location_auth::emulator::Condition;
 use location_auth::transports::client::{AsyncClient, CallError, Client};
 use location_auth::transports::{AsyncTransport, Sent, Transport};
-use location_auth::{App, Environment, Fault, LocationAccessToken, Misuse, Retry, SavedToken, Session, Settings, Step};
+use location_auth::{
+    App, Environment, Fault, Flow, LocationAccessToken, Misuse, Progress, Retry, SavedToken, Session, Settings, Step,
+};
 use world::{CONTACTS, PASSWORD, World, call, is_login};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -208,8 +210,41 @@ fn a_user_token_that_was_kept_and_then_revoked_does_not_count_against_the_passwo
         line.cut.borrow_mut().push("token");
         assert!(client.call(call(1)).is_err());
         assert_eq!(world.emulator.lock().unwrap().revoke_owner(world::EMAIL), 2);
-        assert!(matches!(client.call(call(1)).unwrap_err(), CallError::LoginFailed(_)));
-        assert_eq!(client.call(call(1)).unwrap().status(), 200, "the next caller starts from step 1");
+        line.take_paths();
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take_paths(), ["contacts", "token", "user_token", "token", "contacts"], "from step 1 on");
+    });
+}
+
+#[test]
+fn a_login_that_goes_on_and_is_refused_from_step_1_on_too_is_not_tried_again() {
+    with_both(World::revoked_session, |world, line, client| {
+        client.log_in_with(world.login(PASSWORD)).unwrap();
+        line.cut.borrow_mut().push("token");
+        assert!(client.call(call(1)).is_err());
+        world.emulator.lock().unwrap().owner(world::EMAIL, "a new password").revoke_owner(world::EMAIL);
+        line.take_paths();
+        for _ in 0..20 {
+            let CallError::LoginFailed(stopped) = client.call(call(1)).unwrap_err() else { panic!("it is refused") };
+            assert_eq!(stopped.step(), Step::UserToken);
+        }
+        assert_eq!(line.take_paths().iter().filter(|path| *path != "contacts").count(), 2, "one of each step");
+    });
+}
+
+#[test]
+fn a_login_that_is_handed_over_at_step_2_and_refused_there_is_not_tried_again() {
+    with_both(World::revoked_session, |world, line, client| {
+        let login = world.login(PASSWORD);
+        let response = world.handle(login.request());
+        let Progress::Next(at_step_2) = login.receive(&response).unwrap() else { panic!("there is a step 2") };
+        world.emulator.lock().unwrap().revoke_owner(world::EMAIL);
+        client.log_in_with(at_step_2).unwrap();
+        for _ in 0..20 {
+            let error = client.call(call(1)).unwrap_err();
+            assert!(error.to_string().ends_with("; this login is not tried again: hand the client new credentials"));
+        }
+        assert_eq!(line.take_paths().iter().filter(|path| *path == "token").count(), 1);
     });
 }
 
@@ -300,8 +335,8 @@ fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
             error.to_string(),
             "the token was rejected, and logging in again failed: step 1 (User Access Token) of Location loc-1: the service refused \
              (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
-             check the owner's email and password, the Client ID and the Client Secret; hand the client new credentials, \
-             without which no login is tried again"
+             check the owner's email and password, the Client ID and the Client Secret; this login is not tried again: \
+             hand the client new credentials"
         );
         for _ in 0..50 {
             assert!(matches!(client.call(call(1)).unwrap_err(), CallError::LoginFailed(_)));

@@ -6,8 +6,10 @@ mod dice;
 #[path = "support/world.rs"]
 mod world;
 
-use std::future::Future;
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -192,7 +194,7 @@ async fn dawdle(dice: &Mutex<Dice>) {
     let polls = dice.lock().unwrap().below(4);
     for _ in 0..polls {
         let mut yielded = false;
-        std::future::poll_fn(|context| {
+        poll_fn(|context| {
             if yielded {
                 return Poll::Ready(());
             }
@@ -289,7 +291,7 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
                     return Ok(world.handle(request));
                 }
                 // The first login hangs until it is told to fail.
-                std::future::poll_fn(|context| {
+                poll_fn(|context| {
                     if fail_now.load(SeqCst) {
                         return Poll::Ready(());
                     }
@@ -335,4 +337,104 @@ fn a_thread_that_panics_in_the_middle_of_a_login_leaves_the_others_able_to_go_on
         assert!(scope.spawn(|| client.call(call(0))).join().is_err());
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
     });
+}
+
+// ---- Callers whose requests are answered one by one, in the order that the test wants. ----
+
+/// Where requests lie until they are answered.
+#[derive(Default)]
+struct Desk(RefCell<Vec<(Request<Vec<u8>>, Slot)>>);
+
+type Slot = Rc<RefCell<Option<Response<Vec<u8>>>>>;
+
+impl Desk {
+    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Cut> {
+        let slot = Slot::default();
+        self.0.borrow_mut().push((request, Rc::clone(&slot)));
+        poll_fn(|_| slot.borrow_mut().take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))).await
+    }
+
+    /// Takes up the one request of this caller, `None` for a token request, and answers it.
+    fn answer(&self, by: Option<usize>, answer: impl FnOnce(Request<Vec<u8>>) -> Response<Vec<u8>>) {
+        let place = self.0.borrow().iter().position(|(request, _)| caller(request) == by);
+        let (request, slot) = self.0.borrow_mut().remove(place.unwrap_or_else(|| panic!("{by:?} has sent nothing")));
+        *slot.borrow_mut() = Some(answer(request));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+}
+
+/// Goes on as far as it can: nothing here wakes a task, so each is asked again after every answer.
+fn go_on<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> Option<T> {
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+fn no(_: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    Response::builder().status(401).body(vec![]).unwrap()
+}
+
+#[test]
+fn new_credentials_are_tried_though_an_older_logins_token_meets_a_401_afterwards() {
+    let (world, desk) = (World::new(), Desk::default());
+    let handle = |request: Request<Vec<u8>>| world.handle(request);
+    let client = AsyncClient::new(world.revoked_session(), |request, _| desk.send(request), 1000);
+    client.log_in_with(world.login(PASSWORD)).unwrap();
+    let [mut first, mut second, mut third] = [0, 1, 2].map(|number| Box::pin(client.call(call(number))));
+    assert!(go_on(&mut first).is_none() && go_on(&mut second).is_none());
+    desk.answer(Some(0), handle);
+    desk.answer(Some(1), handle);
+    for _ in 0..2 {
+        assert!(go_on(&mut first).is_none());
+        desk.answer(None, handle);
+    }
+    assert!(go_on(&mut first).is_none() && go_on(&mut second).is_none(), "both calls are sent again");
+
+    desk.answer(Some(0), no);
+    assert!(matches!(go_on(&mut first), Some(Err(CallError::TokenRejected { .. }))));
+    client.log_in_with(world.login(PASSWORD)).unwrap();
+    desk.answer(Some(1), no);
+    assert!(matches!(go_on(&mut second), Some(Err(CallError::TokenRejected { .. }))));
+
+    assert!(go_on(&mut third).is_none());
+    desk.answer(Some(2), no);
+    for _ in 0..2 {
+        assert!(go_on(&mut third).is_none());
+        desk.answer(None, handle);
+    }
+    assert!(go_on(&mut third).is_none());
+    desk.answer(Some(2), handle);
+    assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
+}
+
+#[test]
+fn a_login_did_not_help_though_another_one_ended_before_its_token_met_a_401() {
+    let (world, desk) = (World::new(), Desk::default());
+    let handle = |request: Request<Vec<u8>>| world.handle(request);
+    let client = AsyncClient::new(world.revoked_session(), |request, _| desk.send(request), 1000);
+    client.log_in_with(world.login(PASSWORD)).unwrap();
+    let [mut first, mut second, mut third] = [0, 1, 2].map(|number| Box::pin(client.call(call(number))));
+    for (number, future) in [(0, &mut first), (1, &mut second)] {
+        assert!(go_on(future).is_none());
+        desk.answer(Some(number), no);
+        for _ in 0..2 {
+            assert!(go_on(future).is_none());
+            desk.answer(None, handle);
+        }
+        assert!(go_on(future).is_none(), "the call is sent again");
+    }
+    assert_eq!(world.issued(), (3, 3));
+
+    desk.answer(Some(0), no);
+    assert!(matches!(go_on(&mut first), Some(Err(CallError::TokenRejected { .. }))));
+    assert!(go_on(&mut third).is_none());
+    desk.answer(Some(2), no);
+    assert!(matches!(go_on(&mut third), Some(Err(CallError::TokenRejected { .. }))), "nobody logs in any more");
+    desk.answer(Some(1), no);
+    assert!(matches!(go_on(&mut second), Some(Err(CallError::TokenRejected { .. }))));
+    assert!(desk.is_empty());
 }

@@ -18,9 +18,10 @@
 //! - A login that the service refuses is not tried again, by no caller, until `log_in_with` brings new credentials: 200
 //!   callers must not lock an account with one wrong password. Nor is one that did not help, since the new token met a 401 too: a
 //!   route that always answers so must not buy a token for each call.
-//! - A login that fails otherwise fails all who wait for it, and the next caller may try: it goes on at the step that failed. That sends
-//!   a token request again which may have arrived, so after a time-out or a 5xx the service may have issued a token
-//!   that nobody has (`Q10`): hand the owner's login over only where that is better than a call that fails.
+//! - A login that fails otherwise fails all who wait for it, and the next caller may try: it goes on at the step that failed, and from step
+//!   1 on if the user token that it kept is refused by then. That sends a token request again which may have arrived, so after a time-out
+//!   or a 5xx the service may have issued a token that nobody has (`Q10`): hand the owner's login over only where that is better than a
+//!   call that fails.
 //! - A call is sent again after a 401 with a new token, once, and never else (`Q11`): 429, 503 and a cut connection are told, and
 //!   [`Retry::of_call`](crate::Retry::of_call) reads the wait. Nothing here sleeps.
 //! - No lock is held while a call is under way.
@@ -40,7 +41,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use http::{Request, Response};
 use location_auth::{
     Attempt, ErrorKind, Fault, Flow, LocationAccessToken, LocationId, LocationLogin, Misuse, Progress, Replay, Session,
-    Step, Verdict,
+    Verdict,
 };
 
 use super::{Cause, Sent, Stopped};
@@ -142,7 +143,7 @@ impl<E> fmt::Display for CallError<E> {
             Self::LoginFailed(stopped) => {
                 write!(f, "the token was rejected, and logging in again failed: {stopped}")?;
                 if is_refusal(stopped) {
-                    f.write_str("; hand the client new credentials, without which no login is tried again")?;
+                    f.write_str("; this login is not tried again: hand the client new credentials")?;
                 }
                 return Ok(());
             }
@@ -175,6 +176,8 @@ struct Shared<E> {
 
 struct State<E> {
     session: Session,
+    /// The number of the hand-over whose login the session's token came from: 0 for the token that it was made with.
+    bought_by: u64,
     login: Option<Login<E>>,
     /// How many logins have ended. Who waits for one sees by it that it has.
     ended: u64,
@@ -192,14 +195,14 @@ struct Login<E> {
     refused: Option<Arc<Stopped<LocationLogin, E>>>,
     /// Whether a token that it came to met a 401 as well.
     in_vain: bool,
-    /// Which hand-over it is: a login with old credentials must not touch what new ones left here.
+    /// Which hand-over it is, from 1: a login with old credentials must not touch what new ones left here.
     number: u64,
 }
 
 /// What a caller whose call met a 401 has to do.
 enum Next<W> {
-    /// Send the call again. `ended` logins had ended when this was said.
-    Replay { replay: Replay, ended: u64 },
+    /// Send the call again, with the token that a login of this hand-over came to.
+    Replay { replay: Replay, bought_by: u64 },
     /// Go on.
     Wait(W),
     /// There is no newer token to be had.
@@ -209,7 +212,7 @@ enum Next<W> {
 impl<W> Next<W> {
     fn map<V>(self, go_on: impl FnOnce(W) -> V) -> Next<V> {
         match self {
-            Self::Replay { replay, ended } => Next::Replay { replay, ended },
+            Self::Replay { replay, bought_by } => Next::Replay { replay, bought_by },
             Self::Wait(waiting) => Next::Wait(go_on(waiting)),
             Self::Rejected => Next::Rejected,
         }
@@ -236,7 +239,7 @@ impl<E> State<E> {
     /// What becomes of a caller whose attempt met a 401 and who began to wait when `since` logins had ended.
     fn judge(&self, attempt: Attempt, since: u64) -> Result<Next<(Attempt, &Login<E>)>, CallError<E>> {
         let attempt = match self.session.rejected(attempt)? {
-            Verdict::Replay(replay) => return Ok(Next::Replay { replay, ended: self.ended }),
+            Verdict::Replay(replay) => return Ok(Next::Replay { replay, bought_by: self.bought_by }),
             Verdict::LogIn(attempt) => attempt,
         };
         match (&self.login, &self.failure) {
@@ -252,7 +255,8 @@ impl<E> State<E> {
 impl<E> Shared<E> {
     fn new(session: Session) -> Self {
         let location = session.location().cloned();
-        Self { location, state: Mutex::new(State { session, login: None, ended: 0, failure: None, new_token: None }) }
+        let state = State { session, bought_by: 0, login: None, ended: 0, failure: None, new_token: None };
+        Self { location, state: Mutex::new(state) }
     }
 
     /// A thread that panicked while it held the lock left the state whole: no line that holds it can panic half-way.
@@ -285,7 +289,7 @@ impl<E> Shared<E> {
         if login.location() != self.location.as_ref() {
             return Err(Misuse::WrongLocation);
         }
-        let number = state.login.as_ref().map_or(0, |login| login.number.saturating_add(1));
+        let number = state.login.as_ref().map_or(1, |login| login.number.saturating_add(1));
         state.login = Some(Login { fresh: login.clone(), pending: login, refused: None, in_vain: false, number });
         Ok(())
     }
@@ -305,7 +309,7 @@ impl<E> Shared<E> {
         let state = self.lock();
         Ok(state.judge(attempt, ended)?.map(|(attempt, login)| {
             let flow = login.pending.clone();
-            let resumed = flow.step() == Step::LocationToken;
+            let resumed = flow.step() != login.fresh.step();
             (flow, UnderWay { attempt, number: login.number, resumed })
         }))
     }
@@ -333,18 +337,23 @@ impl<E> Shared<E> {
                 state.failure = None;
                 state.new_token = Some(token.clone());
                 state.session.renew(&attempt, token)?;
+                state.bought_by = number;
                 match state.session.rejected(attempt)? {
-                    Verdict::Replay(replay) => Ok(Next::Replay { replay, ended: state.ended }),
+                    Verdict::Replay(replay) => Ok(Next::Replay { replay, bought_by: state.bought_by }),
                     Verdict::LogIn(_) => Ok(Next::Rejected),
                 }
             }
             Err(stopped) => {
+                let is_refusal = is_refusal(&stopped);
                 let failure = Arc::new(stopped);
                 if let Some(login) = login {
-                    let is_refusal = is_refusal(&failure);
-                    // A user token that was kept may have been revoked meanwhile: that says nothing of the password.
-                    login.refused = (is_refusal && !resumed).then(|| Arc::clone(&failure));
                     login.pending = if is_refusal { login.fresh.clone() } else { failure.flow.clone() };
+                    if is_refusal && resumed {
+                        // The user token that was kept may have been revoked meanwhile, which says nothing of the password.
+                        let flow = login.pending.clone();
+                        return Ok(Next::Wait((flow, UnderWay { attempt, number, resumed: false })));
+                    }
+                    login.refused = is_refusal.then(|| Arc::clone(&failure));
                 }
                 state.ended = state.ended.saturating_add(1);
                 state.failure = Some(Arc::clone(&failure));
@@ -353,10 +362,10 @@ impl<E> Shared<E> {
         }
     }
 
-    /// The replay met a 401 as well, with a token that was the newest when so many logins had ended.
-    fn rejected_again(&self, ended: u64) {
+    /// The replay met a 401 as well, with the token that a login of this hand-over came to.
+    fn rejected_again(&self, bought_by: u64) {
         let state = &mut *self.lock();
-        if let Some(login) = state.login.as_mut().filter(|_| state.ended == ended) {
+        if let Some(login) = state.login.as_mut().filter(|login| login.number == bought_by) {
             login.in_vain = true;
         }
     }

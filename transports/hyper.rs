@@ -4,8 +4,8 @@
 //! the connection and the exchange together, on whatever executor polls it. So two things are yours:
 //!
 //! - **TLS.** For an `https` origin your function opens the connection *and* shakes hands; the adapter cannot see whether it did.
-//! - **Time-outs.** A server that says nothing is waited for without end: wrap the login, or each call, in your runtime's time-out, as
-//!   the example does. Dropping the future closes the connection.
+//! - **Time-outs.** A server that says nothing is waited for without end: wrap the login in your runtime's time-out, as the example does, or
+//!   each send in a closure over the adapter, which an `AsyncClient` wants. Dropping the future closes the connection.
 //!
 //! The connection has to be non-blocking: a blocking one holds up the thread, and can hang.
 

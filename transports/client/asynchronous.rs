@@ -14,8 +14,9 @@ use super::{CallError, Next, Shared};
 /// transport and its futures are.
 ///
 /// Dropping a call's future in the middle of a login lets the next caller log in, from the step that was reached. Whether the request
-/// in flight arrived is then open (`Q10`). A future that is kept but not polled, on the other hand, keeps its turn: who waits for
-/// the same login waits for it.
+/// in flight arrived is then open (`Q10`), and the next caller sends it again: a time-out of yours around each call that is shorter than what
+/// the service takes to refuse a password has each of them send the wrong one, and may lock the account. So give the transport the
+/// shorter time-out. A future that is kept but not polled, on the other hand, keeps its turn: who waits for the same login waits for it.
 ///
 /// ```no_run
 /// # async fn example<T: location_auth::transports::AsyncTransport>(session: location_auth::Session, transport: T)
@@ -52,7 +53,7 @@ impl<T: AsyncTransport> AsyncClient<T> {
     }
 
     /// The token that a login has come to since this was last asked, to be kept where the old one was: it lives for ever. There may be one
-    /// though the call has failed that it was for.
+    /// though the call has failed that it was for. One that met a 401 and was replaced before it was asked for is not told any more.
     pub fn take_new_token(&self) -> Option<LocationAccessToken> {
         self.shared.take_new_token()
     }
@@ -72,7 +73,7 @@ impl<T: AsyncTransport> AsyncClient<T> {
         if response.status() != StatusCode::UNAUTHORIZED || !self.shared.has_token() {
             return Ok(response);
         }
-        let Some((replay, ended)) = self.new_token(attempt).await? else {
+        let Some((replay, bought_by)) = self.new_token(attempt).await? else {
             return Err(self.shared.token_rejected(response));
         };
         let mut again = request;
@@ -80,16 +81,16 @@ impl<T: AsyncTransport> AsyncClient<T> {
         log::call_replayed(self.shared.location.as_ref());
         let response = self.send(again).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            self.shared.rejected_again(ended);
+            self.shared.rejected_again(bought_by);
             return Err(self.shared.token_rejected(response));
         }
         Ok(response)
     }
 
-    /// The leave to send the call again with a newer token, if there is one to be had, and how many logins have ended.
+    /// The leave to send the call again with a newer token, if there is one to be had, and which hand-over bought it.
     async fn new_token(&self, attempt: Attempt) -> Result<Option<(Replay, u64)>, CallError<T::Error>> {
         let turn = match self.shared.rejected(attempt)? {
-            Next::Replay { replay, ended } => return Ok(Some((replay, ended))),
+            Next::Replay { replay, bought_by } => return Ok(Some((replay, bought_by))),
             Next::Rejected => return Ok(None),
             Next::Wait(turn) => turn,
         };
@@ -101,7 +102,7 @@ impl<T: AsyncTransport> AsyncClient<T> {
         }
         loop {
             let (flow, login) = match next {
-                Next::Replay { replay, ended } => return Ok(Some((replay, ended))),
+                Next::Replay { replay, bought_by } => return Ok(Some((replay, bought_by))),
                 Next::Rejected => return Ok(None),
                 Next::Wait(login) => login,
             };

@@ -49,7 +49,7 @@ impl<T: Transport> Client<T> {
     }
 
     /// The token that a login has come to since this was last asked, to be kept where the old one was: it lives for ever. There may be one
-    /// though the call has failed that it was for.
+    /// though the call has failed that it was for. One that met a 401 and was replaced before it was asked for is not told any more.
     pub fn take_new_token(&self) -> Option<LocationAccessToken> {
         self.shared.take_new_token()
     }
@@ -69,7 +69,7 @@ impl<T: Transport> Client<T> {
         if response.status() != StatusCode::UNAUTHORIZED || !self.shared.has_token() {
             return Ok(response);
         }
-        let Some((replay, ended)) = self.new_token(attempt)? else {
+        let Some((replay, bought_by)) = self.new_token(attempt)? else {
             return Err(self.shared.token_rejected(response));
         };
         let mut again = request;
@@ -77,16 +77,16 @@ impl<T: Transport> Client<T> {
         log::call_replayed(self.shared.location.as_ref());
         let response = self.send(again)?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            self.shared.rejected_again(ended);
+            self.shared.rejected_again(bought_by);
             return Err(self.shared.token_rejected(response));
         }
         Ok(response)
     }
 
-    /// The leave to send the call again with a newer token, if there is one to be had, and how many logins have ended.
+    /// The leave to send the call again with a newer token, if there is one to be had, and which hand-over bought it.
     fn new_token(&self, attempt: Attempt) -> Result<Option<(Replay, u64)>, CallError<T::Error>> {
         let turn = match self.shared.rejected(attempt)? {
-            Next::Replay { replay, ended } => return Ok(Some((replay, ended))),
+            Next::Replay { replay, bought_by } => return Ok(Some((replay, bought_by))),
             Next::Rejected => return Ok(None),
             Next::Wait(turn) => turn,
         };
@@ -98,7 +98,7 @@ impl<T: Transport> Client<T> {
         }
         loop {
             let (flow, login) = match next {
-                Next::Replay { replay, ended } => return Ok(Some((replay, ended))),
+                Next::Replay { replay, bought_by } => return Ok(Some((replay, bought_by))),
                 Next::Rejected => return Ok(None),
                 Next::Wait(login) => login,
             };
