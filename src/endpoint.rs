@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String};
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use bytes::Bytes;
-use http::{Uri, uri::Scheme};
+use http::{HeaderMap, Uri, header, uri::Scheme};
 use percent_encoding::utf8_percent_encode;
 
 use crate::token::RESERVED;
@@ -35,6 +35,16 @@ pub(crate) fn within(origins: &[Origin], uri: &Uri) -> bool {
     split(uri).is_ok_and(|(https, host, port)| {
         let same = |own: &str| own == host || own.eq_ignore_ascii_case(host);
         origins.iter().any(|origin| origin.https == https && origin.port == port && same(&origin.host))
+    })
+}
+
+/// Whether each `Host` that stands among the headers is the URI's own.
+pub(crate) fn names_its_own_host(headers: &HeaderMap, uri: &Uri) -> bool {
+    headers.get_all(header::HOST).iter().all(|named| match (split(uri), named.to_str()) {
+        (Ok((https, host, port)), Ok(named)) => {
+            host_and_port(named, https).is_ok_and(|named| named.0.eq_ignore_ascii_case(host) && named.1 == port)
+        }
+        _ => false,
     })
 }
 
@@ -142,7 +152,11 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
     if !uri.path().starts_with('/') {
         return Err(UrlProblem::Invalid);
     }
-    let authority = uri.authority().ok_or(UrlProblem::Host)?.as_str();
+    let (host, port) = host_and_port(uri.authority().ok_or(UrlProblem::Host)?.as_str(), https)?;
+    Ok((https, host, port))
+}
+
+fn host_and_port(authority: &str, https: bool) -> Result<(&str, u16), UrlProblem> {
     // The colon that starts a port is the last one, unless it is within an IPv6 address' brackets.
     let colon = authority.bytes().rposition(|byte| byte == b':');
     let (host, port) = match colon.and_then(|colon| authority.split_at_checked(colon)) {
@@ -157,7 +171,7 @@ fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
         }
         Some(_) => return Err(UrlProblem::Port),
     };
-    Ok((https, host, port))
+    Ok((host, port))
 }
 
 fn is_host(host: &str) -> bool {

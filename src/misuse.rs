@@ -65,6 +65,10 @@ pub enum Misuse {
         "the call's URL is of an origin that no credential may go to: add it to the App's api_origins if it is the service's"
     )]
     ForeignOrigin,
+    /// A call's `Host` header names another host than its URL, and a front that many services share would go by it (`Q4`). The request
+    /// was not touched.
+    #[error("the call's Host header names another host than its URL: remove it, since the client sets the right one")]
+    ForeignHost,
     /// The query parameter for the token is there already (`Q3`). The request was not touched.
     #[error("the call's query has the token's parameter already: authorize a clone of the original request")]
     ParameterPresent,

@@ -1,10 +1,12 @@
 //! A view of a request that is safe to log.
 
 use alloc::{collections::BTreeMap, string::String};
-use core::fmt;
+use core::fmt::{self, Write};
 
 use http::{Request, header};
 use serde::de::IgnoredAny;
+
+use crate::said::harmless;
 
 /// A request that can be logged (`P6`): `Display` and `Debug` print its method, URL and shape, and no value that could be a secret.
 ///
@@ -36,11 +38,14 @@ impl<B: AsRef<[u8]>> fmt::Display for Redacted<'_, B> {
             let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
             write!(f, "{scheme}://{host}")?;
         }
-        f.write_str(uri.path())?;
+        write_harmless(f, uri.path())?;
         for (index, pair) in uri.query().into_iter().flat_map(|query| query.split('&')).enumerate() {
             f.write_str(if index == 0 { "?" } else { "&" })?;
             match pair.split_once('=') {
-                Some((name, _)) => write!(f, "{name}=…")?,
+                Some((name, _)) => {
+                    write_harmless(f, name)?;
+                    f.write_str("=…")?;
+                }
                 None => f.write_str("…")?,
             }
         }
@@ -64,6 +69,11 @@ impl<B: AsRef<[u8]>> fmt::Display for Redacted<'_, B> {
             Err(_) => write!(f, ", {} bytes", body.len()),
         }
     }
+}
+
+/// `http::Uri` takes any character beyond ASCII in paths and queries.
+fn write_harmless(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    text.chars().map(harmless).try_for_each(|c| f.write_char(c))
 }
 
 impl<B: AsRef<[u8]>> fmt::Debug for Redacted<'_, B> {

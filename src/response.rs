@@ -97,8 +97,10 @@ fn is_json(headers: &HeaderMap) -> bool {
         let Ok(text) = value.to_str() else { return false };
         let essence = text.split(';').next().unwrap_or_default().trim_ascii();
         let Some((kind, subtype)) = essence.split_once('/') else { return false };
+        // So that no other type hides before a comma (RFC 6838 section 4.2).
+        let is_name = subtype.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte));
         let suffix = subtype.rsplit_once('+').map_or(subtype, |(_, suffix)| suffix);
-        kind.eq_ignore_ascii_case("application") && suffix.eq_ignore_ascii_case("json")
+        is_name && kind.eq_ignore_ascii_case("application") && suffix.eq_ignore_ascii_case("json")
     })
 }
 
@@ -210,8 +212,14 @@ impl<'de> Visitor<'de> for MemberVisitor {
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
         Ok(u64::try_from(number).map_or(Member::NotAString, Member::Number))
     }
+    fn visit_i128<E>(self, _: i128) -> Result<Self::Value, E> {
+        Ok(Member::NotAString)
+    }
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
         Ok(Member::Number(number))
+    }
+    fn visit_u128<E>(self, _: u128) -> Result<Self::Value, E> {
+        Ok(Member::NotAString)
     }
     fn visit_bytes<E>(self, _: &[u8]) -> Result<Self::Value, E> {
         Ok(Member::NotAString)

@@ -197,7 +197,7 @@ fn clean(text: &str) -> Box<str> {
     cleaned.into()
 }
 
-fn harmless(c: char) -> char {
+pub(crate) fn harmless(c: char) -> char {
     if disturbs(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 

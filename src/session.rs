@@ -171,10 +171,10 @@ impl Session {
     ///
     /// An `x-api-key` and, where the session has a token, an `Authorization` that stand there are replaced, since a call carries one
     /// token (RFC 6750 section 2); the query that stands there is left byte for byte (`Q3`), so see to it that it holds no token of
-    /// another. To send a request again, authorize a clone of the original.
+    /// another. A `Host` that stands there has to be the URL's. To send a request again, authorize a clone of the original.
     ///
     /// # Errors
-    /// The request is then as it was: [`Misuse::ForeignOrigin`] (`Q4`), [`Misuse::ParameterPresent`],
+    /// The request is then as it was: [`Misuse::ForeignOrigin`] and [`Misuse::ForeignHost`] (`Q4`), [`Misuse::ParameterPresent`],
     /// [`Misuse::RequestTooLarge`].
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
@@ -233,8 +233,11 @@ impl Session {
         if !endpoint::within(&app.origins, request.uri()) {
             return Err(Misuse::ForeignOrigin);
         }
+        if !endpoint::names_its_own_host(request.headers(), request.uri()) {
+            return Err(Misuse::ForeignHost);
+        }
         // `HeaderMap::insert` panics when its map is full, which this one is far from.
-        if request.headers_mut().len() > HEADERS_LIMIT {
+        if request.headers().len() > HEADERS_LIMIT {
             return Err(Misuse::RequestTooLarge);
         }
         match (&self.token, &self.parameter) {
@@ -260,7 +263,8 @@ const HEADERS_LIMIT: usize = 1024;
 /// The URI with the token as one more query parameter, in a buffer that is wiped (`Q3`).
 fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<Uri, Misuse> {
     let query = uri.query().unwrap_or_default();
-    if query.split('&').any(|pair| names(pair, parameter)) {
+    // Some servers take a semicolon for an ampersand.
+    if query.split('&').chain(query.split(['&', ';'])).any(|pair| names(pair, parameter)) {
         return Err(Misuse::ParameterPresent);
     }
     let before = uri.path_and_query().map_or("/", PathAndQuery::as_str);
@@ -327,6 +331,7 @@ mod sealed {
     pub trait Head {
         fn uri(&self) -> &Uri;
         fn uri_mut(&mut self) -> &mut Uri;
+        fn headers(&self) -> &HeaderMap;
         fn headers_mut(&mut self) -> &mut HeaderMap;
     }
 
@@ -336,6 +341,9 @@ mod sealed {
         }
         fn uri_mut(&mut self) -> &mut Uri {
             self.uri_mut()
+        }
+        fn headers(&self) -> &HeaderMap {
+            self.headers()
         }
         fn headers_mut(&mut self) -> &mut HeaderMap {
             self.headers_mut()
@@ -348,6 +356,9 @@ mod sealed {
         }
         fn uri_mut(&mut self) -> &mut Uri {
             &mut self.uri
+        }
+        fn headers(&self) -> &HeaderMap {
+            &self.headers
         }
         fn headers_mut(&mut self) -> &mut HeaderMap {
             &mut self.headers

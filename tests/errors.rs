@@ -192,6 +192,9 @@ fn of_misuse(texts: &mut Texts) {
     texts.say("an empty name for the query parameter", empty);
     let foreign = session.authorize(&mut call("https://elsewhere.example.com/")).unwrap_err();
     texts.say("a call of another origin", foreign);
+    let mut astray = contacts();
+    astray.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
+    texts.say("a call whose Host is another one", session.authorize(&mut astray).unwrap_err());
     let present = in_query.authorize(&mut call("https://api.example.com/?access_token=t")).unwrap_err();
     texts.say("a call with the token's parameter", present);
     let long = format!("https://api.example.com/?{}", "x".repeat(65_508));

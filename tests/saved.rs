@@ -65,6 +65,12 @@ fn a_member_of_a_kind_that_json_does_not_have_is_refused_too() {
     let bytes = MapDeserializer::new([("version", BytesDeserializer::<ValueError>::new(b"1"))].into_iter());
     let error = SavedToken::deserialize(bytes).unwrap_err();
     assert!(error.to_string().contains("of no version"), "{error}");
+    // Numbers that JSON has no room for, and that serde would quote.
+    let signed = MapDeserializer::<_, ValueError>::new([("access_token", i128::MIN)].into_iter());
+    let unsigned = MapDeserializer::<_, ValueError>::new([("access_token", u128::MAX)].into_iter());
+    for error in [SavedToken::deserialize(signed), SavedToken::deserialize(unsigned)].map(Result::unwrap_err) {
+        assert!(error.to_string().contains("of no version"), "{error}");
+    }
     // An enum's variant.
     let variant = MapAccessDeserializer::new(MapDeserializer::<_, ValueError>::new([("a", "b")].into_iter()));
     let error = SavedToken::deserialize(MapDeserializer::new([("version", Variant(variant))].into_iter())).unwrap_err();

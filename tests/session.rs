@@ -128,8 +128,10 @@ fn a_parameter_of_the_tokens_name_is_an_error_however_it_is_written() {
         let session = session().in_query("access_token").unwrap();
         refuses(&session, get(&format!("https://api.example.com/x?{query}")), Misuse::ParameterPresent);
     }
-    let session = session().in_query("a b").unwrap();
-    refuses(&session, get("https://api.example.com/x?a+b=1"), Misuse::ParameterPresent);
+    for (parameter, query) in [("a b", "a+b=1"), ("token", "a=1;token=x"), ("a;b", "a;b=1"), ("a;b", "a%3Bb")] {
+        let session = session().in_query(parameter).unwrap();
+        refuses(&session, get(&format!("https://api.example.com/x?{query}")), Misuse::ParameterPresent);
+    }
 }
 
 /// Refused, and the request byte for byte as it was.
@@ -137,6 +139,39 @@ fn refuses(session: &Session, mut call: Request<Vec<u8>>, misuse: Misuse) {
     let before = whole(&call);
     assert_eq!(session.authorize(&mut call).unwrap_err(), misuse, "{before}");
     assert_eq!(whole(&call), before);
+}
+
+#[test]
+fn a_call_that_names_another_host_than_its_urls_is_refused() {
+    let call = |url: &str, hosts: &[&str]| {
+        let mut call = get(url);
+        for host in hosts {
+            call.headers_mut().append("host", host.parse().unwrap());
+        }
+        call
+    };
+    for (url, host) in [
+        ("https://api.example.com/x", "api.example.com"),
+        ("https://api.example.com/x", "API.example.com"),
+        ("https://api.example.com/x", "api.example.com:443"),
+        ("https://api.example.com:443/x", "api.example.com"),
+    ] {
+        assert!(session().authorize(&mut call(url, &[host])).is_ok(), "{url}, {host}");
+    }
+    let url = "https://api.example.com/x";
+    for hosts in [
+        &["evil.example.net"][..],
+        &["api.example.com:8443"],
+        &["api.example.com:80"],
+        &["api.example.com."],
+        &["api.example.com@evil.example.net"],
+        &["user@api.example.com"],
+        &["api.example.com", "evil.example.net"],
+        &[""],
+        &["é"],
+    ] {
+        refuses(&session(), call(url, hosts), Misuse::ForeignHost);
+    }
 }
 
 #[test]

@@ -115,6 +115,9 @@ fn a_media_type_is_compared_by_its_essence() {
         (&[b""], false),
         (&[b"application/json\xff"], false),
         (&[b"application/json", b"text/html"], false),
+        (&[b"application/xhtml, x/y+json"], false),
+        (&[b"application/x y+json"], false),
+        (&[b"application//+json"], false),
     ];
     for (types, accepted) in cases {
         let mut response = response(200, r#"{"access_token": "tok"}"#);

@@ -98,6 +98,8 @@ fn a_redacted_request_is_one_line_without_a_value_that_could_be_secret() {
     assert_eq!(with("12345"), format!("{head}, 5 bytes"));
     assert_eq!(with(r#"{"b": "1", "a\n": 2}"#), format!("{head}, {{a\\n: …, b: …}}"));
     assert_eq!(Redacted(&Request::new("")).to_string(), "GET /");
+    let turned = Request::get("https://api.example.com/\u{202e}/\u{2028}?\u{85}=1").body("").unwrap();
+    assert_eq!(Redacted(&turned).to_string(), "GET https://api.example.com/\u{fffd}/\u{fffd}?\u{fffd}=…");
     assert_eq!(format!("{:?}", Redacted(&request_with(&request, "12345"))), format!("{head}, 5 bytes"));
 }
 

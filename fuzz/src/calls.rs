@@ -82,6 +82,9 @@ pub fn query(data: &[u8]) {
             let own: Vec<_> = pairs.iter().filter(|(name, _)| *name == parameter).collect();
             assert_eq!(own.len(), 1, "{new} has the parameter {} times", own.len());
             assert_eq!(pairs.last().map(|(_, value)| value.as_ref()), Some(secret.as_str()));
+            // As servers read it for which a semicolon is an ampersand.
+            let url = Url::parse(&call.uri().to_string().replace(';', "&")).expect("is a URL");
+            assert_eq!(url.query_pairs().filter(|(name, _)| *name == parameter).count(), 1, "{new} read otherwise");
             assert_eq!(call.headers().len(), 1);
             assert!(session.authorize(&mut call).is_err(), "a second token is refused");
         }

@@ -78,7 +78,9 @@ fn acceptable(response: &Response<Vec<u8>>) -> Option<String> {
     let json = |value: &http::HeaderValue| {
         let text = value.to_str().ok()?.split(';').next()?.trim().to_ascii_lowercase();
         let subtype = text.strip_prefix("application/")?;
-        (subtype == "json" || subtype.ends_with("+json")).then_some(())
+        let one_type =
+            !subtype.contains([',', ' ', '\t', '/', '"', '(', ')', '<', '>', '@', ':', '\\', '[', ']', '?', '=']);
+        (one_type && (subtype == "json" || subtype.ends_with("+json"))).then_some(())
     };
     let good_type = response.headers().get_all("content-type").iter().all(|value| json(value).is_some());
     if !response.status().is_success() || response.body().len() > RESPONSE_LIMIT || !good_type {
