@@ -13,7 +13,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use location_auth::{LocationAccessToken, LocationLogin, may_carry_secrets, transports::run_async};
+use location_auth::transports::{Cause, run_async};
+use location_auth::{LocationAccessToken, LocationLogin, may_carry_secrets};
 use tokio::time::timeout;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -43,6 +44,9 @@ async fn log_in(login: LocationLogin) -> Result<LocationAccessToken, Failure> {
             timeout(Duration::from_secs(30), whole).await?
         }
     };
-    // `Box<dyn Error>` is no error itself, so neither is what stopped for its sake.
-    run_async(login, &transport).await.map_err(|stopped| format!("{stopped}: {:?}", stopped.cause).into())
+    // `Box<dyn Error>` does not implement `Error`, so what stopped for one does not either: its text goes on.
+    run_async(login, &transport).await.map_err(|stopped| match &stopped.cause {
+        Cause::Transport { error, .. } => format!("{stopped}: {error}").into(),
+        _ => stopped.to_string().into(),
+    })
 }

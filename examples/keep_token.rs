@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use location_auth::transports::client::{CallError, Client};
 use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{App, LocationLogin, SavedToken, Session};
+use location_auth::{App, LocationLogin, Misuse, SavedToken, Session};
 use token_file::TokenFile;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -51,34 +51,37 @@ fn first_start(login: LocationLogin, file: &Path) -> Result<(), Box<dyn Error>> 
 
 fn later_start(app: &App, file: &Path, url: &str, login: Option<LocationLogin>) -> Result<(), Box<dyn Error>> {
     let saved = serde_json::from_str(&fs::read_to_string(file)?)?;
-    let keep = |token: &SavedToken| {
+    let client = client(app, saved, login)?; // one for all calls of the program, from whatever thread
+    sync_contacts(&client, url, |token| {
         println!("  a new token goes into the file");
         TokenFile::create(file)?.commit(token)
-    };
-    sync_contacts(app, saved, keep, url, login)
+    })
 }
 
-/// `saved` is the token of an earlier start, and `keep` puts a new one in its place. `login` is the owner's, for a program that may keep a
-/// password.
-fn sync_contacts(
-    app: &App,
-    saved: SavedToken,
-    keep: impl FnOnce(&SavedToken) -> io::Result<()>,
-    url: &str,
-    login: Option<LocationLogin>,
-) -> Result<(), Box<dyn Error>> {
+/// A client that starts from a saved token. `login` is the owner's, for a program that may keep a password: without it nothing logs in
+/// by itself.
+fn client(app: &App, saved: SavedToken, login: Option<LocationLogin>) -> Result<Client<Ureq>, Misuse> {
     let session = Session::for_location(app, saved.try_into()?)?;
     let client = Client::new(session, Ureq::new(), 1024 * 1024); // the longest response that a call may have
     if let Some(login) = login {
-        client.log_in_with(login)?; // without this, nothing logs in by itself
+        client.log_in_with(login)?;
     }
+    Ok(client)
+}
+
+/// `keep` puts a new token in the place of the saved one.
+fn sync_contacts(
+    client: &Client<Ureq>,
+    url: &str,
+    keep: impl FnOnce(&SavedToken) -> io::Result<()>,
+) -> Result<(), Box<dyn Error>> {
     let outcome = client.call(http::Request::get(url).body(vec![])?);
     // Before the outcome is looked into: a call may fail after the login that it led to went well.
     if let Some(token) = client.take_new_token() {
-        keep(&SavedToken::from(&token))?;
+        keep(&SavedToken::from(&token))?; // where this fails, the client alone has it
     }
     match outcome {
-        Ok(response) => println!("  {}", response.status()),
+        Ok(response) => println!("  {}", response.status()), // any but 401
         Err(error @ CallError::TokenRejected { .. }) => println!("  {error}"),
         Err(error) => return Err(error.into()),
     }

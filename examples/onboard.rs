@@ -90,7 +90,7 @@ where
     Ok(())
 }
 
-/// At most four further tries in a login, after 1, 2, 4 and 8 s or what the service asks for: if that is over a minute, none.
+/// At most four further tries in a login, after 1, 2, 4 and 8 s or what the service asks for. It gives up if that is over a minute.
 fn patiently<F: Flow, T: Transport>(flow: F, transport: &T) -> Result<F::Output, Stopped<F, T::Error>> {
     run_with_retries(flow, transport, Backoff::default(), |wait| {
         eprintln!("waiting {} s", wait.as_secs());
