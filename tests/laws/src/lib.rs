@@ -11,6 +11,7 @@ use location_auth::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
 use url::Url;
 
 fn app() -> App {
@@ -72,9 +73,13 @@ impl Spelling {
     }
 }
 
-fn spelling() -> impl Strategy<Value = Spelling> {
+/// An inner one and an outer one. A change of letters turns `\n` into `\N` and such, which is no spelling of anything.
+fn two_spellings() -> impl Strategy<Value = (Spelling, Spelling)> {
     use Spelling::{Json, JsonAscii, Lower, Percent, Plain, Upper};
-    prop::sample::select(vec![Plain, Json, JsonAscii, Percent, Upper, Lower])
+    let one = || prop::sample::select(vec![Plain, Json, JsonAscii, Percent, Upper, Lower]);
+    (one(), one()).prop_filter("a change of letters outside of an escape", |spellings| {
+        !matches!(spellings, (Json | JsonAscii | Upper | Lower, Upper | Lower))
+    })
 }
 
 /// What is apart from any password here, and from any escape.
@@ -82,14 +87,22 @@ fn elsewhere() -> impl Strategy<Value = String> {
     "[G-Z .,:;!]{0,300}"
 }
 
+/// The same cases in every run. `PROPTEST_RNG_SEED=17 PROPTEST_CASES=100000 cargo test -p laws` makes up others.
+fn cases() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    match config.rng_seed {
+        RngSeed::Random => ProptestConfig { rng_seed: RngSeed::Fixed(0), ..config },
+        RngSeed::Fixed(_) => config,
+    }
+}
+
 proptest! {
+    #![proptest_config(cases())]
+
     #[test]
     fn a_message_that_repeats_the_password_in_two_spellings_one_within_the_other_is_withheld(
-        password in "\\PC{1,40}", inner in spelling(), outer in spelling(), before in elsewhere(), after in elsewhere(),
+        password in "\\PC{1,40}", (inner, outer) in two_spellings(), before in elsewhere(), after in elsewhere(),
     ) {
-        // A change of letters turns `\n` into `\N` and such, which is no spelling of anything.
-        let changes_letters = |spelling| matches!(spelling, Spelling::Upper | Spelling::Lower);
-        prop_assume!(!changes_letters(outer) || matches!(inner, Spelling::Plain | Spelling::Percent));
         let error = refused(&password, &format!("{before} {} {after}", outer.of(&inner.of(&password))));
         prop_assert!(error.is_message_withheld());
         prop_assert_eq!(error.message(), None);
