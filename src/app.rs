@@ -14,6 +14,24 @@ use crate::{Field, LocationId, LocationLogin, LocationTokenRequest, Misuse, Step
 /// Everything that [`App::new`] needs, by name: what the service issued (`P1`), and the URLs that came with it (`Q1`).
 ///
 /// The secrets are borrowed: wiping the caller's own copies is the caller's.
+///
+/// ```
+/// use location_auth::{App, Environment, Settings};
+///
+/// let staging = Settings {
+///     environment: Environment::Staging,
+///     user_token_url: "https://staging.example.com/user_token",
+///     location_token_url: "https://staging.example.com/location_token", // the Location's id is a label then (`Q2`)
+///     api_origins: &[],
+///     api_key: "k-12",
+///     client_id: "c-34",
+///     client_secret: "s-56",
+///     data_source_name: None,
+/// };
+/// App::new(staging)?;
+/// assert_eq!(format!("{staging:?}"), "Settings { environment: Staging, credentials: \"[redacted]\", .. }");
+/// # Ok::<(), location_auth::Misuse>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Settings<'a> {
     /// Which of the service's environments the other settings are for (`P2`). A wrong label can't be detected (`Q15`).
@@ -45,6 +63,12 @@ impl fmt::Debug for Settings<'_> {
 }
 
 /// The service's two environments, which have different credentials (`P2`).
+///
+/// ```
+/// use location_auth::Environment;
+///
+/// assert_eq!(Environment::Production.to_string(), "production");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Environment {
     /// For trying things out.

@@ -65,6 +65,18 @@ pub struct Emulator {
 }
 
 /// What a guarded route asks for, beside the API Key (`P3` to `P5`).
+///
+/// ```
+/// use location_auth::emulator::{Access, Emulator};
+///
+/// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+/// emulator.guard("/status", Access::KeyAlone).guard("/me", Access::User);
+/// let mut status = |path| {
+///     let call = http::Request::get(path).header("x-api-key", "k-12").body("").unwrap();
+///     emulator.handle(call).status().as_u16()
+/// };
+/// assert_eq!((status("/status"), status("/me")), (200, 401));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Access {
@@ -77,6 +89,16 @@ pub enum Access {
 }
 
 /// How the emulated service fares (`Q9`, `Q10`).
+///
+/// ```
+/// use location_auth::emulator::{Condition, Emulator};
+///
+/// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+/// emulator.set_condition(Condition::Down(Some(30)));
+/// let response = emulator.handle(http::Request::new(""));
+/// assert_eq!((response.status().as_u16(), response.headers()["retry-after"].to_str()?), (503, "30"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
@@ -90,6 +112,14 @@ pub enum Condition {
 }
 
 /// What the emulated service has seen since it was made.
+///
+/// ```
+/// use location_auth::emulator::Emulator;
+///
+/// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+/// emulator.handle(http::Request::new(""));
+/// assert_eq!((emulator.counts().requests, emulator.counts().user_tokens), (1, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
@@ -175,16 +205,6 @@ impl Emulator {
     }
 
     /// Lets the service throttle, fail or come back.
-    ///
-    /// ```
-    /// use location_auth::emulator::{Condition, Emulator};
-    ///
-    /// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
-    /// emulator.set_condition(Condition::Down(Some(30)));
-    /// let response = emulator.handle(http::Request::get("/contacts").body("")?);
-    /// assert_eq!((response.status().as_u16(), &response.headers()["retry-after"]), (503, &"30".parse()?));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
     pub fn set_condition(&mut self, condition: Condition) {
         self.condition = condition;
     }

@@ -213,6 +213,12 @@ impl fmt::Display for Error {
 }
 
 /// The two token requests of the protocol.
+///
+/// ```
+/// use location_auth::Step;
+///
+/// assert_eq!(Step::LocationToken.to_string(), "step 2 (Location Access Token)");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
     /// Step 1: an owner's email and password for a User Access Token (`P8`).
@@ -231,6 +237,18 @@ impl fmt::Display for Step {
 }
 
 /// Who has to change something before it can go well.
+///
+/// ```
+/// use location_auth::{Error, Fault};
+///
+/// fn whom_to_tell(error: &Error) -> &'static str {
+///     match error.fault() {
+///         Fault::Caller => "whoever set this program up",
+///         Fault::Transport => "whoever runs the network",
+///         Fault::Service => "the service's support",
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The embedding program or its user: a setting, a credential, the rate of its requests.
@@ -252,6 +270,17 @@ impl fmt::Display for Fault {
 }
 
 /// What kind of response came instead of one with a token (`Q5` to `Q8`, `Q13`).
+///
+/// ```
+/// use location_auth::{Error, ErrorKind};
+///
+/// fn is_worth_an_alarm(error: &Error) -> bool {
+///     match error.kind() {
+///         ErrorKind::Throttled | ErrorKind::Unavailable => false, // `Error::retry` says when to try again
+///         _ => true,
+///     }
+/// }
+/// ```
 ///
 #[doc = include_str!("responses.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
@@ -297,6 +326,19 @@ impl ErrorKind {
 }
 
 /// What is wrong with the body of a success (`Q5`). No value from the body is kept.
+///
+/// ```
+/// use location_auth::{BodyProblem, ErrorKind, Flow};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// let login = app.user_login("owner@example.com", "hunter2")?;
+/// let error = login.receive(&http::Response::new(r#"{"access_token": ""}"#)).unwrap_err().error;
+/// assert_eq!(error.kind(), ErrorKind::Body(BodyProblem::EmptyToken));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum BodyProblem {

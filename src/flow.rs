@@ -65,6 +65,20 @@ pub(crate) mod sealed {
 }
 
 /// What a response led to.
+///
+/// ```
+/// use location_auth::{Flow, Progress};
+///
+/// fn is_done<F: Flow>(progress: &Progress<F>) -> bool {
+///     match progress {
+///         Progress::Next(flow) => {
+///             println!("{} is next", flow.step());
+///             false
+///         }
+///         Progress::Done(_token) => true,
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub enum Progress<F: Flow> {
     /// There is another request to send: the flow goes on.

@@ -176,6 +176,7 @@ mod login;
 mod misuse;
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
+mod query;
 mod redacted;
 mod response;
 mod retry;

@@ -117,6 +117,22 @@ impl Flow for LocationLogin {
 ///                        │  ▲
 ///                        └──┘ else: Failed
 /// ```
+///
+/// ```
+/// use location_auth::{Flow, Progress};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// let login = app.user_login("owner@example.com", "hunter2")?;
+/// assert_eq!(login.request().uri(), "https://api.example.com/user_token");
+///
+/// let response = http::Response::new(r#"{"access_token": "u-1"}"#);
+/// let Progress::Done(user) = login.receive(&response)? else { unreachable!() };
+/// assert_eq!(user.expose_secret(), "u-1");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "a flow does nothing by itself: send its request"]
 pub struct UserLogin {
@@ -176,6 +192,16 @@ impl Flow for UserLogin {
 /// Location::token ───▶ at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
 ///                        │  ▲
 ///                        └──┘ else: Failed
+/// ```
+///
+/// One user token buys a token for each of its owner's Locations:
+///
+/// ```
+/// use location_auth::{App, Flow, LocationTokenRequest, Misuse, UserAccessToken};
+///
+/// fn requests(app: &App, user: &UserAccessToken, ids: &[&str]) -> Result<Vec<LocationTokenRequest>, Misuse> {
+///     ids.iter().map(|id| app.location(id)?.token(user)).collect()
+/// }
 /// ```
 #[derive(Clone)]
 #[must_use = "a flow does nothing by itself: send its request"]

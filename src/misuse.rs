@@ -85,6 +85,23 @@ impl Misuse {
 }
 
 /// What is wrong with a URL (`Q1`, `Q2`).
+///
+/// ```
+/// use location_auth::{App, Environment, Field, Misuse, Settings, UrlProblem};
+///
+/// let misuse = App::new(Settings {
+///     environment: Environment::Staging,
+///     user_token_url: "http://api.example.com/user_token",
+///     location_token_url: "https://api.example.com/locations/{location_id}/token",
+///     api_origins: &[],
+///     api_key: "k-12",
+///     client_id: "c-34",
+///     client_secret: "s-56",
+///     data_source_name: None,
+/// })
+/// .unwrap_err();
+/// assert_eq!(misuse, Misuse::Url { field: Field::UserTokenUrl, problem: UrlProblem::Insecure });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlProblem {
@@ -120,6 +137,13 @@ pub enum UrlProblem {
 }
 
 /// Which of the caller's values a [`Misuse`] is about.
+///
+/// ```
+/// use location_auth::{Field, LocationId, Misuse};
+///
+/// assert_eq!(LocationId::new("").unwrap_err(), Misuse::Empty(Field::LocationId));
+/// assert_eq!(Field::LocationId.to_string(), "Location id");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Field {

@@ -25,7 +25,23 @@ use crate::{BodyProblem, Error, ErrorKind, Step, retry, said};
 
 /// The longest response to a token request, in bytes: 64 KiB (`Q13`).
 ///
-/// A transport stops reading there; a longer success is an error here as well.
+/// A transport stops reading there; a longer success is an error here as well. The drivers pass it to the transport as the `limit`:
+///
+/// ```
+/// use location_auth::transports::run;
+/// use location_auth::{Misuse, RESPONSE_LIMIT};
+/// # let app = location_auth::App::new(location_auth::Settings {
+/// #     environment: location_auth::Environment::Staging,
+/// #     user_token_url: "https://api.example.com/user_token",
+/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
+/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// let transport = |_request, limit| {
+///     assert_eq!(limit, RESPONSE_LIMIT);
+///     Err("there is nobody")
+/// };
+/// run(app.user_login("owner@example.com", "hunter2")?, &transport).unwrap_err();
+/// # Ok::<(), Misuse>(())
+/// ```
 pub const RESPONSE_LIMIT: usize = 64 * 1024;
 
 /// The token of a success, or what is wrong with the response. `bought_with` is the user token that step 2 was asked with.

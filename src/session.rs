@@ -1,19 +1,15 @@
 //! Ordinary calls: credentials go on them here, and nowhere else (`P3`, `P4`, `P7`, `Q3`, `Q4`).
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
-use http::uri::{PathAndQuery, Uri};
-use http::{HeaderMap, Request, header, request::Parts};
-use percent_encoding::utf8_percent_encode;
-use zeroize::Zeroizing;
+use http::{HeaderMap, Request, Uri, header, request::Parts};
 
-use crate::endpoint;
 use crate::login::X_API_KEY;
-use crate::token::{BearerToken, RESERVED};
+use crate::token::BearerToken;
 use crate::{App, Environment, Field, LocationAccessToken, LocationId, Misuse, UserAccessToken};
+use crate::{endpoint, query};
 
 /// What puts the credentials on ordinary calls: the API Key, and a token where the session has one. Pure: no lock, no clock.
 ///
@@ -85,13 +81,38 @@ impl Identity {
 
 /// A call that was authorized (`Q11`): which session did it, and with which of its tokens.
 ///
-/// It can be had for a [`Replay`] once, by giving it up: see the example of [`Session`].
+/// It can be had for a [`Replay`] once, by giving it up.
+///
+/// ```
+/// use location_auth::{Attempt, Misuse, Session};
+///
+/// /// The call as it is sent, and what [`Session::rejected`] wants if the answer is 401: keep both together, and the original.
+/// fn prepare(session: &Session, original: &http::Request<()>) -> Result<(http::Request<()>, Attempt), Misuse> {
+///     let mut call = original.clone();
+///     let attempt = session.authorize(&mut call)?;
+///     Ok((call, attempt))
+/// }
+/// ```
 pub struct Attempt {
     session: Identity,
     generation: u64,
 }
 
 /// What to do after a 401 (`Q11`).
+///
+/// ```
+/// use location_auth::{Attempt, Misuse, Session, Verdict};
+///
+/// /// The call to send once more, if there is a newer token.
+/// fn after_401(session: &Session, attempt: Attempt, original: &http::Request<()>) -> Result<Option<http::Request<()>>, Misuse> {
+///     let Verdict::Replay(replay) = session.rejected(attempt)? else {
+///         return Ok(None); // somebody has to log in
+///     };
+///     let mut call = original.clone();
+///     session.replay(replay, &mut call)?;
+///     Ok(Some(call))
+/// }
+/// ```
 #[derive(Debug)]
 pub enum Verdict {
     /// The session has a newer token than the attempt: send the call again, once.
@@ -101,6 +122,16 @@ pub enum Verdict {
 }
 
 /// The leave to send a call again, had for the attempt. It gives no new [`Attempt`], so that no call is sent a third time (`Q11`).
+///
+/// ```
+/// use location_auth::{Misuse, Replay, Session};
+///
+/// fn once_more(session: &Session, replay: Replay, original: &http::Request<()>) -> Result<http::Request<()>, Misuse> {
+///     let mut call = original.clone();
+///     session.replay(replay, &mut call)?;
+///     Ok(call)
+/// }
+/// ```
 #[must_use = "it is the leave to send the call again"]
 pub struct Replay {
     session: Identity,
@@ -242,7 +273,7 @@ impl Session {
         }
         match (&self.token, &self.parameter) {
             (Some(token), Some(parameter)) => {
-                let uri = append(request.uri(), parameter, token)?;
+                let uri = query::append(request.uri(), parameter, token)?;
                 *request.uri_mut() = uri;
                 // Another token beside ours could make the call act for somebody else (RFC 6750 section 2).
                 request.headers_mut().remove(header::AUTHORIZATION);
@@ -259,41 +290,6 @@ impl Session {
 
 /// Far more headers than any server takes.
 const HEADERS_LIMIT: usize = 1024;
-
-/// The URI with the token as one more query parameter, in a buffer that is wiped (`Q3`).
-fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<Uri, Misuse> {
-    let query = uri.query().unwrap_or_default();
-    // Some servers take a semicolon for an ampersand.
-    if query.split('&').chain(query.split(['&', ';'])).any(|pair| names(pair, parameter)) {
-        return Err(Misuse::ParameterPresent);
-    }
-    let before = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    // A query that is there but empty, or that ends in an ampersand, needs no further one.
-    let separator = match (uri.query(), query) {
-        (None, _) => "?",
-        (Some(_), query) if query.is_empty() || query.ends_with('&') => "",
-        _ => "&",
-    };
-    let name = utf8_percent_encode(parameter, RESERVED);
-    let value = utf8_percent_encode(token.expose(), RESERVED);
-    let pieces = || [before, separator].into_iter().chain(name.clone()).chain(["="]).chain(value.clone());
-    // Of the exact size, since a buffer that grows would leave copies of the token behind.
-    let mut text = Zeroizing::new(Vec::with_capacity(pieces().map(str::len).fold(0, usize::saturating_add)));
-    pieces().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
-
-    let mut parts = uri.clone().into_parts();
-    let authorized = PathAndQuery::from_maybe_shared(Bytes::from_owner(text));
-    parts.path_and_query = Some(authorized.map_err(|_| Misuse::RequestTooLarge)?);
-    Uri::from_parts(parts).map_err(|_| Misuse::RequestTooLarge)
-}
-
-/// Whether a pair of a query is of this name, however it is encoded.
-fn names(pair: &str, parameter: &str) -> bool {
-    let name = pair.split_once('=').map_or(pair, |(name, _)| name);
-    let plain = name.bytes().map(|byte| if byte == b'+' { b' ' } else { byte });
-    let plain: Vec<u8> = plain.collect();
-    percent_encoding::percent_decode(&plain).eq(parameter.bytes())
-}
 
 /// Location and place of the token, no credential.
 impl fmt::Debug for Session {
@@ -320,6 +316,18 @@ impl fmt::Debug for Replay {
 }
 
 /// What credentials are put on: `http::Request<B>` and `http::request::Parts`. Sealed.
+///
+/// ```
+/// use location_auth::{Misuse, RequestHead, Session};
+///
+/// fn sign(session: &Session, head: &mut impl RequestHead) -> Result<(), Misuse> {
+///     session.authorize(head).map(drop)
+/// }
+///
+/// fn sign_parts(session: &Session, parts: &mut http::request::Parts) -> Result<(), Misuse> {
+///     sign(session, parts)
+/// }
+/// ```
 pub trait RequestHead: sealed::Head {}
 
 impl<B> RequestHead for Request<B> {}

@@ -13,6 +13,14 @@ use crate::{Environment, Field, Misuse};
 ///
 /// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
 /// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
+///
+/// ```
+/// use location_auth::{SavedToken, UserAccessToken};
+///
+/// fn keep(user: &UserAccessToken, write: impl Fn(&SavedToken)) {
+///     write(&SavedToken::from(user)); // for Locations that come later: it buys their tokens, too
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct UserAccessToken {
     pub(crate) environment: Environment,
@@ -35,6 +43,16 @@ impl UserAccessToken {
 ///
 /// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
 /// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
+///
+/// ```
+/// use location_auth::{App, LocationAccessToken, Misuse, Session};
+///
+/// fn session(app: &App, token: LocationAccessToken) -> Result<Session, Misuse> {
+///     assert_eq!(token.environment(), app.environment(), "or else the session is refused");
+///     println!("calls for {}", token.location());
+///     Session::for_location(app, token)
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct LocationAccessToken {
     pub(crate) environment: Environment,

@@ -259,18 +259,18 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.error("send_error::SendError", &error());
     for sent in [Sent::Never, Sent::Impossible, Sent::Maybe] {
         let stopped = Stopped { flow: login.clone(), cause: Cause::Transport { error: error(), sent } };
-        sweep.error("mod::Stopped", &stopped);
-        sweep.debug("mod::Cause", stopped.cause);
+        sweep.error("drivers::Stopped", &stopped);
+        sweep.debug("drivers::Cause", stopped.cause);
     }
     let answers =
         |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
     let stopped = run(login.clone(), &answers).unwrap_err();
-    sweep.error("mod::Stopped", &stopped);
-    sweep.debug("mod::Cause", stopped.cause);
+    sweep.error("drivers::Stopped", &stopped);
+    sweep.debug("drivers::Cause", stopped.cause);
     // Nothing listens on port 1, so the client library's own errors are behind these.
     let dead = App::new(Settings { user_token_url: "http://127.0.0.1:1/?q=Xq9", ..settings() }).unwrap();
     let stopped = run(dead.user_login(EMAIL, PASSWORD).unwrap(), &Ureq::new()).unwrap_err();
-    sweep.error("mod::Stopped", &stopped);
+    sweep.error("drivers::Stopped", &stopped);
     sweep.debug("ureq::Ureq", Ureq::new());
     sweep.debug("reqwest::Reqwest", Reqwest::new().unwrap());
     let connect = |_| std::future::ready(Err::<TokioIo<tokio::net::TcpStream>, _>(std::io::ErrorKind::NotFound.into()));

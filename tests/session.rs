@@ -163,6 +163,7 @@ fn a_call_that_names_another_host_than_its_urls_is_refused() {
         &["evil.example.net"][..],
         &["api.example.com:8443"],
         &["api.example.com:80"],
+        &["api.example.com:+443"],
         &["api.example.com."],
         &["api.example.com@evil.example.net"],
         &["user@api.example.com"],

@@ -69,25 +69,21 @@
 //!
 //! - `step` is 1 or 2. `location` is missing where there is none: the login of a user, a session without one.
 //! - `status` and `request_id` are a response's, and `sent` is told where none came: [`Sent`].
-//! - `fault`, `retry` and `wait_ms` are [`Fault`], [`Retry`] and a wait in milliseconds.
+//! - `fault`, `retry` and `wait_ms` are [`Fault`](crate::Fault), [`Retry`](crate::Retry) and a wait in milliseconds.
 //! - `error` is the error's one line. It repeats the service's words only as the error itself does, which withholds them where they hold
 //!   a credential (`Q8`), and a transport's own words not at all: those are the error's source, which the caller gets.
 //!
 //! No event holds a credential, an email, a URL or a body.
 
 use alloc::vec::Vec;
-use core::error::Error as StdError;
-use core::fmt;
-use core::time::Duration;
 
 use http::{Request, Response};
-use location_auth::{Backoff, Error, Failed, Fault, Field, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
-use zeroize::Zeroizing;
 
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod bounded;
 #[cfg(feature = "client")]
 pub mod client;
+mod drivers;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 mod log;
@@ -103,6 +99,7 @@ compile_error!(
      response points: leave the feature `reqwest` out and pass a closure over the browser's fetch, with `redirect: \"error\"`"
 );
 
+pub use drivers::{Cause, Stopped, run, run_async, run_async_with_retries, run_with_retries};
 pub use send_error::{SendError, SendErrorKind};
 
 /// What turns a request into a response, blocking the thread (`Q7`, `Q10`, `Q13`). Closures are transports.
@@ -211,6 +208,18 @@ where
 }
 
 /// Whether a request that got no response may have reached the service (`Q10`).
+///
+/// ```
+/// use location_auth::transports::Sent;
+///
+/// /// What a transport of your own can say of an error of the standard library's.
+/// fn sent(error: &std::io::Error) -> Sent {
+///     match error.kind() {
+///         std::io::ErrorKind::ConnectionRefused => Sent::Never,
+///         _ => Sent::Maybe,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sent {
     /// No byte of it left: it is safe to send again.
@@ -220,249 +229,4 @@ pub enum Sent {
     Impossible,
     /// It may have arrived: sending it again could mint a second token that never expires.
     Maybe,
-}
-
-/// Runs a flow to its end, each request sent once (`Q10`).
-///
-/// # Errors
-/// [`Stopped`] has the flow, which can be run again where its [`retry`](Stopped::retry) allows it, or on your own decision.
-pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::Output, Stopped<F, T::Error>> {
-    run_with_retries(flow, transport, NO_RETRIES, |_| {})
-}
-
-/// As [`run`], and sends again what is safe to send again (`Q10`): after 429 and 503, and where the request never left.
-///
-/// `sleep` is given each wait, `std::thread::sleep` for one. Step 1 is not repeated for the sake of step 2.
-///
-/// ```
-/// use location_auth::{Backoff, transports::run_with_retries};
-/// use std::{cell::Cell, convert::Infallible, time::Duration};
-/// # let app = location_auth::App::new(location_auth::Settings {
-/// #     environment: location_auth::Environment::Staging,
-/// #     user_token_url: "https://api.example.com/user_token",
-/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
-/// let tries = Cell::new(0);
-/// let transport = |_request, _limit| -> Result<http::Response<Vec<u8>>, Infallible> {
-///     tries.set(tries.get() + 1);
-///     let busy = tries.get() == 1;
-///     let response = http::Response::builder().status(if busy { 503 } else { 200 });
-///     Ok(response.body(br#"{"access_token": "u-1"}"#.to_vec()).unwrap())
-/// };
-/// let mut waits = Vec::new();
-/// let login = app.user_login("owner@example.com", "hunter2")?;
-/// let token = run_with_retries(login, &transport, Backoff::default(), |wait| waits.push(wait))?;
-/// assert_eq!((token.expose_secret(), waits), ("u-1", vec![Duration::from_secs(1)]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Errors
-/// As [`run`], once the backoff's budget is used up or a repeat would not be safe.
-pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
-    mut flow: F,
-    transport: &T,
-    mut backoff: Backoff,
-    mut sleep: impl FnMut(Duration),
-) -> Result<F::Output, Stopped<F, T::Error>> {
-    loop {
-        log::step_started(&flow);
-        let answer = transport.send(flow.request(), RESPONSE_LIMIT);
-        match receive(flow, answer, |error| transport.sent(error)) {
-            Ok(Progress::Next(next)) => flow = next,
-            Ok(Progress::Done(output)) => return Ok(output),
-            Err(stopped) => {
-                let Some(wait) = backoff.wait(stopped.retry()) else { return Err(stopped) };
-                log::waiting(&stopped.flow, wait);
-                sleep(wait);
-                flow = stopped.flow;
-            }
-        }
-    }
-}
-
-/// As [`run`], for async programs.
-///
-/// Dropping the future drops the flow, and leaves open whether the request in flight arrived.
-///
-/// # Errors
-/// As [`run`].
-pub async fn run_async<F: Flow, T: AsyncTransport + ?Sized>(
-    flow: F,
-    transport: &T,
-) -> Result<F::Output, Stopped<F, T::Error>> {
-    run_async_with_retries(flow, transport, NO_RETRIES, |_| core::future::ready(())).await
-}
-
-/// As [`run_with_retries`], for async programs. `sleep` is your runtime's:
-///
-/// ```no_run
-/// # async fn example<T>(login: location_auth::LocationLogin, transport: T) -> Result<(), Box<dyn std::error::Error>>
-/// # where T: location_auth::transports::AsyncTransport, T::Error: std::error::Error + 'static {
-/// use location_auth::{Backoff, transports::run_async_with_retries};
-///
-/// let token = run_async_with_retries(login, &transport, Backoff::default(), tokio::time::sleep).await?;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Errors
-/// As [`run_with_retries`].
-pub async fn run_async_with_retries<F: Flow, T: AsyncTransport + ?Sized, S: Future>(
-    mut flow: F,
-    transport: &T,
-    mut backoff: Backoff,
-    mut sleep: impl FnMut(Duration) -> S,
-) -> Result<F::Output, Stopped<F, T::Error>> {
-    loop {
-        log::step_started(&flow);
-        let answer = transport.send(flow.request(), RESPONSE_LIMIT).await;
-        match receive(flow, answer, |error| transport.sent(error)) {
-            Ok(Progress::Next(next)) => flow = next,
-            Ok(Progress::Done(output)) => return Ok(output),
-            Err(stopped) => {
-                let Some(wait) = backoff.wait(stopped.retry()) else { return Err(stopped) };
-                log::waiting(&stopped.flow, wait);
-                sleep(wait).await;
-                flow = stopped.flow;
-            }
-        }
-    }
-}
-
-const NO_RETRIES: Backoff = Backoff::new(0, Duration::ZERO, Duration::ZERO);
-
-fn receive<F: Flow, E>(
-    flow: F,
-    answer: Result<Response<Vec<u8>>, E>,
-    sent: impl FnOnce(&E) -> Sent,
-) -> Result<Progress<F>, Stopped<F, E>> {
-    let result = match answer {
-        Ok(response) => {
-            let done = log::step_done(&flow, response.status());
-            // The body may hold a token: it is wiped when it has been read.
-            flow.receive(&response.map(Zeroizing::new))
-                .inspect(|_| done())
-                .map_err(|Failed { flow, error }| Stopped { flow, cause: Cause::Response(error) })
-        }
-        Err(error) => {
-            let sent = sent(&error);
-            Err(Stopped { flow, cause: Cause::Transport { error, sent } })
-        }
-    };
-    result.inspect_err(log::step_failed)
-}
-
-/// A flow that a driver could not run to its end, to be run again if need be (`Q10`).
-///
-/// ```
-/// use location_auth::transports::{Cause, Sent, run};
-/// use location_auth::{Flow, Step};
-/// # let app = location_auth::App::new(location_auth::Settings {
-/// #     environment: location_auth::Environment::Staging,
-/// #     user_token_url: "https://api.example.com/user_token",
-/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
-/// let dead_line = |_request, _limit| Err(std::io::Error::other("the line is dead"));
-/// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &dead_line).unwrap_err();
-///
-/// assert_eq!(stopped.step(), Step::UserToken);
-/// // A closure cannot tell, so it may have left: to send it again is your decision.
-/// assert!(matches!(stopped.cause, Cause::Transport { sent: Sent::Maybe, .. }));
-/// let again = stopped.flow.request();
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct Stopped<F, E> {
-    /// The flow as it was before its last request: running it again sends that request again.
-    pub flow: F,
-    /// Why it stopped.
-    pub cause: Cause<E>,
-}
-
-/// Why a driver stopped.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Cause<E> {
-    /// There was no response.
-    Transport {
-        /// The transport's own error.
-        error: E,
-        /// Whether the request may have left.
-        sent: Sent,
-    },
-    /// There was one, without a token.
-    Response(Error),
-}
-
-impl<F: Flow, E> Stopped<F, E> {
-    /// Which request it stopped at.
-    pub fn step(&self) -> Step {
-        self.flow.step()
-    }
-
-    /// The Location that a token was wanted for.
-    pub fn location(&self) -> Option<&LocationId> {
-        self.flow.location()
-    }
-}
-
-impl<F, E> Stopped<F, E> {
-    /// Who has to change something.
-    pub fn fault(&self) -> Fault {
-        match &self.cause {
-            Cause::Transport { .. } => Fault::Transport,
-            Cause::Response(error) => error.fault(),
-        }
-    }
-
-    /// Whether, and when, the flow may be run again without the risk of a second token (`Q10`).
-    pub fn retry(&self) -> Retry {
-        match &self.cause {
-            Cause::Transport { sent: Sent::Never, .. } => Retry::Unspecified,
-            Cause::Transport { sent: Sent::Impossible | Sent::Maybe, .. } => Retry::Never,
-            Cause::Response(error) => error.retry(),
-        }
-    }
-}
-
-impl<F, E: fmt::Debug> fmt::Debug for Stopped<F, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stopped").field("cause", &self.cause).finish_non_exhaustive()
-    }
-}
-
-/// One line: step, what happened, who is at fault, what to do. The transport's own words are its [`source`](StdError::source).
-impl<F: Flow, E> fmt::Display for Stopped<F, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sent = match &self.cause {
-            Cause::Response(error) => return fmt::Display::fmt(error, f),
-            Cause::Transport { sent, .. } => sent,
-        };
-        write!(f, "{}", self.step())?;
-        if let Some(location) = self.location() {
-            write!(f, " of Location {location}")?;
-        }
-        let url = match self.step() {
-            Step::UserToken => Field::UserTokenUrl,
-            Step::LocationToken => Field::LocationTokenUrl,
-        };
-        let (happened, check, then) = match sent {
-            Sent::Never => ("the request never left", "'s host and the network", ", then send it again"),
-            Sent::Impossible => ("the transport sends no such request", " and how the transport is set up", ""),
-            Sent::Maybe => (
-                "no response came, and the request may have arrived",
-                "'s host and the network",
-                "; repeat only if a second token does no harm",
-            ),
-        };
-        write!(f, ": {happened}; {}: check the {url}{check}{then}", Fault::Transport)
-    }
-}
-
-impl<F: Flow, E: StdError + 'static> StdError for Stopped<F, E> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match &self.cause {
-            Cause::Transport { error, .. } => Some(error),
-            Cause::Response(_) => None,
-        }
-    }
 }

@@ -7,6 +7,15 @@ use core::fmt;
 use super::Sent;
 
 /// Why an adapter got no whole response, and whether its request may have left (`Q10`). It shows no URL, no header and no body.
+///
+/// ```
+/// use location_auth::transports::{SendError, SendErrorKind, Sent};
+///
+/// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+/// let error = SendError::new(SendErrorKind::Connect, Sent::Never, Some(refused.into()));
+/// assert_eq!((error.kind(), error.sent()), (SendErrorKind::Connect, Sent::Never));
+/// assert_eq!(error.after_sending().sent(), Sent::Maybe);
+/// ```
 #[derive(Debug)]
 pub struct SendError {
     kind: SendErrorKind,
@@ -50,6 +59,14 @@ impl StdError for SendError {
 }
 
 /// What happened to a request that got no whole response.
+///
+/// ```
+/// use location_auth::transports::{SendError, SendErrorKind};
+///
+/// fn is_the_networks_fault(error: &SendError) -> bool {
+///     matches!(error.kind(), SendErrorKind::Connect | SendErrorKind::TimedOut | SendErrorKind::Broken)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {

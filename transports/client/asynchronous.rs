@@ -7,7 +7,7 @@ use core::fmt;
 use http::{Request, Response, StatusCode};
 use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
 
-use super::super::{AsyncTransport, log, receive};
+use super::super::{AsyncTransport, drivers, log};
 use super::{CallError, Next, Shared};
 
 /// A session and an async transport (`Q11`, `Q12`). Share it by reference among tasks: its futures are `Send` where the
@@ -108,7 +108,7 @@ impl<T: AsyncTransport> AsyncClient<T> {
             };
             log::step_started(&flow);
             let answer = self.transport.send(flow.request(), RESPONSE_LIMIT).await;
-            let result = receive(flow, answer, |error| self.transport.sent(error));
+            let result = drivers::receive(flow, answer, |error| self.transport.sent(error));
             next = self.shared.advance(login, result)?;
         }
     }

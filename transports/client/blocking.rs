@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use http::{Request, Response, StatusCode};
 use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
 
-use super::super::{Transport, log, receive};
+use super::super::{Transport, drivers, log};
 use super::{CallError, Next, Shared};
 
 /// A session and a blocking transport (`Q11`, `Q12`). Share it by reference among threads.
@@ -104,7 +104,7 @@ impl<T: Transport> Client<T> {
             };
             log::step_started(&flow);
             let answer = self.transport.send(flow.request(), RESPONSE_LIMIT);
-            let result = receive(flow, answer, |error| self.transport.sent(error));
+            let result = drivers::receive(flow, answer, |error| self.transport.sent(error));
             next = self.shared.advance(login, result)?;
         }
     }

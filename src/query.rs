@@ -1,0 +1,46 @@
+//! The token in a query, for services that take it there (`P7`, `Q3`).
+
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use http::uri::{PathAndQuery, Uri};
+use percent_encoding::utf8_percent_encode;
+use zeroize::Zeroizing;
+
+use crate::Misuse;
+use crate::token::{BearerToken, RESERVED};
+
+/// The URI with the token as one more query parameter, in a buffer that is wiped (`Q3`).
+pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<Uri, Misuse> {
+    let query = uri.query().unwrap_or_default();
+    // Some servers take a semicolon for an ampersand.
+    if query.split('&').chain(query.split(['&', ';'])).any(|pair| names(pair, parameter)) {
+        return Err(Misuse::ParameterPresent);
+    }
+    let before = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    // A query that is there but empty, or that ends in an ampersand, needs no further one.
+    let separator = match (uri.query(), query) {
+        (None, _) => "?",
+        (Some(_), query) if query.is_empty() || query.ends_with('&') => "",
+        _ => "&",
+    };
+    let name = utf8_percent_encode(parameter, RESERVED);
+    let value = utf8_percent_encode(token.expose(), RESERVED);
+    let pieces = || [before, separator].into_iter().chain(name.clone()).chain(["="]).chain(value.clone());
+    // Of the exact size, since a buffer that grows would leave copies of the token behind.
+    let mut text = Zeroizing::new(Vec::with_capacity(pieces().map(str::len).fold(0, usize::saturating_add)));
+    pieces().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
+
+    let mut parts = uri.clone().into_parts();
+    let authorized = PathAndQuery::from_maybe_shared(Bytes::from_owner(text));
+    parts.path_and_query = Some(authorized.map_err(|_| Misuse::RequestTooLarge)?);
+    Uri::from_parts(parts).map_err(|_| Misuse::RequestTooLarge)
+}
+
+/// Whether a pair of a query is of this name, however it is encoded.
+fn names(pair: &str, parameter: &str) -> bool {
+    let name = pair.split_once('=').map_or(pair, |(name, _)| name);
+    let plain = name.bytes().map(|byte| if byte == b'+' { b' ' } else { byte });
+    let plain: Vec<u8> = plain.collect();
+    percent_encoding::percent_decode(&plain).eq(parameter.bytes())
+}
