@@ -374,6 +374,15 @@ fn go_on<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> Option<T> {
     }
 }
 
+/// Both steps of a login, after which the call is sent again.
+fn logs_in<T>(future: &mut Pin<Box<impl Future<Output = T>>>, desk: &Desk, world: &World) {
+    for _ in 0..2 {
+        assert!(go_on(future).is_none());
+        desk.answer(None, |request| world.handle(request));
+    }
+    assert!(go_on(future).is_none());
+}
+
 fn no(_: Request<Vec<u8>>) -> Response<Vec<u8>> {
     Response::builder().status(401).body(vec![]).unwrap()
 }
@@ -388,11 +397,8 @@ fn new_credentials_are_tried_though_an_older_logins_token_meets_a_401_afterwards
     assert!(go_on(&mut first).is_none() && go_on(&mut second).is_none());
     desk.answer(Some(0), handle);
     desk.answer(Some(1), handle);
-    for _ in 0..2 {
-        assert!(go_on(&mut first).is_none());
-        desk.answer(None, handle);
-    }
-    assert!(go_on(&mut first).is_none() && go_on(&mut second).is_none(), "both calls are sent again");
+    logs_in(&mut first, &desk, &world);
+    assert!(go_on(&mut second).is_none(), "both calls are sent again");
 
     desk.answer(Some(0), no);
     assert!(matches!(go_on(&mut first), Some(Err(CallError::TokenRejected { .. }))));
@@ -402,11 +408,7 @@ fn new_credentials_are_tried_though_an_older_logins_token_meets_a_401_afterwards
 
     assert!(go_on(&mut third).is_none());
     desk.answer(Some(2), no);
-    for _ in 0..2 {
-        assert!(go_on(&mut third).is_none());
-        desk.answer(None, handle);
-    }
-    assert!(go_on(&mut third).is_none());
+    logs_in(&mut third, &desk, &world);
     desk.answer(Some(2), handle);
     assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
 }
@@ -414,18 +416,13 @@ fn new_credentials_are_tried_though_an_older_logins_token_meets_a_401_afterwards
 #[test]
 fn a_login_did_not_help_though_another_one_ended_before_its_token_met_a_401() {
     let (world, desk) = (World::new(), Desk::default());
-    let handle = |request: Request<Vec<u8>>| world.handle(request);
     let client = AsyncClient::new(world.revoked_session(), |request, _| desk.send(request), 1000);
     client.log_in_with(world.login(PASSWORD)).unwrap();
     let [mut first, mut second, mut third] = [0, 1, 2].map(|number| Box::pin(client.call(call(number))));
     for (number, future) in [(0, &mut first), (1, &mut second)] {
         assert!(go_on(future).is_none());
         desk.answer(Some(number), no);
-        for _ in 0..2 {
-            assert!(go_on(future).is_none());
-            desk.answer(None, handle);
-        }
-        assert!(go_on(future).is_none(), "the call is sent again");
+        logs_in(future, &desk, &world);
     }
     assert_eq!(world.issued(), (3, 3));
 
