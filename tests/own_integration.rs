@@ -2,27 +2,30 @@
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::fmt::Debug;
+use std::error::Error;
 
 use http::{Request, StatusCode};
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::transports::{Transport, run};
-use location_auth::{App, Environment, RESPONSE_LIMIT, Session, Settings};
+use location_auth::transports::{Cause, Stopped, Transport, run};
+use location_auth::{App, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Session, Settings, Step};
 
 /// The user's own code: logs in and reads the contacts. It takes whatever transport it is given.
-fn contacts<T: Transport<Error: Debug>>(app: &App, transport: &T) -> Result<Vec<u8>, String> {
-    let login = app.location("loc-1").and_then(|location| location.login("owner@example.com", "hunter2"));
-    let token = run(login.map_err(|misuse| misuse.to_string())?, transport).map_err(|stopped| stopped.to_string())?;
-    let session = Session::for_location(app, token).map_err(|misuse| misuse.to_string())?;
-    let mut call = Request::get("https://api.example.com/locations/loc-1/contacts").body(vec![]).unwrap();
-    session.authorize(&mut call).map_err(|misuse| misuse.to_string())?;
-    match transport.send(call, RESPONSE_LIMIT) {
-        Ok(response) if response.status() == StatusCode::OK => Ok(response.into_body()),
-        other => Err(format!("no contacts: {other:?}")),
+fn contacts<T: Transport<Error: Error + 'static>>(
+    login: LocationLogin,
+    transport: &T,
+) -> Result<Vec<u8>, Box<dyn Error>> {
+    let app = login.app().clone();
+    let session = Session::for_location(&app, run(login, transport)?)?;
+    let mut call = Request::get("https://api.example.com/locations/loc-1/contacts").body(vec![])?;
+    session.authorize(&mut call)?;
+    let response = transport.send(call, RESPONSE_LIMIT)?;
+    match response.status() {
+        StatusCode::OK => Ok(response.into_body()),
+        status => Err(format!("no contacts: {status}").into()),
     }
 }
 
-fn app() -> App {
+fn login(password: &str) -> LocationLogin {
     let settings = Settings {
         environment: Environment::Staging,
         user_token_url: "https://api.example.com/user_token",
@@ -33,7 +36,7 @@ fn app() -> App {
         client_secret: "s-56",
         data_source_name: None,
     };
-    App::new(settings).unwrap()
+    App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", password).unwrap()
 }
 
 fn emulator() -> RefCell<Emulator> {
@@ -47,7 +50,7 @@ fn emulator() -> RefCell<Emulator> {
 fn the_contacts_are_read_with_one_login() {
     let service = emulator();
     let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
-    let body = contacts(&app(), &transport).unwrap();
+    let body = contacts(login("hunter2"), &transport).unwrap();
     assert!(String::from_utf8(body).unwrap().contains("loc-1"));
     let counts = service.borrow().counts();
     assert_eq!((counts.user_tokens, counts.location_tokens, counts.calls), (1, 1, 1));
@@ -58,9 +61,22 @@ fn a_service_that_is_down_is_told_as_such() {
     let service = emulator();
     service.borrow_mut().set_condition(Condition::Down(Some(30)));
     let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
-    let problem = contacts(&app(), &transport).unwrap_err();
-    assert!(problem.contains("503"), "{problem}");
+    let error = contacts(login("hunter2"), &transport).unwrap_err();
+    assert!(error.to_string().contains("status 503"), "{error}");
     assert_eq!(service.borrow().counts().requests, 1);
+
+    service.borrow_mut().set_condition(Condition::Up);
+    assert!(contacts(login("hunter2"), &transport).is_ok());
+}
+
+#[test]
+fn a_wrong_password_is_the_callers_fault_at_step_1() {
+    let service = emulator();
+    let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
+    let error = contacts(login("wrong"), &transport).unwrap_err();
+    let stopped: &Stopped<LocationLogin, Infallible> = error.downcast_ref().unwrap();
+    let Cause::Response(answer) = &stopped.cause else { panic!("there was a response") };
+    assert_eq!((answer.kind(), answer.step(), answer.fault()), (ErrorKind::Refused, Step::UserToken, Fault::Caller));
 }
 
 #[test]
@@ -71,7 +87,7 @@ fn the_same_run_twice_sends_the_same_bytes() {
             sent.borrow_mut().push((request.uri().clone(), request.headers().clone(), request.body().clone()));
             Ok::<_, Infallible>(service.borrow_mut().handle(request))
         };
-        contacts(&app(), &transport).unwrap();
+        contacts(login("hunter2"), &transport).unwrap();
         sent.into_inner()
     };
     assert_eq!(record(), record());
