@@ -120,6 +120,7 @@ fn send_error(error: ::ureq::Error) -> SendError {
         Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Sent::Never, true),
         Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Sent::Never, true),
         Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Sent::Never, true),
+        Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Sent::Never, true),
         // rustls reports through io::Error, in the handshake and after it alike.
         Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Sent::Maybe, true),
         Error::Io(_) => (SendErrorKind::Broken, Sent::Maybe, true),
@@ -139,4 +140,9 @@ fn send_error(error: ::ureq::Error) -> SendError {
 /// error is told as a broken connection that may have carried the request, which is the careful mistake.
 fn is_unknown_host(cause: &std::io::Error) -> bool {
     cause.raw_os_error().is_none() && cause.to_string().starts_with("failed to lookup address information")
+}
+
+/// rustls judges the server's certificate before it sends a byte of the request. Its error's type is not ours to name, its text is.
+fn is_untrusted(cause: &std::io::Error) -> bool {
+    cause.kind() == Io::InvalidData && cause.to_string().starts_with("invalid peer certificate")
 }

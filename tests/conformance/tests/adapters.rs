@@ -91,6 +91,20 @@ fn what_a_proxy_refuses_to_tunnel_was_never_sent() {
 }
 
 #[test]
+fn what_speaks_no_tls_where_it_should_is_a_tls_error() {
+    let server = scripted(|stream| {
+        io::Write::write_all(stream, b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").ok();
+        read_request(stream);
+    });
+    let url = format!("https://{}/", server.address);
+    let error = Ureq::new().send(get(&url), 0).unwrap_err();
+    // ureq does not tell a handshake's errors from those after it.
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Tls, Sent::Maybe));
+    let error = tokio().block_on(Reqwest::new().unwrap().send(get(&url), 0)).unwrap_err();
+    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Tls, Sent::Never));
+}
+
+#[test]
 fn a_proxys_password_is_not_shown() {
     let proxy = ureq::Proxy::new("http://user:S3CR3T@proxy.test:3128").unwrap();
     assert_eq!(format!("{:?}", Ureq::configured(|config| config.proxy(Some(proxy)))), "Ureq { .. }");
