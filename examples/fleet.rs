@@ -12,7 +12,7 @@ use http::Request;
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::client::Client;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, Stopped, run};
+use location_auth::transports::{Cause, RunError, run};
 use location_auth::{App, LocationAccessToken, Session, UserAccessToken};
 use refusals::Refusals;
 use support::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD};
@@ -72,7 +72,7 @@ fn service() -> Emulator {
         emulator.location(&format!("loc-{number}"), EMAIL);
         emulator.location(&format!("stranger-{number}"), "stranger@example.com");
     }
-    emulator.guard("/locations/{location_id}/contacts", Access::Location);
+    emulator.add_route("/locations/{location_id}/contacts", Access::Location);
     emulator
 }
 
@@ -86,13 +86,13 @@ fn onboard(
     let mut tokens = Vec::new();
     let mut refusals = Refusals::default();
     for id in ids {
-        match run(app.location(id)?.token(user)?, transport) {
+        match run(app.location(id)?.exchange(user)?, transport) {
             Ok(token) => {
                 tokens.push(token);
                 refusals.token();
             }
             Err(stopped) if refusals.pass_over(&stopped) => {}
-            Err(Stopped { cause: Cause::Response(_), .. }) => break,
+            Err(RunError { cause: Cause::Response(_), .. }) => break,
             Err(stopped) => return Err(stopped.into()),
         }
     }

@@ -27,7 +27,7 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response};
 use location_auth::emulator::Emulator;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, SendError, Stopped, Transport};
+use location_auth::transports::{Cause, RunError, SendError, Transport};
 use location_auth::{
     App, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, SavedToken, Session,
 };
@@ -193,15 +193,15 @@ fn log_in(options: &Options) -> Result<(), Failure> {
 }
 
 /// The loop of `location_auth::transports::run`, written out to tell each step.
-fn drive(mut flow: LocationLogin, transport: &Ureq) -> Result<LocationAccessToken, Stopped<LocationLogin, SendError>> {
+fn drive(mut flow: LocationLogin, transport: &Ureq) -> Result<LocationAccessToken, RunError<LocationLogin, SendError>> {
     loop {
         let request = flow.request();
         eprintln!("{}: {}", flow.step(), Redacted(&request));
         let response = match transport.send(request, RESPONSE_LIMIT) {
             Ok(response) => response,
             Err(error) => {
-                let sent = error.sent();
-                return Err(Stopped { flow, cause: Cause::Transport { error, sent } });
+                let delivery = error.delivery();
+                return Err(RunError { flow, cause: Cause::Transport { error, delivery } });
             }
         };
         let status = response.status();
@@ -214,7 +214,7 @@ fn drive(mut flow: LocationLogin, transport: &Ureq) -> Result<LocationAccessToke
                 eprintln!("  {status}: the Location Access Token of {}", token.location());
                 return Ok(token);
             }
-            Err(failed) => return Err(Stopped { flow: failed.flow, cause: Cause::Response(failed.error) }),
+            Err(failed) => return Err(RunError { flow: failed.flow, cause: Cause::Response(failed.error) }),
         }
     }
 }

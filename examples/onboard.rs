@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::error::Error;
 
 use location_auth::emulator::{Condition, Emulator};
-use location_auth::transports::{Stopped, Transport, run_with_retries};
+use location_auth::transports::{RunError, Transport, run_with_retries};
 use location_auth::{App, Backoff, Flow, SavedToken};
 use refusals::Refusals;
 
@@ -77,7 +77,7 @@ where
             Err(stopped) => return Err(stopped.into()),
         };
         for id in missing {
-            match patiently(app.location(id)?.token(&user)?, transport) {
+            match patiently(app.location(id)?.exchange(&user)?, transport) {
                 Ok(token) => {
                     kept.insert(id.clone(), SavedToken::from(&token)); // before the next one is bought
                     refusals.token();
@@ -91,7 +91,7 @@ where
 }
 
 /// At most four further tries in a login, after 1, 2, 4 and 8 s or what the service asks for. It gives up if that is over a minute.
-fn patiently<F: Flow, T: Transport>(flow: F, transport: &T) -> Result<F::Output, Stopped<F, T::Error>> {
+fn patiently<F: Flow, T: Transport>(flow: F, transport: &T) -> Result<F::Output, RunError<F, T::Error>> {
     run_with_retries(flow, transport, Backoff::default(), |wait| {
         eprintln!("waiting {} s", wait.as_secs());
         std::thread::sleep(wait);

@@ -6,7 +6,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex};
 
 use location_auth::emulator::Emulator;
-use location_auth::transports::{Cause, Stopped, run, ureq::Ureq};
+use location_auth::transports::{Cause, RunError, run, ureq::Ureq};
 use location_auth::{App, Environment, LocationLogin, Settings};
 use support::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, LOCATION_ID, PASSWORD};
 
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn tell<E: Error>(stopped: &Stopped<LocationLogin, E>) {
+fn tell<E: Error>(stopped: &RunError<LocationLogin, E>) {
     println!("  {stopped}"); // one line, for people
     match &stopped.cause {
         // The same, for programs.
@@ -60,8 +60,8 @@ fn tell<E: Error>(stopped: &Stopped<LocationLogin, E>) {
             error.message().unwrap_or_default(),
             error.request_id().unwrap_or_default(),
         ),
-        Cause::Transport { error, sent } => {
-            println!("  = {:?}, {:?}, {sent:?}: {error}", stopped.step(), stopped.fault());
+        Cause::Transport { error, delivery } => {
+            println!("  = {:?}, {:?}, {delivery:?}: {error}", stopped.step(), stopped.fault());
         }
         _ => {}
     }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
-use location_auth::transports::{AsyncTransport, Sent, run_async};
+use location_auth::transports::{AsyncTransport, Delivery, run_async};
 use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 
@@ -28,8 +28,8 @@ impl<T: AsyncTransport> AsyncTransport for Counted<T> {
         self.inner.send(request, limit).await
     }
 
-    fn sent(&self, error: &T::Error) -> Sent {
-        self.inner.sent(error)
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        self.inner.delivery(error)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use http::{HeaderValue, Request, Response, header};
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Sent, Transport, run};
+use location_auth::transports::{Delivery, Transport, run};
 
 struct Named<T> {
     inner: T,
@@ -22,9 +22,9 @@ impl<T: Transport> Transport for Named<T> {
         self.inner.send(request, limit)
     }
 
-    // Without this every error would count as `Sent::Maybe`, and `run_with_retries` would not try again where it could.
-    fn sent(&self, error: &T::Error) -> Sent {
-        self.inner.sent(error)
+    // Without this every error would count as `Delivery::Unknown`, and `run_with_retries` would not try again where it could.
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        self.inner.delivery(error)
     }
 }
 

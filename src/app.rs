@@ -9,7 +9,7 @@ use crate::body::SecretObject;
 use crate::endpoint::{self, Origin, Template};
 use crate::login::head;
 use crate::secret::{REDACTED, SecretHeader};
-use crate::{Field, LocationId, LocationLogin, LocationTokenRequest, Misuse, Step, UserAccessToken, UserLogin};
+use crate::{Field, LocationId, LocationLogin, Misuse, Step, TokenExchange, UserAccessToken, UserLogin};
 
 /// Everything that [`App::new`] needs, by name: what the service issued (`P1`), and the URLs that came with it (`Q1`).
 ///
@@ -154,7 +154,7 @@ impl App {
     }
 
     /// Step 1 alone (`P8`): for an owner of many Locations, whose one User Access Token then buys a token for each by
-    /// [`Location::token`], since every user token lives for ever. For one Location there is [`Location::login`].
+    /// [`Location::exchange`], since every user token lives for ever. For one Location there is [`Location::login`].
     ///
     /// # Errors
     /// [`Misuse::Empty`] for an empty email or password.
@@ -165,7 +165,7 @@ impl App {
     /// The Location that this id names (`Q2`).
     ///
     /// # Errors
-    /// Those of [`LocationId::new`], and [`Misuse::TooLong`] if the id makes the URL longer than 64 KiB.
+    /// Those of [`LocationId::new`], and [`Misuse::TooLarge`] if the id makes the URL longer than 64 KiB.
     pub fn location(&self, id: &str) -> Result<Location, Misuse> {
         let id = LocationId::new(id)?;
         let token_uri = self.0.location_token_uri.fill(&id)?;
@@ -216,7 +216,7 @@ impl fmt::Debug for App {
 /// let user = run(app.user_login("owner@example.com", "hunter2")?, &transport)?;
 /// let mut tokens = Vec::new();
 /// for id in ["loc-1", "loc-2"] {
-///     tokens.push(run(app.location(id)?.token(&user)?, &transport)?);
+///     tokens.push(run(app.location(id)?.exchange(&user)?, &transport)?);
 /// }
 /// assert_eq!(tokens[1].location().as_str(), "loc-2");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -245,12 +245,12 @@ impl Location {
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
-    pub fn token(&self, user: &UserAccessToken) -> Result<LocationTokenRequest, Misuse> {
+    pub fn exchange(&self, user: &UserAccessToken) -> Result<TokenExchange, Misuse> {
         let (token, app) = (user.environment, self.0.app.environment());
         if token != app {
             return Err(Misuse::WrongEnvironment { token, app });
         }
-        Ok(LocationTokenRequest::new(self.clone(), user.secret.clone()))
+        Ok(TokenExchange::new(self.clone(), user.secret.clone()))
     }
 
     /// The id that the Location was named by (`Q2`).

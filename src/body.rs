@@ -6,7 +6,7 @@ use core::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::said::json_decode;
+use crate::error_message::json_decode;
 use crate::secret::SecretBytes;
 
 /// Two secret texts, kept as the JSON object that they are sent in.

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 ///
 /// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
 /// emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
-/// emulator.guard("/locations/{location_id}/contacts", Access::Location);
+/// emulator.add_route("/locations/{location_id}/contacts", Access::Location);
 /// let emulator = RefCell::new(emulator);
 /// let transport = |request, _limit| Ok::<_, Infallible>(emulator.borrow_mut().handle(request));
 ///
@@ -70,7 +70,7 @@ pub struct Emulator {
 /// use location_auth::emulator::{Access, Emulator};
 ///
 /// let mut emulator = Emulator::new("k-12", "c-34", "s-56");
-/// emulator.guard("/status", Access::KeyAlone).guard("/me", Access::User);
+/// emulator.add_route("/status", Access::ApiKeyOnly).add_route("/me", Access::User);
 /// let mut status = |path| {
 ///     let call = http::Request::get(path).header("x-api-key", "k-12").body("").unwrap();
 ///     emulator.handle(call).status().as_u16()
@@ -81,7 +81,7 @@ pub struct Emulator {
 #[non_exhaustive]
 pub enum Access {
     /// Nothing (`P4`: not every method needs a token).
-    KeyAlone,
+    ApiKeyOnly,
     /// A User Access Token.
     User,
     /// A Location Access Token: of the very Location, if the route's path has a `{location_id}`.
@@ -178,7 +178,7 @@ impl Emulator {
 
     /// Adds a route that answers with `{"location": …, "owner": …}`: whom the call acted for. `{location_id}` in its path stands for
     /// one segment.
-    pub fn guard(&mut self, path: &str, access: Access) -> &mut Self {
+    pub fn add_route(&mut self, path: &str, access: Access) -> &mut Self {
         self.routes.push((path.into(), access));
         self
     }
@@ -323,11 +323,11 @@ impl Emulator {
     }
 
     fn call<B>(&mut self, request: &Request<B>, location: Option<String>, access: Access) -> Result<Value, Refusal> {
-        let in_query = query_token(request.uri().query().unwrap_or_default());
-        let token = bearer(request.headers()).or(in_query.as_deref());
+        let with_query_parameter = query_token(request.uri().query().unwrap_or_default());
+        let token = bearer(request.headers()).or(with_query_parameter.as_deref());
         let holder = token.and_then(|token| self.tokens.get(token));
         match (access, holder) {
-            (Access::KeyAlone, _) => Ok(json!({ "location": null, "owner": null })),
+            (Access::ApiKeyOnly, _) => Ok(json!({ "location": null, "owner": null })),
             (Access::User, Some(Holder::User { email })) => Ok(json!({ "location": null, "owner": email })),
             (Access::Location, Some(Holder::Location { id })) => {
                 if location.is_some_and(|wanted| wanted != *id) {

@@ -91,7 +91,7 @@ impl Template {
             url.push_str(piece);
         }
         // The template has been checked and the id is encoded: all that is left to go wrong is the length.
-        Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| Misuse::TooLong(Field::LocationId))
+        Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| Misuse::TooLarge(Field::LocationId))
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! Misuse   the caller's settings or arguments: found before anything is sent
 //! Error    the service's response: found by Flow::receive
-//! Stopped  either the transport's own error or an Error: found by a driver (see `transports`)
+//! RunError  either the transport's own error or an Error: found by a driver (see `transports`)
 //! ```
 //!
 //! One vocabulary of blame for all three: [`Fault`].
@@ -13,7 +13,7 @@ use core::fmt;
 
 use http::StatusCode;
 
-use crate::{LocationId, Retry};
+use crate::{Field, LocationId, Retry};
 
 /// Why [`Flow::receive`](crate::Flow::receive) did not come to a token: what the service answered, in words that are safe to log.
 ///
@@ -108,7 +108,7 @@ impl Error {
 
     /// The wait that the response's `Retry-After` asked for, whatever its status (`Q9`, RFC 9110 section 10.2.3).
     ///
-    /// At most [`Retry::LONGEST`]; `None` where the header is missing or says nothing that can be told without a clock.
+    /// At most [`Retry::MAX_DELAY`]; `None` where the header is missing or says nothing that can be told without a clock.
     pub fn retry_after(&self) -> Option<core::time::Duration> {
         self.0.retry_after
     }
@@ -220,11 +220,30 @@ impl fmt::Display for Error {
 /// assert_eq!(Step::LocationToken.to_string(), "step 2 (Location Access Token)");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Step {
     /// Step 1: an owner's email and password for a User Access Token (`P8`).
     UserToken,
     /// Step 2: a User Access Token for a Location Access Token (`P9`).
     LocationToken,
+}
+
+impl Step {
+    /// 1 or 2, as the service's documentation counts.
+    pub fn number(self) -> u8 {
+        match self {
+            Step::UserToken => 1,
+            Step::LocationToken => 2,
+        }
+    }
+
+    /// The setting that says where the step's request goes.
+    pub fn url(self) -> Field {
+        match self {
+            Step::UserToken => Field::UserTokenUrl,
+            Step::LocationToken => Field::LocationTokenUrl,
+        }
+    }
 }
 
 impl fmt::Display for Step {
@@ -382,8 +401,8 @@ pub enum BodyProblem {
     EmptyToken,
     /// `access_token` holds something other than visible ASCII, so no header can carry it.
     #[error("has an access_token that no header can carry")]
-    UnfitToken,
+    InvalidToken,
     /// Step 2 was answered with the user token that it was asked with: something handed back step 1's response.
     #[error("repeats the User Access Token that it was asked with")]
-    UserTokenAgain,
+    UserTokenReturned,
 }

@@ -13,7 +13,7 @@ use crate::{Error, Fault, LocationId, Retry, Step};
 ///          request()                    receive(response)
 /// Flow ───────────────▶ Request    Flow ───────────────▶ Ok(Progress::Next(flow))    send its request
 ///   ▲     as often as you like      given up        ├──▶ Ok(Progress::Done(token))   the end
-///   └───────────────────────────────────────────────┴──▶ Err(Failed { flow, error }) yours to send again
+///   └───────────────────────────────────────────────┴──▶ Err(ReceiveError { flow, error }) yours to send again
 /// ```
 ///
 /// Receiving consumes the flow, so that no call can come at the wrong time. Whoever carries the messages writes this loop:
@@ -36,7 +36,7 @@ use crate::{Error, Fault, LocationId, Retry, Step};
 /// ```
 ///
 /// The trait is sealed: its implementors are [`UserLogin`](crate::UserLogin), [`LocationLogin`](crate::LocationLogin)
-/// and [`LocationTokenRequest`](crate::LocationTokenRequest).
+/// and [`TokenExchange`](crate::TokenExchange).
 pub trait Flow: Sized + sealed::Sealed {
     /// What the flow comes to.
     type Output;
@@ -50,8 +50,8 @@ pub trait Flow: Sized + sealed::Sealed {
     /// Takes the response to [`request`](Self::request), whatever its status.
     ///
     /// # Errors
-    /// Anything but a success with a usable token (`Q5` to `Q8`): [`Failed`] has the reason and gives the flow back.
-    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>>;
+    /// Anything but a success with a usable token (`Q5` to `Q8`): [`ReceiveError`] has the reason and gives the flow back.
+    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>>;
 
     /// Which request [`request`](Self::request) is.
     fn step(&self) -> Step;
@@ -107,14 +107,14 @@ pub enum Progress<F: Flow> {
 /// assert!(failed.flow.receive(&user).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Failed<F> {
+pub struct ReceiveError<F> {
     /// The flow as it was before the response.
     pub flow: F,
     /// What was wrong with the response.
     pub error: Error,
 }
 
-impl<F> Failed<F> {
+impl<F> ReceiveError<F> {
     /// Who has to change something: [`Error::fault`].
     pub fn fault(&self) -> Fault {
         self.error.fault()
@@ -126,22 +126,22 @@ impl<F> Failed<F> {
     }
 }
 
-impl<F> From<Failed<F>> for Error {
-    fn from(failed: Failed<F>) -> Self {
+impl<F> From<ReceiveError<F>> for Error {
+    fn from(failed: ReceiveError<F>) -> Self {
         failed.error
     }
 }
 
-impl<F> fmt::Debug for Failed<F> {
+impl<F> fmt::Debug for ReceiveError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Failed").field("error", &self.error).finish_non_exhaustive()
+        f.debug_struct("ReceiveError").field("error", &self.error).finish_non_exhaustive()
     }
 }
 
-impl<F> fmt::Display for Failed<F> {
+impl<F> fmt::Display for ReceiveError<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(&self.error, f)
     }
 }
 
-impl<F> core::error::Error for Failed<F> {}
+impl<F> core::error::Error for ReceiveError<F> {}

@@ -51,13 +51,13 @@
 //!
 //! ```text
 //! App ── location(id) ──▶ Location ── login(email, password) ──▶ LocationLogin ──▶ LocationAccessToken
-//!  │                         └─────── token(&user) ────────────▶ LocationTokenRequest ──▶ LocationAccessToken
+//!  │                         └─────── exchange(&user) ─────────▶ TokenExchange ──▶ LocationAccessToken
 //!  └──── user_login(email, password) ──────────────────────────▶ UserLogin ──▶ UserAccessToken
 //!
 //! Session::for_location(&app, token) ── authorize(&mut request) ──▶ a call with its credentials
 //! ```
 //!
-//! [`LocationLogin`], [`LocationTokenRequest`] and [`UserLogin`] are the three flows: each draws its states.
+//! [`LocationLogin`], [`TokenExchange`] and [`UserLogin`] are the three flows: each draws its states.
 //!
 //! # The map
 //!
@@ -109,8 +109,8 @@
 //! | error | whose mistake, found when |
 //! | --- | --- |
 //! | [`Misuse`] | the caller's settings or arguments, before anything is sent |
-//! | [`Error`] | whoever [`Error::fault`] names, in a response: [`Flow::receive`] returns it with the flow, in a [`Failed`] |
-//! | [`Stopped`](transports::Stopped) | a driver's: an [`Error`], or the transport's own error, with the flow |
+//! | [`Error`] | whoever [`Error::fault`] names, in a response: [`Flow::receive`] returns it with the flow, in a [`ReceiveError`] |
+//! | [`RunError`](transports::RunError) | a driver's: an [`Error`], or the transport's own error, with the flow |
 //! | `CallError` | a ready-made client's: any of the three, or a token that was revoked |
 //!
 //! Each prints as one line that says what happened, who is at fault and what to do.
@@ -176,11 +176,11 @@ mod login;
 mod misuse;
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
+mod error_message;
 mod query;
 mod redacted;
 mod response;
 mod retry;
-mod said;
 mod saved;
 mod secret;
 mod session;
@@ -191,8 +191,8 @@ pub mod transports;
 pub use app::{App, Environment, Location, Settings};
 pub use endpoint::may_carry_secrets;
 pub use error::{BodyProblem, Error, ErrorKind, Fault, Step};
-pub use flow::{Failed, Flow, Progress};
-pub use login::{LocationLogin, LocationTokenRequest, UserLogin};
+pub use flow::{Flow, Progress, ReceiveError};
+pub use login::{LocationLogin, TokenExchange, UserLogin};
 pub use misuse::{Field, Misuse, UrlProblem};
 pub use redacted::Redacted;
 pub use response::RESPONSE_LIMIT;

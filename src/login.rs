@@ -11,7 +11,7 @@ use crate::flow::sealed::Sealed;
 use crate::secret::SecretHeader;
 use crate::token::BearerToken;
 use crate::{
-    App, Error, Failed, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, Step,
+    App, Error, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError, Step,
     UserAccessToken, response,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 /// ```text
 /// Location::login ───▶ at step 1 ── 2xx, token ──▶ Next: at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
 ///                        │  ▲                        │  ▲
-///                        └──┘ else: Failed           └──┘ else: Failed, and step 1 is not repeated
+///                        └──┘ else: ReceiveError           └──┘ else: ReceiveError, and step 1 is not repeated
 /// ```
 ///
 /// ```
@@ -50,7 +50,7 @@ pub struct LocationLogin(State);
 #[derive(Clone)]
 enum State {
     UserToken { login: UserLogin, location: Location },
-    LocationToken(LocationTokenRequest),
+    LocationToken(TokenExchange),
 }
 
 impl LocationLogin {
@@ -79,18 +79,18 @@ impl Flow for LocationLogin {
         }
     }
 
-    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
+    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
         match self.0 {
             State::UserToken { login, location } => match login.judge(response) {
-                Ok(user) => Ok(Progress::Next(Self(State::LocationToken(LocationTokenRequest::new(location, user))))),
+                Ok(user) => Ok(Progress::Next(Self(State::LocationToken(TokenExchange::new(location, user))))),
                 Err(error) => {
                     let error = error.at(location.id());
-                    Err(Failed { flow: Self(State::UserToken { login, location }), error })
+                    Err(ReceiveError { flow: Self(State::UserToken { login, location }), error })
                 }
             },
             State::LocationToken(request) => match request.judge(response) {
                 Ok(secret) => Ok(Progress::Done(request.bought(secret))),
-                Err(error) => Err(Failed { flow: Self(State::LocationToken(request)), error }),
+                Err(error) => Err(ReceiveError { flow: Self(State::LocationToken(request)), error }),
             },
         }
     }
@@ -115,7 +115,7 @@ impl Flow for LocationLogin {
 /// ```text
 /// App::user_login ───▶ at step 1 ── 2xx, token ──▶ Done(UserAccessToken)
 ///                        │  ▲
-///                        └──┘ else: Failed
+///                        └──┘ else: ReceiveError
 /// ```
 ///
 /// ```
@@ -151,8 +151,8 @@ impl UserLogin {
         response::token(response, None).map_err(|kind| {
             let app = self.app.inner();
             let ([email, password], [id, secret]) = (self.credentials.texts(), app.client.texts());
-            let carried = [email.as_str(), &password, &id, &secret, app.api_key.expose()];
-            response::error(kind, self.step(), response, &carried)
+            let request_secrets = [email.as_str(), &password, &id, &secret, app.api_key.expose()];
+            response::error(kind, self.step(), response, &request_secrets)
         })
     }
 }
@@ -167,13 +167,13 @@ impl Flow for UserLogin {
         Request::from_parts(app.user_token_head.clone(), self.credentials.body_with(&app.client))
     }
 
-    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
+    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
         match self.judge(response) {
             Ok(secret) => {
                 let environment = self.app.environment();
                 Ok(Progress::Done(UserAccessToken { environment, secret }))
             }
-            Err(error) => Err(Failed { flow: self, error }),
+            Err(error) => Err(ReceiveError { flow: self, error }),
         }
     }
 
@@ -186,31 +186,31 @@ impl Flow for UserLogin {
     }
 }
 
-/// Step 2: a User Access Token for a Location Access Token (`P9`). Made by [`Location::token`].
+/// Step 2: a User Access Token for a Location Access Token (`P9`). Made by [`Location::exchange`].
 ///
 /// ```text
-/// Location::token ───▶ at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
+/// Location::exchange ───▶ at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
 ///                        │  ▲
-///                        └──┘ else: Failed
+///                        └──┘ else: ReceiveError
 /// ```
 ///
 /// One user token buys a token for each of its owner's Locations:
 ///
 /// ```
-/// use location_auth::{App, Flow, LocationTokenRequest, Misuse, UserAccessToken};
+/// use location_auth::{App, Flow, TokenExchange, Misuse, UserAccessToken};
 ///
-/// fn requests(app: &App, user: &UserAccessToken, ids: &[&str]) -> Result<Vec<LocationTokenRequest>, Misuse> {
-///     ids.iter().map(|id| app.location(id)?.token(user)).collect()
+/// fn requests(app: &App, user: &UserAccessToken, ids: &[&str]) -> Result<Vec<TokenExchange>, Misuse> {
+///     ids.iter().map(|id| app.location(id)?.exchange(user)).collect()
 /// }
 /// ```
 #[derive(Clone)]
 #[must_use = "a flow does nothing by itself: send its request"]
-pub struct LocationTokenRequest {
+pub struct TokenExchange {
     location: Location,
     user: BearerToken,
 }
 
-impl LocationTokenRequest {
+impl TokenExchange {
     pub(crate) fn new(location: Location, user: BearerToken) -> Self {
         Self { location, user }
     }
@@ -219,8 +219,8 @@ impl LocationTokenRequest {
         response::token(response, Some(&self.user)).map_err(|kind| {
             let app = self.location.app().inner();
             let [id, secret] = app.client.texts();
-            let carried = [self.user.expose(), &id, &secret, app.api_key.expose()];
-            response::error(kind, self.step(), response, &carried).at(self.location.id())
+            let request_secrets = [self.user.expose(), &id, &secret, app.api_key.expose()];
+            response::error(kind, self.step(), response, &request_secrets).at(self.location.id())
         })
     }
 
@@ -230,9 +230,9 @@ impl LocationTokenRequest {
     }
 }
 
-impl Sealed for LocationTokenRequest {}
+impl Sealed for TokenExchange {}
 
-impl Flow for LocationTokenRequest {
+impl Flow for TokenExchange {
     type Output = LocationAccessToken;
 
     fn request(&self) -> Request<Vec<u8>> {
@@ -243,10 +243,10 @@ impl Flow for LocationTokenRequest {
         Request::from_parts(head, app.client.body())
     }
 
-    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, Failed<Self>> {
+    fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
         match self.judge(response) {
             Ok(secret) => Ok(Progress::Done(self.bought(secret))),
-            Err(error) => Err(Failed { flow: self, error }),
+            Err(error) => Err(ReceiveError { flow: self, error }),
         }
     }
 
@@ -270,7 +270,7 @@ macro_rules! debug_as_flow {
         }
     )*};
 }
-debug_as_flow!(LocationLogin, UserLogin, LocationTokenRequest);
+debug_as_flow!(LocationLogin, UserLogin, TokenExchange);
 
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 

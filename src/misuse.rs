@@ -29,7 +29,7 @@ pub enum Misuse {
     Character(Field),
     /// The field makes a URL longer than 64 KiB.
     #[error("the {0} is too long for a URL: give the one that the service uses")]
-    TooLong(Field),
+    TooLarge(Field),
     /// The URL can't be used.
     #[error("the {field} {problem}")]
     Url {
@@ -64,14 +64,14 @@ pub enum Misuse {
     #[error(
         "the call's URL is of an origin that no credential may go to: add it to the App's api_origins if it is the service's"
     )]
-    ForeignOrigin,
+    OriginNotAllowed,
     /// A call's `Host` header names another host than its URL, and a front that many services share would go by it (`Q4`). The request
     /// was not touched.
     #[error("the call's Host header names another host than its URL: remove it, since the client sets the right one")]
-    ForeignHost,
+    HostMismatch,
     /// The query parameter for the token is there already (`Q3`). The request was not touched.
     #[error("the call's query has the token's parameter already: authorize a clone of the original request")]
-    ParameterPresent,
+    DuplicateParameter,
     /// The request has more than 1024 headers, or a URL that the token would make longer than 64 KiB. The request was not touched.
     #[error("the call has too many headers or too long a URL: make it smaller")]
     RequestTooLarge,

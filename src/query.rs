@@ -15,7 +15,7 @@ pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<
     let query = uri.query().unwrap_or_default();
     // Some servers take a semicolon for an ampersand.
     if query.split('&').chain(query.split(['&', ';'])).any(|pair| names(pair, parameter)) {
-        return Err(Misuse::ParameterPresent);
+        return Err(Misuse::DuplicateParameter);
     }
     let before = uri.path_and_query().map_or("/", PathAndQuery::as_str);
     // A query that is there but empty, or that ends in an ampersand, needs no further one.

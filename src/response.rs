@@ -21,7 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Answer, Message};
 use crate::token::BearerToken;
-use crate::{BodyProblem, Error, ErrorKind, Step, retry, said};
+use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 
 /// The longest response to a token request, in bytes: 64 KiB (`Q13`).
 ///
@@ -74,21 +74,26 @@ pub(crate) fn token<B: AsRef<[u8]>>(
     if token.is_empty() {
         return Err(ErrorKind::Body(BodyProblem::EmptyToken));
     }
-    let token = BearerToken::new(token).ok_or(ErrorKind::Body(BodyProblem::UnfitToken))?;
+    let token = BearerToken::new(token).ok_or(ErrorKind::Body(BodyProblem::InvalidToken))?;
     if bought_with.is_some_and(|user| user.authorization() == token.authorization()) {
-        return Err(ErrorKind::Body(BodyProblem::UserTokenAgain));
+        return Err(ErrorKind::Body(BodyProblem::UserTokenReturned));
     }
     Ok(token)
 }
 
-/// What is told of a response that has no token. `carried` is every credential that the request carried.
-pub(crate) fn error<B: AsRef<[u8]>>(kind: ErrorKind, step: Step, response: &Response<B>, carried: &[&str]) -> Error {
+/// What is told of a response that has no token. `request_secrets` is every credential that the request carried.
+pub(crate) fn error<B: AsRef<[u8]>>(
+    kind: ErrorKind,
+    step: Step,
+    response: &Response<B>,
+    request_secrets: &[&str],
+) -> Error {
     let body = response.body().as_ref();
     let message = match kind {
         ErrorKind::Refused | ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::ServerError
             if body.len() <= RESPONSE_LIMIT =>
         {
-            said::message(body, carried)
+            error_message::message(body, request_secrets)
         }
         _ => Message::None,
     };
@@ -98,7 +103,7 @@ pub(crate) fn error<B: AsRef<[u8]>>(kind: ErrorKind, step: Step, response: &Resp
         kind,
         status: response.status(),
         retry_after: retry::retry_after(response.headers()),
-        request_id: said::request_id(response.headers(), carried),
+        request_id: error_message::request_id(response.headers(), request_secrets),
         message,
     })
 }

@@ -11,7 +11,7 @@ pub enum Retry {
     Never,
     /// At once: the service asked for no wait.
     Now,
-    /// After this wait, which the service asked for. Never longer than [`Retry::LONGEST`].
+    /// After this wait, which the service asked for. Never longer than [`Retry::MAX_DELAY`].
     After(Duration),
     /// Yes, but nothing says when: [`Backoff`] does.
     Unspecified,
@@ -19,7 +19,7 @@ pub enum Retry {
 
 impl Retry {
     /// The longest wait that is told: 365 days. What asks for more is told as this, so that adding it to a clock can't overflow.
-    pub const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    pub const MAX_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
     /// What the response to an ordinary call says (`Q11`): after 429 and 503 the service did not act and may have told a wait, and anything
     /// else is not to be sent again by itself. Nothing sends a call again but you.
@@ -29,10 +29,10 @@ impl Retry {
     /// use location_auth::Retry;
     ///
     /// let response = http::Response::builder().status(429).header("retry-after", "30").body(())?;
-    /// assert_eq!(Retry::of_call(&response), Retry::After(Duration::from_secs(30)));
+    /// assert_eq!(Retry::from_response(&response), Retry::After(Duration::from_secs(30)));
     /// # Ok::<(), http::Error>(())
     /// ```
-    pub fn of_call<B>(response: &Response<B>) -> Self {
+    pub fn from_response<B>(response: &Response<B>) -> Self {
         match response.status().as_u16() {
             429 | 503 => Self::told(retry_after(response.headers())),
             _ => Self::Never,
@@ -63,7 +63,7 @@ pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
         let now = httpdate::parse_http_date(only(headers, header::DATE)?).ok()?;
         until.duration_since(now).unwrap_or(Duration::ZERO)
     };
-    Some(wait.min(Retry::LONGEST))
+    Some(wait.min(Retry::MAX_DELAY))
 }
 
 fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
@@ -78,7 +78,7 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 /// How often to send again and how long to wait in between (`Q9`, `Q10`): a budget of tries, waits that double up to a cap.
 ///
 /// A policy beside the flow. It has no clock and no randomness: programs that start in great numbers at one moment add their
-/// own jitter to what [`wait`](Self::wait) returns.
+/// own jitter to what [`next_delay`](Self::next_delay) returns.
 ///
 /// ```
 /// use core::time::Duration;
@@ -86,31 +86,31 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 ///
 /// let seconds = Duration::from_secs;
 /// let mut backoff = Backoff::new(4, seconds(1), seconds(60));
-/// assert_eq!(backoff.wait(Retry::Unspecified), Some(seconds(1)));
-/// assert_eq!(backoff.wait(Retry::Unspecified), Some(seconds(2)));
-/// assert_eq!(backoff.wait(Retry::After(seconds(30))), Some(seconds(30)));
-/// assert_eq!(backoff.wait(Retry::Unspecified), Some(seconds(4)));
-/// assert_eq!(backoff.wait(Retry::Unspecified), None, "the budget of four is used up");
+/// assert_eq!(backoff.next_delay(Retry::Unspecified), Some(seconds(1)));
+/// assert_eq!(backoff.next_delay(Retry::Unspecified), Some(seconds(2)));
+/// assert_eq!(backoff.next_delay(Retry::After(seconds(30))), Some(seconds(30)));
+/// assert_eq!(backoff.next_delay(Retry::Unspecified), Some(seconds(4)));
+/// assert_eq!(backoff.next_delay(Retry::Unspecified), None, "the budget of four is used up");
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Backoff {
-    tries: u32,
+    max_retries: u32,
     next: Duration,
     cap: Duration,
 }
 
 impl Backoff {
-    /// At most `tries` further tries. Where the service does not say how long to wait: `first`, then twice that, and so
+    /// At most `max_retries` further max_retries. Where the service does not say how long to wait: `first`, then twice that, and so
     /// on up to `cap`. Where it asks for more than `cap`, the answer is to give up, since a shorter wait would be in vain.
     ///
-    /// So all waits together are at most `tries` times `cap`.
-    pub const fn new(tries: u32, first: Duration, cap: Duration) -> Self {
-        Self { tries, next: first, cap }
+    /// So all waits together are at most `max_retries` times `cap`.
+    pub const fn new(max_retries: u32, first: Duration, cap: Duration) -> Self {
+        Self { max_retries, next: first, cap }
     }
 
     /// How long to wait before the next try, or `None` to give up. Each wait told takes one try off the budget.
     #[must_use = "nothing here waits"]
-    pub fn wait(&mut self, retry: Retry) -> Option<Duration> {
+    pub fn next_delay(&mut self, retry: Retry) -> Option<Duration> {
         let wait = match retry {
             Retry::Never => return None,
             Retry::Now => Duration::ZERO,
@@ -118,7 +118,7 @@ impl Backoff {
             Retry::After(wait) => wait,
             Retry::Unspecified => self.next.min(self.cap),
         };
-        self.tries = self.tries.checked_sub(1)?;
+        self.max_retries = self.max_retries.checked_sub(1)?;
         if retry == Retry::Unspecified {
             self.next = self.next.saturating_mul(2);
         }

@@ -29,7 +29,7 @@ use crate::{endpoint, query};
 /// # let Progress::Done(user) = login.receive(&response)? else { unreachable!() };
 /// # let buy = |token: &str| {
 /// #     let response = http::Response::new(format!(r#"{{"access_token": "{token}"}}"#));
-/// #     match app.location("loc-1").unwrap().token(&user).unwrap().receive(&response) {
+/// #     match app.location("loc-1").unwrap().exchange(&user).unwrap().receive(&response) {
 /// #         Ok(Progress::Done(token)) => token,
 /// #         _ => unreachable!(),
 /// #     }
@@ -178,7 +178,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Misuse::Empty`] for an empty name.
-    pub fn in_query(mut self, parameter: &str) -> Result<Self, Misuse> {
+    pub fn with_query_parameter(mut self, parameter: &str) -> Result<Self, Misuse> {
         self.parameter = Some(crate::app::not_empty(Field::QueryParameter, parameter)?.into());
         Ok(self)
     }
@@ -205,7 +205,7 @@ impl Session {
     /// another. A `Host` that stands there has to be the URL's. To send a request again, authorize a clone of the original.
     ///
     /// # Errors
-    /// The request is then as it was: [`Misuse::ForeignOrigin`] and [`Misuse::ForeignHost`] (`Q4`), [`Misuse::ParameterPresent`],
+    /// The request is then as it was: [`Misuse::OriginNotAllowed`] and [`Misuse::HostMismatch`] (`Q4`), [`Misuse::DuplicateParameter`],
     /// [`Misuse::RequestTooLarge`].
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
@@ -262,10 +262,10 @@ impl Session {
     fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
         let app = self.app.inner();
         if !endpoint::within(&app.origins, request.uri()) {
-            return Err(Misuse::ForeignOrigin);
+            return Err(Misuse::OriginNotAllowed);
         }
         if !endpoint::names_its_own_host(request.headers(), request.uri()) {
-            return Err(Misuse::ForeignHost);
+            return Err(Misuse::HostMismatch);
         }
         // `HeaderMap::insert` panics when its map is full, which this one is far from.
         if request.headers().len() > HEADERS_LIMIT {

@@ -5,11 +5,11 @@ use core::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
-use crate::said::disturbs;
+use crate::error_message::disturbs;
 use crate::secret::SecretHeader;
 use crate::{Environment, Field, Misuse};
 
-/// A token that authenticates one user (`P5`). It buys Location Access Tokens by [`Location::token`](crate::Location::token).
+/// A token that authenticates one user (`P5`). It buys Location Access Tokens by [`Location::exchange`](crate::Location::exchange).
 ///
 /// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
 /// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).

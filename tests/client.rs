@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use http::{Request, Response};
 use location_auth::emulator::Condition;
 use location_auth::transports::client::{AsyncClient, CallError, Client};
-use location_auth::transports::{AsyncTransport, Sent, Transport};
+use location_auth::transports::{AsyncTransport, Delivery, Transport};
 use location_auth::{
     App, Environment, Fault, Flow, LocationAccessToken, Misuse, Progress, Retry, SavedToken, Session, Settings, Step,
 };
@@ -185,7 +185,7 @@ fn a_new_token_is_told_though_the_call_failed_that_it_was_for() {
 fn a_second_401_is_not_tried_a_third_time() {
     with_both(World::revoked_session, |world, line, client| {
         // A route that no Location's token opens: the new token meets a 401 as well.
-        world.emulator.lock().unwrap().guard("/me", location_auth::emulator::Access::User);
+        world.emulator.lock().unwrap().add_route("/me", location_auth::emulator::Access::User);
         client.log_in_with(world.login(PASSWORD)).unwrap();
         let request = Request::get("https://api.example.com/me").body(vec![]).unwrap();
         assert!(matches!(client.call(request.clone()).unwrap_err(), CallError::TokenRejected { .. }));
@@ -279,11 +279,11 @@ fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
         ] {
             world.emulator.lock().unwrap().set_condition(condition);
             let response = client.call(call(1)).unwrap();
-            assert_eq!((Retry::of_call(&response), line.take_paths()), (retry, vec!["contacts".to_owned()]));
+            assert_eq!((Retry::from_response(&response), line.take_paths()), (retry, vec!["contacts".to_owned()]));
         }
         line.cut.borrow_mut().push("contacts");
         let error = client.call(call(1)).unwrap_err();
-        assert!(matches!(&error, CallError::Transport { error: Cut, sent: Sent::Maybe }));
+        assert!(matches!(&error, CallError::Transport { error: Cut, delivery: Delivery::Unknown }));
         assert_eq!(line.take_paths(), ["contacts"]);
         assert_eq!(
             error.to_string(),
@@ -312,7 +312,7 @@ fn a_call_that_may_not_carry_credentials_is_not_sent() {
     with_both(World::session, |_, line, client| {
         let elsewhere = Request::get("https://evil.example.net/").body(vec![]).unwrap();
         let error = client.call(elsewhere).unwrap_err();
-        assert!(matches!(error, CallError::Misuse(Misuse::ForeignOrigin)));
+        assert!(matches!(error, CallError::Misuse(Misuse::OriginNotAllowed)));
         assert_eq!((error.fault(), line.take_paths()), (Fault::Caller, vec![]));
     });
 }

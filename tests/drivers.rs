@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::transports::{
-    AsyncTransport, Cause, Sent, Stopped, Transport, run, run_async, run_async_with_retries, run_with_retries,
+    AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async, run_async_with_retries, run_with_retries,
 };
 use location_auth::{Backoff, Fault, Flow, LocationLogin, RESPONSE_LIMIT, Retry, Step};
 use support::{EMAIL, PASSWORD, app, response, token_response};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("the line is dead")]
-struct Dead(Sent);
+struct Dead(Delivery);
 
 /// Answers from a list, and notes each request's path.
 struct Script {
@@ -44,7 +44,7 @@ impl Transport for Script {
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Dead> {
         self.answer(request, limit)
     }
-    fn sent(&self, error: &Dead) -> Sent {
+    fn delivery(&self, error: &Dead) -> Delivery {
         error.0
     }
 }
@@ -54,7 +54,7 @@ impl AsyncTransport for Script {
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, Dead>> {
         ready(self.answer(request, limit))
     }
-    fn sent(&self, error: &Dead) -> Sent {
+    fn delivery(&self, error: &Dead) -> Delivery {
         error.0
     }
 }
@@ -71,7 +71,7 @@ fn login() -> LocationLogin {
     app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap()
 }
 
-type Outcome = Result<String, Stopped<LocationLogin, Dead>>;
+type Outcome = Result<String, RunError<LocationLogin, Dead>>;
 
 /// The outcome, the paths that were asked and the seconds that were slept, blocking and async: the same each time.
 fn drive(
@@ -124,7 +124,9 @@ fn a_login_is_two_requests() {
 
 #[test]
 fn without_a_way_to_sleep_nothing_is_sent_twice() {
-    for answers in [(|| vec![wait(1)]) as fn() -> _, || vec![Err(Dead(Sent::Never))], || vec![Err(Dead(Sent::Maybe))]] {
+    for answers in
+        [(|| vec![wait(1)]) as fn() -> _, || vec![Err(Dead(Delivery::NotSent))], || vec![Err(Dead(Delivery::Unknown))]]
+    {
         let (outcome, paths, slept) = drive(answers, None);
         assert_eq!((outcome.is_err(), paths.len(), slept), (true, 1, vec![]));
     }
@@ -145,24 +147,24 @@ fn what_the_service_did_not_act_on_is_sent_again_after_the_wait_it_asked_for() {
 
 #[test]
 fn a_request_that_never_left_is_sent_again_and_one_that_may_have_is_not() {
-    let answers = || vec![Err(Dead(Sent::Never)), user(), Err(Dead(Sent::Never)), location()];
+    let answers = || vec![Err(Dead(Delivery::NotSent)), user(), Err(Dead(Delivery::NotSent)), location()];
     let (outcome, paths, slept) = drive(answers, Some(Backoff::default()));
     assert_eq!((outcome.unwrap().as_str(), paths.len(), slept), ("location-token", 4, vec![1, 2]));
 
-    let (outcome, paths, slept) = drive(|| vec![user(), Err(Dead(Sent::Maybe))], Some(Backoff::default()));
+    let (outcome, paths, slept) = drive(|| vec![user(), Err(Dead(Delivery::Unknown))], Some(Backoff::default()));
     let stopped = outcome.unwrap_err();
     assert_eq!((paths.len(), slept), (2, vec![]));
     assert_eq!(
         (stopped.step(), stopped.fault(), stopped.retry()),
         (Step::LocationToken, Fault::Transport, Retry::Never)
     );
-    let Cause::Transport { error, sent } = stopped.cause else { panic!("the transport failed") };
-    assert_eq!((error, sent), (Dead(Sent::Maybe), Sent::Maybe));
+    let Cause::Transport { error, delivery } = stopped.cause else { panic!("the transport failed") };
+    assert_eq!((error, delivery), (Dead(Delivery::Unknown), Delivery::Unknown));
 }
 
 #[test]
 fn what_the_transport_sends_at_no_time_is_not_waited_for() {
-    let script = Script::new(vec![Err(Dead(Sent::Impossible))]);
+    let script = Script::new(vec![Err(Dead(Delivery::Unsendable))]);
     let stopped = run_with_retries(login(), &script, Backoff::default(), |_| panic!("no wait")).unwrap_err();
     assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Never));
 }
@@ -186,7 +188,7 @@ fn the_budget_is_one_for_both_steps_and_then_the_driver_gives_up() {
 
 #[test]
 fn a_stopped_flow_can_be_run_again_from_where_it_stopped() {
-    let script = Script::new(vec![user(), Err(Dead(Sent::Maybe)), location()]);
+    let script = Script::new(vec![user(), Err(Dead(Delivery::Unknown)), location()]);
     let stopped = run(login(), &script).unwrap_err();
     assert_eq!(stopped.flow.step(), Step::LocationToken);
     assert_eq!(run(stopped.flow, &script).unwrap().expose_secret(), "location-token");
@@ -195,7 +197,8 @@ fn a_stopped_flow_can_be_run_again_from_where_it_stopped() {
 
 #[test]
 fn a_stopped_flow_says_in_one_line_what_happened_who_is_at_fault_and_what_to_do() {
-    let script = Script::new(vec![Err(Dead(Sent::Never)), user(), Err(Dead(Sent::Maybe)), Ok(response(500, ""))]);
+    let script =
+        Script::new(vec![Err(Dead(Delivery::NotSent)), user(), Err(Dead(Delivery::Unknown)), Ok(response(500, ""))]);
     let stopped = run(login(), &script).unwrap_err();
     assert_eq!(
         stopped.to_string(),

@@ -12,8 +12,11 @@ fn emulator() -> Emulator {
     let mut emulator = Emulator::new("the-api-key", "the-client-id", "the-client-secret");
     emulator.owner(EMAIL, PASSWORD).owner("other@example.com", "another password");
     emulator.location("loc-1", EMAIL).location("a/b é", EMAIL).location("loc-9", "other@example.com");
-    emulator.guard("/locations/{location_id}/contacts", Access::Location);
-    emulator.guard("/me", Access::User).guard("/status", Access::KeyAlone).guard("/any", Access::Location);
+    emulator.add_route("/locations/{location_id}/contacts", Access::Location);
+    emulator
+        .add_route("/me", Access::User)
+        .add_route("/status", Access::ApiKeyOnly)
+        .add_route("/any", Access::Location);
     emulator
 }
 
@@ -37,7 +40,7 @@ fn user_token(emulator: &mut Emulator) -> UserAccessToken {
 }
 
 fn location_token(emulator: &mut Emulator, id: &str) -> LocationAccessToken {
-    let request = app().location(id).unwrap().token(&user_token(emulator)).unwrap();
+    let request = app().location(id).unwrap().exchange(&user_token(emulator)).unwrap();
     let response = emulator.handle(request.request());
     done(request, &text(response))
 }
@@ -54,7 +57,7 @@ fn our_two_steps_come_to_a_token_that_opens_the_locations_own_route() {
     for (id, path) in [("loc-1", "/locations/loc-1/contacts"), ("a/b é", "/locations/a%2Fb%20%C3%A9/contacts")] {
         let token = location_token(&mut emulator, id);
         let session = || Session::for_location(&app(), token.clone()).unwrap();
-        for session in [session(), session().in_query("access_token").unwrap()] {
+        for session in [session(), session().with_query_parameter("access_token").unwrap()] {
             let response = call(&mut emulator, &session, path);
             assert_eq!(response.body(), &format!(r#"{{"location":"{id}","owner":"{EMAIL}"}}"#));
             assert_eq!(call(&mut emulator, &session, "/any").status(), 200);
@@ -127,7 +130,7 @@ fn a_token_request_that_is_not_as_documented_is_refused() {
         let user = user_token(&mut emulator);
         let steps = [
             app().user_login(EMAIL, PASSWORD).unwrap().request(),
-            app().location("loc-1").unwrap().token(&user).unwrap().request(),
+            app().location("loc-1").unwrap().exchange(&user).unwrap().request(),
         ];
         for mut request in steps {
             change(&mut request);
@@ -145,11 +148,11 @@ fn wrong_owners_and_wrong_tokens_buy_nothing() {
     }
     let user = user_token(&mut emulator);
     let mut buy =
-        |id: &str| emulator.handle(app().location(id).unwrap().token(&user).unwrap().request()).status().as_u16();
+        |id: &str| emulator.handle(app().location(id).unwrap().exchange(&user).unwrap().request()).status().as_u16();
     assert_eq!(["loc-1", "loc-9", "loc-2"].map(&mut buy), [200, 403, 404]);
 
     let location = location_token(&mut emulator, "loc-1");
-    let mut request = app().location("loc-1").unwrap().token(&user).unwrap().request();
+    let mut request = app().location("loc-1").unwrap().exchange(&user).unwrap().request();
     let bearer = format!("Bearer {}", location.expose_secret());
     request.headers_mut().insert("authorization", bearer.parse().unwrap());
     assert_eq!(emulator.handle(request.clone()).status(), 401, "a Location's token is no user's (P5)");

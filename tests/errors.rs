@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use http::{Request, Response};
 use location_auth::transports::client::CallError;
-use location_auth::transports::{Cause, SendError, SendErrorKind, Sent, Stopped};
+use location_auth::transports::{Cause, Delivery, RunError, SendError, SendErrorKind};
 use location_auth::{
     App, Environment, Flow, LocationAccessToken, LocationId, LocationLogin, Misuse, RESPONSE_LIMIT, SavedToken,
     Session, Settings, UserAccessToken,
@@ -122,9 +122,9 @@ fn of_responses(texts: &mut Texts) {
             }
         }
     }
-    texts.title("Error, Failed, and Stopped by a response: LocationLogin at step 1");
+    texts.title("Error, ReceiveError, and RunError by a response: LocationLogin at step 1");
     each(texts, &login(), responses());
-    texts.title("Error, Failed, and Stopped by a response: LocationLogin at step 2, and LocationTokenRequest");
+    texts.title("Error, ReceiveError, and RunError by a response: LocationLogin at step 2, and TokenExchange");
     each(texts, &login_at_step_2(), responses());
     texts.title("Error: UserLogin, which has no Location, and what a response may bring beside its status");
     each(texts, &app().user_login(EMAIL, PASSWORD).unwrap(), dressings());
@@ -187,19 +187,20 @@ fn of_misuse(texts: &mut Texts) {
     let call = |url: &str| Request::get(url).body(()).unwrap();
     let contacts = || call("https://api.example.com/contacts");
     let session = Session::for_location(&app, location.clone()).unwrap();
-    let in_query = Session::for_location(&app, location.clone()).unwrap().in_query("access_token").unwrap();
-    let empty = Session::without_token(&app).in_query("").unwrap_err();
+    let with_query_parameter =
+        Session::for_location(&app, location.clone()).unwrap().with_query_parameter("access_token").unwrap();
+    let empty = Session::without_token(&app).with_query_parameter("").unwrap_err();
     texts.say("an empty name for the query parameter", empty);
     let foreign = session.authorize(&mut call("https://elsewhere.example.com/")).unwrap_err();
     texts.say("a call of another origin", foreign);
     let mut astray = contacts();
     astray.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
     texts.say("a call whose Host is another one", session.authorize(&mut astray).unwrap_err());
-    let present = in_query.authorize(&mut call("https://api.example.com/?access_token=t")).unwrap_err();
+    let present = with_query_parameter.authorize(&mut call("https://api.example.com/?access_token=t")).unwrap_err();
     texts.say("a call with the token's parameter", present);
     let long = format!("https://api.example.com/?{}", "x".repeat(65_508));
-    texts.say("a call with a long URL", in_query.authorize(&mut call(&long)).unwrap_err());
-    let rejected = session.rejected(in_query.authorize(&mut contacts()).unwrap()).unwrap_err();
+    texts.say("a call with a long URL", with_query_parameter.authorize(&mut call(&long)).unwrap_err());
+    let rejected = session.rejected(with_query_parameter.authorize(&mut contacts()).unwrap()).unwrap_err();
     texts.say("another session's attempt", rejected);
     let mut users = Session::for_user(&app, user).unwrap();
     let attempt = users.authorize(&mut contacts()).unwrap();
@@ -212,40 +213,43 @@ const KINDS: [SendErrorKind; 9] = [
     SendErrorKind::Connect,
     SendErrorKind::Tls,
     SendErrorKind::TimedOut,
-    SendErrorKind::TooLong,
+    SendErrorKind::TooLarge,
     SendErrorKind::Broken,
     SendErrorKind::Configuration,
     SendErrorKind::Other,
 ];
 
-fn stopped<F: Flow>(flow: F, sent: Sent) -> Stopped<F, SendError> {
-    Stopped { flow, cause: Cause::Transport { error: SendError::new(SendErrorKind::Connect, sent, None), sent } }
+fn stopped<F: Flow>(flow: F, delivery: Delivery) -> RunError<F, SendError> {
+    RunError {
+        flow,
+        cause: Cause::Transport { error: SendError::new(SendErrorKind::Connect, delivery, None), delivery },
+    }
 }
 
 fn of_transports(texts: &mut Texts) {
     texts.title("SendError, which is the source of what stopped a driver");
     for kind in KINDS {
-        let error = SendError::new(kind, Sent::Maybe, None);
+        let error = SendError::new(kind, Delivery::Unknown, None);
         assert_eq!(error.to_string(), kind.to_string());
         texts.say(format!("{kind:?}"), error);
     }
-    texts.title("Stopped by a transport");
-    for sent in [Sent::Never, Sent::Impossible, Sent::Maybe] {
+    texts.title("RunError by a transport");
+    for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
         let user_login = app().user_login(EMAIL, PASSWORD).unwrap();
-        texts.say(format!("UserLogin, {sent:?}"), stopped(user_login, sent));
-        texts.say(format!("LocationLogin at step 1, {sent:?}"), stopped(login(), sent));
-        let last = stopped(login_at_step_2(), sent);
+        texts.say(format!("UserLogin, {delivery:?}"), stopped(user_login, delivery));
+        texts.say(format!("LocationLogin at step 1, {delivery:?}"), stopped(login(), delivery));
+        let last = stopped(login_at_step_2(), delivery);
         assert_eq!(last.source().unwrap().to_string(), SendErrorKind::Connect.to_string());
-        texts.say(format!("LocationLogin at step 2, {sent:?}"), last);
+        texts.say(format!("LocationLogin at step 2, {delivery:?}"), last);
     }
 }
 
 fn of_clients(texts: &mut Texts) {
     texts.title("CallError");
-    texts.say("Misuse", CallError::<SendError>::Misuse(Misuse::ForeignOrigin));
-    for sent in [Sent::Never, Sent::Impossible, Sent::Maybe] {
-        let error = SendError::new(SendErrorKind::Connect, sent, None);
-        texts.say(format!("Transport, {sent:?}"), CallError::Transport { error, sent });
+    texts.say("Misuse", CallError::<SendError>::Misuse(Misuse::OriginNotAllowed));
+    for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
+        let error = SendError::new(SendErrorKind::Connect, delivery, None);
+        texts.say(format!("Transport, {delivery:?}"), CallError::Transport { error, delivery });
     }
     let response = Box::new(response(401, &[], "no"));
     let user_rejected = CallError::<SendError>::TokenRejected { location: None, response: response.clone() };
@@ -254,14 +258,14 @@ fn of_clients(texts: &mut Texts) {
     texts.say("TokenRejected, a Location's", CallError::<SendError>::TokenRejected { location, response });
     let failed = |status| {
         let failed = login().receive(&self::response(status, &[], "")).unwrap_err();
-        CallError::<SendError>::LoginFailed(Arc::new(Stopped {
+        CallError::<SendError>::LoginFailed(Arc::new(RunError {
             flow: failed.flow,
             cause: Cause::Response(failed.error),
         }))
     };
     texts.say("LoginFailed, refused", failed(401));
     texts.say("LoginFailed, 503", failed(503));
-    texts.say("LoginFailed, no connection", CallError::LoginFailed(Arc::new(stopped(login(), Sent::Never))));
+    texts.say("LoginFailed, no connection", CallError::LoginFailed(Arc::new(stopped(login(), Delivery::NotSent))));
 }
 
 fn of_saved_tokens(texts: &mut Texts) {

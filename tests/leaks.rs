@@ -16,7 +16,7 @@ use location_auth::transports::client::{AsyncClient, Client};
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, SendError, SendErrorKind, Sent, Stopped, run};
+use location_auth::transports::{Cause, Delivery, RunError, SendError, SendErrorKind, run};
 use location_auth::*;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use support::{done, next, response, token_response};
@@ -68,9 +68,9 @@ fn settings() -> Settings<'static> {
 }
 
 /// Everything that the service could say to get a credential printed.
-fn echoes(carried: &[&str]) -> Vec<Response<String>> {
+fn echoes(request_secrets: &[&str]) -> Vec<Response<String>> {
     let mut echoes = Vec::new();
-    for secret in carried {
+    for secret in request_secrets {
         let json = serde_json::to_string(secret).unwrap();
         let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
         for status in [200, 302, 401, 429, 500, 503, 600] {
@@ -103,7 +103,7 @@ fn echoes(carried: &[&str]) -> Vec<Response<String>> {
 
 fn answer<F: Flow>(sweep: &mut Sweep, flow: F, echo: &Response<String>) {
     let Err(failed) = flow.receive(echo) else { return };
-    sweep.error("flow::Failed", &failed);
+    sweep.error("flow::ReceiveError", &failed);
     let error = Error::from(failed);
     sweep.error("error::Error", &error);
     sweep.display("error::Step", error.step());
@@ -138,8 +138,8 @@ fn sweep() -> Sweep {
     let user_token = done(user_login.clone(), &token(USER_TOKEN));
     assert_eq!(user_token.expose_secret(), USER_TOKEN);
     sweep.debug("token::UserAccessToken", &user_token);
-    let request = location.token(&user_token).unwrap();
-    sweep.debug("login::LocationTokenRequest", &request);
+    let request = location.exchange(&user_token).unwrap();
+    sweep.debug("login::TokenExchange", &request);
     sweep.debug("flow::Progress", request.clone().receive(&token(LOCATION_TOKEN)).unwrap());
     let location_token = done(request.clone(), &token(LOCATION_TOKEN));
     sweep.debug("token::LocationAccessToken", &location_token);
@@ -197,8 +197,8 @@ fn sweep() -> Sweep {
             Session::without_token(&app),
         ]
     };
-    let in_query = sessions().map(|session| session.in_query("access_token").unwrap());
-    for session in sessions().into_iter().chain(in_query) {
+    let with_query_parameter = sessions().map(|session| session.with_query_parameter("access_token").unwrap());
+    for session in sessions().into_iter().chain(with_query_parameter) {
         sweep.debug("session::Session", &session);
         let mut call = http::Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
         sweep.debug("session::Attempt", session.authorize(&mut call).unwrap());
@@ -216,7 +216,7 @@ fn sweep() -> Sweep {
     }
 
     let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
-    emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).guard("/x", Access::Location);
+    emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).add_route("/x", Access::Location);
     emulator.handle(login.request());
     sweep.debug("emulator::Access", Access::Location);
     sweep.debug("emulator::Condition", Condition::Up);
@@ -232,7 +232,7 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &Locat
     let call = || http::Request::get("https://api.example.com/x?q=Xq9").body(vec![]).unwrap();
     let refused =
         |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
-    let dead = |_, _| Err::<Response<Vec<u8>>, _>(SendError::new(SendErrorKind::Broken, Sent::Maybe, None));
+    let dead = |_, _| Err::<Response<Vec<u8>>, _>(SendError::new(SendErrorKind::Broken, Delivery::Unknown, None));
     let [session, _, _] = sessions();
     let client = Client::new(session, refused, 1000);
     sweep.error("client::CallError", &client.call(call()).unwrap_err());
@@ -253,24 +253,24 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &Locat
 }
 
 fn transports(sweep: &mut Sweep, login: &LocationLogin) {
-    let error = || SendError::new(SendErrorKind::Connect, Sent::Never, Some("no route".into()));
-    sweep.debug("mod::Sent", error().sent());
+    let error = || SendError::new(SendErrorKind::Connect, Delivery::NotSent, Some("no route".into()));
+    sweep.debug("mod::Delivery", error().delivery());
     sweep.display("send_error::SendErrorKind", error().kind());
     sweep.error("send_error::SendError", &error());
-    for sent in [Sent::Never, Sent::Impossible, Sent::Maybe] {
-        let stopped = Stopped { flow: login.clone(), cause: Cause::Transport { error: error(), sent } };
-        sweep.error("drivers::Stopped", &stopped);
+    for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
+        let stopped = RunError { flow: login.clone(), cause: Cause::Transport { error: error(), delivery } };
+        sweep.error("drivers::RunError", &stopped);
         sweep.debug("drivers::Cause", stopped.cause);
     }
     let answers =
         |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
     let stopped = run(login.clone(), &answers).unwrap_err();
-    sweep.error("drivers::Stopped", &stopped);
+    sweep.error("drivers::RunError", &stopped);
     sweep.debug("drivers::Cause", stopped.cause);
     // Nothing listens on port 1, so the client library's own errors are behind these.
     let dead = App::new(Settings { user_token_url: "http://127.0.0.1:1/?q=Xq9", ..settings() }).unwrap();
     let stopped = run(dead.user_login(EMAIL, PASSWORD).unwrap(), &Ureq::new()).unwrap_err();
-    sweep.error("drivers::Stopped", &stopped);
+    sweep.error("drivers::RunError", &stopped);
     sweep.debug("ureq::Ureq", Ureq::new());
     sweep.debug("reqwest::Reqwest", Reqwest::new().unwrap());
     let connect = |_| std::future::ready(Err::<TokioIo<tokio::net::TcpStream>, _>(std::io::ErrorKind::NotFound.into()));

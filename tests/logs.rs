@@ -15,7 +15,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use location_auth::transports::client::{AsyncClient, Client};
 use location_auth::transports::{
-    AsyncTransport, Sent, Transport, run, run_async, run_async_with_retries, run_with_retries,
+    AsyncTransport, Delivery, Transport, run, run_async, run_async_with_retries, run_with_retries,
 };
 use location_auth::{App, Backoff, LocationLogin, Session, Settings};
 use support::{response, token_response};
@@ -104,7 +104,7 @@ fn told_by_both(blocking: impl FnOnce(), asynchronous: impl FnOnce()) -> Vec<Str
 // ---- The service and the way to it. ----
 
 /// A transport's error whose own words no event may repeat.
-struct Dead(Sent);
+struct Dead(Delivery);
 
 impl fmt::Display for Dead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,7 +141,7 @@ impl Transport for Script {
     fn send(&self, _: Request<Vec<u8>>, _: usize) -> Result<Response<Vec<u8>>, Dead> {
         self.answer()
     }
-    fn sent(&self, error: &Dead) -> Sent {
+    fn delivery(&self, error: &Dead) -> Delivery {
         error.0
     }
 }
@@ -158,7 +158,7 @@ impl AsyncTransport for Script {
         .await;
         answer
     }
-    fn sent(&self, error: &Dead) -> Sent {
+    fn delivery(&self, error: &Dead) -> Delivery {
         error.0
     }
 }
@@ -184,7 +184,7 @@ fn login() -> LocationLogin {
 
 fn session() -> Session {
     let token = run(login(), &Script::new(vec![user(), location("old-Xq9")])).unwrap();
-    Session::for_location(&app(), token).unwrap().in_query("token").unwrap()
+    Session::for_location(&app(), token).unwrap().with_query_parameter("token").unwrap()
 }
 
 fn call() -> Request<Vec<u8>> {
@@ -294,11 +294,11 @@ fn a_throttled_step_tells_the_wait_before_it_is_waited_for() {
 
 #[test]
 fn a_step_without_a_response_tells_whether_the_request_was_sent_and_not_the_transports_words() {
-    let lines = with_retries(|| vec![Err(Dead(Sent::Never)), Err(Dead(Sent::Maybe))]);
-    let never = "WARN step failed step=1 location=loc-1 sent=Never fault=Transport retry=Unspecified \
+    let lines = with_retries(|| vec![Err(Dead(Delivery::NotSent)), Err(Dead(Delivery::Unknown))]);
+    let never = "WARN step failed step=1 location=loc-1 delivery=NotSent fault=Transport retry=Unspecified \
                  error=step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
                  check the user token URL's host and the network, then send it again";
-    let maybe = "WARN step failed step=1 location=loc-1 sent=Maybe fault=Transport retry=Never \
+    let maybe = "WARN step failed step=1 location=loc-1 delivery=Unknown fault=Transport retry=Never \
                  error=step 1 (User Access Token) of Location loc-1: no response came, and the request may have arrived; \
                  the transport is at fault: check the user token URL's host and the network; repeat only if a second token \
                  does no harm";
@@ -349,9 +349,9 @@ fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
                     is at fault: log in again, with the owner's present password if it was changed";
     assert_eq!(of_a_call(call, None, || vec![unauthorized()]), [ANSWERED_401, rejected]);
 
-    let dead = "WARN call failed location=loc-1 sent=Maybe fault=Transport error=no response to the call came, and it may \
+    let dead = "WARN call failed location=loc-1 delivery=Unknown fault=Transport error=no response to the call came, and it may \
                 have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
-    assert_eq!(of_a_call(call, None, || vec![Err(Dead(Sent::Maybe))]), [dead]);
+    assert_eq!(of_a_call(call, None, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
 
     let elsewhere = || Request::get("https://evil.example.net/?Xq9").body(vec![]).unwrap();
     let lines = of_a_call(elsewhere, None, Vec::new);

@@ -35,7 +35,7 @@ fn constructor_request_and_receive_allocate_one_three_and_two_times() {
     let Progress::Done(user) = progress else { panic!("one step") };
     assert_eq!([constructor, request, receive], [1, 3, 2]);
 
-    let (constructor, login) = allocations(|| location.token(&user).unwrap());
+    let (constructor, login) = allocations(|| location.exchange(&user).unwrap());
     let (request, _request) = allocations(|| login.request());
     let (receive, _progress) = allocations(|| login.receive(&location_response).unwrap());
     assert_eq!([constructor, request, receive], [0, 3, 2]);
@@ -90,7 +90,7 @@ fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
         let mut call = http::Request::get("https://api.example.com/x").body(()).unwrap();
         let attempt = session.authorize(&mut call).unwrap();
         session.renew(&attempt, token.clone()).unwrap();
-        session.in_query("access_token").unwrap().authorize(&mut call).unwrap();
+        session.with_query_parameter("access_token").unwrap().authorize(&mut call).unwrap();
     });
     assert_eq!(left, 0);
 
@@ -102,5 +102,5 @@ fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
 #[test]
 fn a_flow_in_flight_is_small() {
     assert!(size_of::<location_auth::LocationLogin>() <= 128);
-    assert!(size_of::<location_auth::Failed<location_auth::LocationLogin>>() <= 128);
+    assert!(size_of::<location_auth::ReceiveError<location_auth::LocationLogin>>() <= 128);
 }

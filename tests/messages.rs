@@ -105,7 +105,7 @@ fn a_message_is_withheld_for_any_credential_that_its_request_carried() {
     let mut step_1 =
         |response: &Response<String>| app.user_login(EMAIL, "hunter2").unwrap().receive(response).unwrap_err().error;
     let mut step_2 = |response: &Response<String>| {
-        app.location("l").unwrap().token(&user_token).unwrap().receive(response).unwrap_err().error
+        app.location("l").unwrap().exchange(&user_token).unwrap().receive(response).unwrap_err().error
     };
     for word in [EMAIL, "hunter2", "the-api-key", "the-client-id", "the-client-secret", "THE-CLIENT-SECRET"] {
         assert!(withheld(&mut step_1, word), "{word}");

@@ -6,7 +6,7 @@ use std::error::Error;
 
 use http::{Request, StatusCode};
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::transports::{Cause, Stopped, Transport, run};
+use location_auth::transports::{Cause, RunError, Transport, run};
 use location_auth::{App, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Session, Settings, Step};
 
 /// The user's own code: logs in and reads the contacts. It takes whatever transport it is given.
@@ -42,7 +42,7 @@ fn login(password: &str) -> LocationLogin {
 fn emulator() -> RefCell<Emulator> {
     let mut emulator = Emulator::new("k-12", "c-34", "s-56");
     emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
-    emulator.guard("/locations/{location_id}/contacts", Access::Location);
+    emulator.add_route("/locations/{location_id}/contacts", Access::Location);
     RefCell::new(emulator)
 }
 
@@ -74,7 +74,7 @@ fn a_wrong_password_is_the_callers_fault_at_step_1() {
     let service = emulator();
     let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
     let error = contacts(login("wrong"), &transport).unwrap_err();
-    let stopped: &Stopped<LocationLogin, Infallible> = error.downcast_ref().unwrap();
+    let stopped: &RunError<LocationLogin, Infallible> = error.downcast_ref().unwrap();
     let Cause::Response(answer) = &stopped.cause else { panic!("there was a response") };
     assert_eq!((answer.kind(), answer.step(), answer.fault()), (ErrorKind::Refused, Step::UserToken, Fault::Caller));
 }

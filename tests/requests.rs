@@ -45,7 +45,7 @@ fn step_2_is_the_request_of_the_services_page() {
     let location = app.location("loc-1").unwrap();
     let login = next(location.login(EMAIL, PASSWORD).unwrap(), &token_response("user-token"));
     assert_is_the_pages(&login.request(), curl);
-    assert_is_the_pages(&location.token(&support::user_token(&app)).unwrap().request(), curl);
+    assert_is_the_pages(&location.exchange(&support::user_token(&app)).unwrap().request(), curl);
 }
 
 #[test]
@@ -123,6 +123,6 @@ fn a_token_says_what_it_is_of() {
 fn a_user_token_of_the_other_environment_buys_nothing() {
     use location_auth::{App, Environment::*, Misuse, Settings};
     let production = App::new(Settings { environment: Production, ..support::settings() }).unwrap();
-    let misuse = production.location("loc-1").unwrap().token(&support::user_token(&app())).unwrap_err();
+    let misuse = production.location("loc-1").unwrap().exchange(&support::user_token(&app())).unwrap_err();
     assert_eq!(misuse, Misuse::WrongEnvironment { token: Staging, app: Production });
 }

@@ -96,7 +96,7 @@ fn table() -> String {
     let app = app();
     let location = app.location("loc-1").unwrap();
     let mut table = String::from(
-        "| response | `UserLogin` | `LocationLogin`, step 1 | `LocationLogin`, step 2 | `LocationTokenRequest` |\n\
+        "| response | `UserLogin` | `LocationLogin`, step 1 | `LocationLogin`, step 2 | `TokenExchange` |\n\
          | --- | --- | --- | --- | --- |\n",
     );
     for (name, response) in responses() {
@@ -105,7 +105,7 @@ fn table() -> String {
             outcome(app.user_login(EMAIL, PASSWORD).unwrap(), &response),
             outcome(login.clone(), &response),
             outcome(next(login, &token_response("user-token")), &response),
-            outcome(location.token(&user_token(&app)).unwrap(), &response),
+            outcome(location.exchange(&user_token(&app)).unwrap(), &response),
         ];
         table += &format!("| {name} | {} |\n", cells.join(" | "));
     }

@@ -86,7 +86,8 @@ fn only_what_the_service_says_it_did_not_act_on_may_be_repeated() {
 #[test]
 fn a_backoff_doubles_to_its_cap_and_ends_with_its_budget() {
     let mut backoff = Backoff::new(6, Duration::from_millis(500), Duration::from_secs(3));
-    let waits: Vec<_> = core::iter::from_fn(|| backoff.wait(Retry::Unspecified)).map(|wait| wait.as_millis()).collect();
+    let waits: Vec<_> =
+        core::iter::from_fn(|| backoff.next_delay(Retry::Unspecified)).map(|wait| wait.as_millis()).collect();
     assert_eq!(waits, [500, 1000, 2000, 3000, 3000, 3000]);
 }
 
@@ -94,40 +95,40 @@ fn a_backoff_doubles_to_its_cap_and_ends_with_its_budget() {
 fn a_wait_that_the_service_asks_for_is_kept_or_the_backoff_gives_up() {
     let second = Duration::from_secs(1);
     let mut backoff = Backoff::new(4, second, 10 * second);
-    assert_eq!(backoff.wait(Retry::After(10 * second)), Some(10 * second));
-    assert_eq!(backoff.wait(Retry::After(11 * second)), None);
-    assert_eq!(backoff.wait(Retry::Never), None);
-    assert_eq!(backoff.wait(Retry::Now), Some(Duration::ZERO));
-    assert_eq!(backoff.wait(Retry::Unspecified), Some(second), "neither of these has used up a doubling");
-    assert_eq!(backoff.wait(Retry::Now), Some(Duration::ZERO), "nor has a refusal used up the budget of four");
-    assert_eq!(backoff.wait(Retry::Now), None, "a service that always says now does not get us for ever");
+    assert_eq!(backoff.next_delay(Retry::After(10 * second)), Some(10 * second));
+    assert_eq!(backoff.next_delay(Retry::After(11 * second)), None);
+    assert_eq!(backoff.next_delay(Retry::Never), None);
+    assert_eq!(backoff.next_delay(Retry::Now), Some(Duration::ZERO));
+    assert_eq!(backoff.next_delay(Retry::Unspecified), Some(second), "neither of these has used up a doubling");
+    assert_eq!(backoff.next_delay(Retry::Now), Some(Duration::ZERO), "nor has a refusal used up the budget of four");
+    assert_eq!(backoff.next_delay(Retry::Now), None, "a service that always says now does not get us for ever");
 }
 
 #[test]
 fn no_backoff_overflows() {
     let mut backoff = Backoff::new(u32::MAX, Duration::MAX, Duration::MAX);
     for _ in 0..100 {
-        assert_eq!(backoff.wait(Retry::Unspecified), Some(Duration::MAX));
+        assert_eq!(backoff.next_delay(Retry::Unspecified), Some(Duration::MAX));
     }
-    assert_eq!(Backoff::new(0, Duration::ZERO, Duration::MAX).wait(Retry::Now), None);
+    assert_eq!(Backoff::new(0, Duration::ZERO, Duration::MAX).next_delay(Retry::Now), None);
     assert_eq!(Backoff::default(), Backoff::new(4, Duration::from_secs(1), Duration::from_secs(60)));
 }
 
 #[test]
 fn a_call_is_told_to_wait_only_where_the_service_did_not_act() {
-    let of_call = |status, wait: Option<&str>| {
+    let from_response = |status, wait: Option<&str>| {
         let mut response = Response::builder().status(status);
         if let Some(wait) = wait {
             response = response.header("retry-after", wait);
         }
-        Retry::of_call(&response.body(()).unwrap())
+        Retry::from_response(&response.body(()).unwrap())
     };
     for status in [429, 503] {
-        assert_eq!(of_call(status, Some("7")), Retry::After(Duration::from_secs(7)));
-        assert_eq!(of_call(status, Some("0")), Retry::Now);
-        assert_eq!(of_call(status, None), Retry::Unspecified);
+        assert_eq!(from_response(status, Some("7")), Retry::After(Duration::from_secs(7)));
+        assert_eq!(from_response(status, Some("0")), Retry::Now);
+        assert_eq!(from_response(status, None), Retry::Unspecified);
     }
     for status in [200, 302, 401, 404, 500, 502, 504] {
-        assert_eq!(of_call(status, Some("7")), Retry::Never, "{status}");
+        assert_eq!(from_response(status, Some("7")), Retry::Never, "{status}");
     }
 }

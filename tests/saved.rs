@@ -39,7 +39,7 @@ fn a_token_that_was_written_and_read_needs_no_login() {
 
     let written = serde_json::to_string(&SavedToken::from(&user_token(&app()))).unwrap();
     let user: UserAccessToken = serde_json::from_str::<SavedToken>(&written).unwrap().try_into().unwrap();
-    assert!(app().location("loc-2").unwrap().token(&user).is_ok());
+    assert!(app().location("loc-2").unwrap().exchange(&user).is_ok());
 }
 
 #[test]

@@ -9,7 +9,7 @@ use location_auth::{
 use support::{app, done, settings, token_response, user_token, whole};
 
 fn token(app: &App, id: &str, token: &str) -> LocationAccessToken {
-    done(app.location(id).unwrap().token(&user_token(app)).unwrap(), &token_response(token))
+    done(app.location(id).unwrap().exchange(&user_token(app)).unwrap(), &token_response(token))
 }
 
 fn session() -> Session {
@@ -58,7 +58,7 @@ fn headers_that_stand_there_are_replaced_and_the_rest_of_the_call_is_left_as_it_
     assert_eq!(values("authorization"), ["Bearer t-1"]);
     assert_eq!(values("x-other"), ["old-1", "old-2"]);
     let mut by_query = call.clone();
-    session().in_query("access_token").unwrap().authorize(&mut by_query).unwrap();
+    session().with_query_parameter("access_token").unwrap().authorize(&mut by_query).unwrap();
     assert!(!by_query.headers().contains_key("authorization"), "a call carries one token");
     assert_eq!((call.uri().to_string(), call.body().as_slice()), (CALL.into(), &b"the body"[..]));
 }
@@ -67,7 +67,7 @@ fn headers_that_stand_there_are_replaced_and_the_rest_of_the_call_is_left_as_it_
 fn a_token_in_the_query_is_appended_and_what_stands_there_is_left_byte_for_byte() {
     let session = |parameter| {
         let token = token(&app(), "loc-1", "t+1/=&%?#");
-        Session::for_location(&app(), token).unwrap().in_query(parameter).unwrap()
+        Session::for_location(&app(), token).unwrap().with_query_parameter(parameter).unwrap()
     };
     for (url, parameter, authorized) in [
         ("https://api.example.com", "access_token", "https://api.example.com/?access_token=t%2B1%2F%3D%26%25%3F%23"),
@@ -87,7 +87,7 @@ fn a_token_in_the_query_is_appended_and_what_stands_there_is_left_byte_for_byte(
     let (mut parts, ()) = Request::get("https://api.example.com/x").body(()).unwrap().into_parts();
     session("t").authorize(&mut parts).unwrap();
     assert_eq!(parts.uri, "https://api.example.com/x?t=t%2B1%2F%3D%26%25%3F%23", "parts and whole requests alike");
-    assert_eq!(session("x").in_query("").unwrap_err(), Misuse::Empty(location_auth::Field::QueryParameter));
+    assert_eq!(session("x").with_query_parameter("").unwrap_err(), Misuse::Empty(location_auth::Field::QueryParameter));
 }
 
 #[test]
@@ -125,12 +125,12 @@ fn secrets_travel_over_tls_or_to_a_loopback_host() {
 #[test]
 fn a_parameter_of_the_tokens_name_is_an_error_however_it_is_written() {
     for query in ["access_token=x", "a&access_token", "access%5Ftoken=", "%61ccess_token=1&b", "access_token=&"] {
-        let session = session().in_query("access_token").unwrap();
-        refuses(&session, get(&format!("https://api.example.com/x?{query}")), Misuse::ParameterPresent);
+        let session = session().with_query_parameter("access_token").unwrap();
+        refuses(&session, get(&format!("https://api.example.com/x?{query}")), Misuse::DuplicateParameter);
     }
     for (parameter, query) in [("a b", "a+b=1"), ("token", "a=1;token=x"), ("a;b", "a;b=1"), ("a;b", "a%3Bb")] {
-        let session = session().in_query(parameter).unwrap();
-        refuses(&session, get(&format!("https://api.example.com/x?{query}")), Misuse::ParameterPresent);
+        let session = session().with_query_parameter(parameter).unwrap();
+        refuses(&session, get(&format!("https://api.example.com/x?{query}")), Misuse::DuplicateParameter);
     }
 }
 
@@ -171,7 +171,7 @@ fn a_call_that_names_another_host_than_its_urls_is_refused() {
         &[""],
         &["é"],
     ] {
-        refuses(&session(), call(url, hosts), Misuse::ForeignHost);
+        refuses(&session(), call(url, hosts), Misuse::HostMismatch);
     }
 }
 
@@ -227,16 +227,16 @@ fn a_credential_goes_only_to_the_origins_that_the_settings_name() {
         "/contacts",
         "*",
     ] {
-        refuses(&local, get(url), Misuse::ForeignOrigin);
+        refuses(&local, get(url), Misuse::OriginNotAllowed);
     }
     // What does not start with a slash would run on from the authority: `https://api.example.com*`.
     let mut parts = get("https://api.example.com/").into_parts().0.uri.into_parts();
     parts.path_and_query = Some(http::uri::PathAndQuery::from_static("*"));
     let mut star = get("https://api.example.com/");
     *star.uri_mut() = http::Uri::from_parts(parts).unwrap();
-    refuses(&local, star, Misuse::ForeignOrigin);
+    refuses(&local, star, Misuse::OriginNotAllowed);
     let mut connect = Request::builder().method("CONNECT").uri("api.example.com:443").body(()).unwrap();
-    assert_eq!(local.authorize(&mut connect).unwrap_err(), Misuse::ForeignOrigin);
+    assert_eq!(local.authorize(&mut connect).unwrap_err(), Misuse::OriginNotAllowed);
     assert!(connect.headers().is_empty());
 }
 
@@ -248,7 +248,7 @@ fn a_call_that_is_too_large_for_its_credentials_is_refused() {
     }
     refuses(&session(), call, Misuse::RequestTooLarge);
     let long = format!("https://api.example.com/{}", "a".repeat(65_480));
-    refuses(&session().in_query(&"parameter".repeat(10)).unwrap(), get(&long), Misuse::RequestTooLarge);
+    refuses(&session().with_query_parameter(&"parameter".repeat(10)).unwrap(), get(&long), Misuse::RequestTooLarge);
 }
 
 #[test]
@@ -359,6 +359,6 @@ fn a_replay_is_bound_to_its_session_and_leaves_a_refused_request_as_it_was() {
     let mut elsewhere = get("https://evil.example.net/");
     let before = whole(&elsewhere);
     let (session, replay) = replay();
-    assert_eq!(session.replay(replay, &mut elsewhere).unwrap_err(), Misuse::ForeignOrigin);
+    assert_eq!(session.replay(replay, &mut elsewhere).unwrap_err(), Misuse::OriginNotAllowed);
     assert_eq!(whole(&elsewhere), before);
 }

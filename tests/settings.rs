@@ -155,7 +155,7 @@ fn the_locations_id_is_filled_in_as_one_segment_or_one_value() {
     let filled = |template, id| {
         let app = App::new(Settings { location_token_url: template, ..settings() }).unwrap();
         let token = support::user_token(&app);
-        app.location(id).unwrap().token(&token).unwrap().request().uri().to_string()
+        app.location(id).unwrap().exchange(&token).unwrap().request().uri().to_string()
     };
     for (template, id, url) in [
         ("https://api.example.com/l/{location_id}/t", "loc-1", "https://api.example.com/l/loc-1/t"),
@@ -181,7 +181,7 @@ fn an_id_that_would_change_the_path_or_a_log_is_refused() {
     for id in ["a\nb", "\0", "a\u{7f}", "\u{85}", "a\u{202e}b", "\u{2028}"] {
         assert_eq!(LocationId::new(id).unwrap_err(), Misuse::Character(Field::LocationId), "{id:?}");
     }
-    assert_eq!(app().location(&"a".repeat(70_000)).unwrap_err(), Misuse::TooLong(Field::LocationId));
+    assert_eq!(app().location(&"a".repeat(70_000)).unwrap_err(), Misuse::TooLarge(Field::LocationId));
 }
 
 #[test]

@@ -20,7 +20,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::client::{AsyncClient, CallError};
-use location_auth::transports::{AsyncTransport, Sent, run_async, run_async_with_retries};
+use location_auth::transports::{AsyncTransport, Delivery, run_async, run_async_with_retries};
 use location_auth::{
     App, Backoff, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Retry, Session, Settings, Step,
 };
@@ -88,7 +88,7 @@ fn service(environment: Environment) -> (&'static str, Emulator) {
     for location in (0..LOCATIONS).filter(|location| self::environment(*location) == environment) {
         emulator.owner(&email(location), PASSWORD).location(&location.to_string(), &email(location));
     }
-    emulator.guard("/locations/{location_id}/contacts", Access::Location);
+    emulator.add_route("/locations/{location_id}/contacts", Access::Location);
     (host(environment), emulator)
 }
 
@@ -138,8 +138,8 @@ impl AsyncTransport for Wire {
         answer
     }
 
-    fn sent(&self, error: &LineError) -> Sent {
-        self.network.sent(error)
+    fn delivery(&self, error: &LineError) -> Delivery {
+        self.network.delivery(error)
     }
 }
 
@@ -211,7 +211,7 @@ async fn call_many(network: &Network, client: &Client, location: usize) {
             Ok(response) => {
                 assert_ne!(response.status(), 401, "a 401 is the client's to deal with");
                 network.note(response.status());
-                if let Some(wait) = backoff.wait(Retry::of_call(&response)) {
+                if let Some(wait) = backoff.next_delay(Retry::from_response(&response)) {
                     network.sleep(wait).await;
                 }
             }

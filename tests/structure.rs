@@ -33,7 +33,7 @@ fn the_core_names_no_io_no_clock_and_no_client_library() {
 
 #[test]
 fn only_the_adapters_use_std_and_a_client_library() {
-    let contract = ["mod.rs", "bounded.rs", "drivers.rs", "log.rs", "send_error.rs"];
+    let contract = ["mod.rs", "bounded.rs", "drivers.rs", "events.rs", "send_error.rs"];
     let mut adapters = 0;
     for (path, text) in sources("transports") {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -55,7 +55,7 @@ fn only_the_adapters_use_std_and_a_client_library() {
 fn every_event_is_told_in_one_file() {
     for (path, text) in sources("transports").into_iter().chain(sources("transports/client")) {
         let names_tracing = code(&text).any(|line| line.contains("tracing"));
-        assert_eq!(names_tracing, path.ends_with("log.rs"), "{}", path.display());
+        assert_eq!(names_tracing, path.ends_with("events.rs"), "{}", path.display());
     }
 }
 

@@ -30,12 +30,12 @@ fn a_success_that_is_not_one_object_with_one_usable_token_is_refused_for_its_own
         (br#"{"access_token": "S3CR3T"}{"access_token": "S3CR3T"}"#, TrailingData),
         (b"{\"access_token\": \"S3CR3T\"}\0", TrailingData),
         (br#"{"access_token": ""}"#, EmptyToken),
-        (br#"{"access_token": "S3CR3T\n"}"#, UnfitToken),
-        (br#"{"access_token": "S3CR3T\u0000"}"#, UnfitToken),
-        (b"{\"access_token\": \"S3CR3T\x7f\"}", UnfitToken),
-        (br#"{"access_token": "S3CR3T "}"#, UnfitToken),
-        ("{\"access_token\": \"S3CR3Té\"}".as_bytes(), UnfitToken),
-        (br#"{"access_token": "S3CR3T\u00e9"}"#, UnfitToken),
+        (br#"{"access_token": "S3CR3T\n"}"#, InvalidToken),
+        (br#"{"access_token": "S3CR3T\u0000"}"#, InvalidToken),
+        (b"{\"access_token\": \"S3CR3T\x7f\"}", InvalidToken),
+        (br#"{"access_token": "S3CR3T "}"#, InvalidToken),
+        ("{\"access_token\": \"S3CR3Té\"}".as_bytes(), InvalidToken),
+        (br#"{"access_token": "S3CR3T\u00e9"}"#, InvalidToken),
         (br#"["S3CR3T"]"#, NotAnObject),
         (br#""S3CR3T""#, NotAnObject),
         (b"17", NotAnObject),
@@ -195,7 +195,7 @@ fn a_refusal_beyond_the_bound_keeps_its_status_and_loses_its_words() {
 #[test]
 fn step_1s_response_again_is_refused_at_step_2() {
     let app = app();
-    let request = app.location("loc-1").unwrap().token(&support::user_token(&app)).unwrap();
+    let request = app.location("loc-1").unwrap().exchange(&support::user_token(&app)).unwrap();
     let error = request.receive(&support::token_response("user-token")).unwrap_err().error;
-    assert_eq!(error.kind(), ErrorKind::Body(BodyProblem::UserTokenAgain));
+    assert_eq!(error.kind(), ErrorKind::Body(BodyProblem::UserTokenReturned));
 }

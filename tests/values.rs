@@ -23,7 +23,8 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
     let attempt = session.authorize(&mut call).unwrap();
     assert!(session.renew(&attempt, location_token(&app)).unwrap());
     let Verdict::Replay(replay) = session.rejected(late).unwrap() else { panic!("there is a newer token") };
-    let in_query = Session::for_user(&app, user_token(&app)).unwrap().in_query("token").unwrap();
+    let with_query_parameter =
+        Session::for_user(&app, user_token(&app)).unwrap().with_query_parameter("token").unwrap();
 
     let begins = |value: &dyn Debug, with: &str| {
         let shown = format!("{value:?}");
@@ -36,15 +37,15 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
     begins(&app.user_login(EMAIL, PASSWORD).unwrap(), "UserLogin { ");
     begins(&login, "LocationLogin { ");
     begins(&next(login.clone(), &token_response("t")), "LocationLogin { ");
-    begins(&location.token(&user_token(&app)).unwrap(), "LocationTokenRequest { ");
-    begins(&failed, "Failed { ");
+    begins(&location.exchange(&user_token(&app)).unwrap(), "TokenExchange { ");
+    begins(&failed, "ReceiveError { ");
     begins(&failed.error, "Error(");
     begins(&user_token(&app), "UserAccessToken { ");
     begins(&location_token(&app), "LocationAccessToken { ");
     begins(&SavedToken::from(&location_token(&app)), "SavedToken { ");
     begins(&session, "Session { environment: Staging, location: Some(\"loc-1\"), query_parameter: None, generation: 1");
     begins(
-        &in_query,
+        &with_query_parameter,
         "Session { environment: Staging, location: None, query_parameter: Some(\"token\"), generation: 0",
     );
     begins(&attempt, "Attempt { generation: 0");

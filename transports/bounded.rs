@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use location_auth::RESPONSE_LIMIT;
 
-use super::{SendError, SendErrorKind, Sent};
+use super::{Delivery, SendError, SendErrorKind};
 
 pub(super) struct BoundedBody {
     bytes: Vec<u8>,
@@ -37,5 +37,5 @@ impl BoundedBody {
 }
 
 fn too_long() -> SendError {
-    SendError::new(SendErrorKind::TooLong, Sent::Maybe, None)
+    SendError::new(SendErrorKind::TooLarge, Delivery::Unknown, None)
 }

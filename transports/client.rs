@@ -23,7 +23,7 @@
 //!   or a 5xx the service may have issued a token that nobody has (`Q10`): hand the owner's login over only where that is better than a
 //!   call that fails.
 //! - A call is sent again after a 401 with a new token, once, and never else (`Q11`): 429, 503 and a cut connection are told, and
-//!   [`Retry::of_call`](crate::Retry::of_call) reads the wait. Nothing here sleeps.
+//!   [`Retry::from_response`](crate::Retry::from_response) reads the wait. Nothing here sleeps.
 //! - No lock is held while a call is under way.
 //! - The limit of a call's body is the client's, given to its constructor; a login keeps to [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT).
 //!
@@ -44,7 +44,7 @@ use location_auth::{
     Verdict,
 };
 
-use super::{Cause, Sent, Stopped};
+use super::{Cause, Delivery, RunError};
 
 mod asynchronous;
 mod blocking;
@@ -74,7 +74,7 @@ pub enum CallError<E> {
         /// The transport's own error.
         error: E,
         /// Whether the call may have reached the service. It is not sent again either way.
-        sent: Sent,
+        delivery: Delivery,
     },
     /// The call was answered with 401, and there is no newer token to be had. Since tokens do not expire (`P6`), it was revoked, or the
     /// service means something else by the status: the response may say.
@@ -85,7 +85,7 @@ pub enum CallError<E> {
         response: Box<Response<Vec<u8>>>,
     },
     /// The call was answered with 401, and logging in again failed: for this caller and for all who waited for the same login.
-    LoginFailed(Arc<Stopped<LocationLogin, E>>),
+    LoginFailed(Arc<RunError<LocationLogin, E>>),
 }
 
 impl<E> CallError<E> {
@@ -109,8 +109,8 @@ impl<E: fmt::Debug> fmt::Debug for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
-            Self::Transport { error, sent } => {
-                f.debug_struct("Transport").field("error", error).field("sent", sent).finish()
+            Self::Transport { error, delivery } => {
+                f.debug_struct("Transport").field("error", error).field("delivery", delivery).finish()
             }
             Self::TokenRejected { location, .. } => {
                 f.debug_struct("TokenRejected").field("location", location).finish_non_exhaustive()
@@ -125,13 +125,13 @@ impl<E> fmt::Display for CallError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, advice) = match self {
             Self::Misuse(misuse) => return fmt::Display::fmt(misuse, f),
-            Self::Transport { sent: Sent::Never, .. } => {
+            Self::Transport { delivery: Delivery::NotSent, .. } => {
                 ("the call never left", "check the URL's host and the network, then make it again")
             }
-            Self::Transport { sent: Sent::Impossible, .. } => {
+            Self::Transport { delivery: Delivery::Unsendable, .. } => {
                 ("the transport sends no such call", "check the call's URL and how the transport is set up")
             }
-            Self::Transport { sent: Sent::Maybe, .. } => (
+            Self::Transport { delivery: Delivery::Unknown, .. } => (
                 "no response to the call came, and it may have arrived",
                 "check the network, and make it again only if twice does no harm",
             ),
@@ -162,7 +162,7 @@ impl<E: StdError + 'static> StdError for CallError<E> {
     }
 }
 
-fn is_refusal<E>(stopped: &Stopped<LocationLogin, E>) -> bool {
+fn is_refusal<E>(stopped: &RunError<LocationLogin, E>) -> bool {
     matches!(&stopped.cause, Cause::Response(error) if error.kind() == ErrorKind::Refused)
 }
 
@@ -182,7 +182,7 @@ struct State<E> {
     /// How many logins have ended. Who waits for one sees by it that it has.
     ended: u64,
     /// How the last of them failed, if it did.
-    failure: Option<Arc<Stopped<LocationLogin, E>>>,
+    failure: Option<Arc<RunError<LocationLogin, E>>>,
     /// A token that a login came to and that nobody has asked for yet.
     new_token: Option<LocationAccessToken>,
 }
@@ -192,7 +192,7 @@ struct Login<E> {
     fresh: LocationLogin,
     /// Where the last one stopped: a login that failed at step 2 goes on there, and step 1 is not repeated (`Q10`).
     pending: LocationLogin,
-    refused: Option<Arc<Stopped<LocationLogin, E>>>,
+    refused: Option<Arc<RunError<LocationLogin, E>>>,
     /// Whether a token that it came to met a 401 as well.
     in_vain: bool,
     /// Which hand-over it is, from 1: a login with old credentials must not touch what new ones left here.
@@ -318,7 +318,7 @@ impl<E> Shared<E> {
     fn advance(
         &self,
         UnderWay { attempt, number, resumed }: UnderWay,
-        result: Result<Progress<LocationLogin>, Stopped<LocationLogin, E>>,
+        result: Result<Progress<LocationLogin>, RunError<LocationLogin, E>>,
     ) -> Result<Next<(LocationLogin, UnderWay)>, CallError<E>> {
         let state = &mut *self.lock();
         let login = state.login.as_mut().filter(|login| login.number == number);

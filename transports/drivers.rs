@@ -6,10 +6,10 @@ use core::fmt;
 use core::time::Duration;
 
 use http::Response;
-use location_auth::{Backoff, Error, Failed, Fault, Field, Flow, LocationId, Progress, RESPONSE_LIMIT, Retry, Step};
+use location_auth::{Backoff, Error, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, ReceiveError, Retry, Step};
 use zeroize::Zeroizing;
 
-use super::{AsyncTransport, Sent, Transport, log};
+use super::{AsyncTransport, Delivery, Transport, events};
 
 /// Runs a flow to its end, each request sent once (`Q10`).
 ///
@@ -30,8 +30,8 @@ use super::{AsyncTransport, Sent, Transport, log};
 /// ```
 ///
 /// # Errors
-/// [`Stopped`] has the flow, which can be run again where its [`retry`](Stopped::retry) allows it, or on your own decision.
-pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::Output, Stopped<F, T::Error>> {
+/// [`RunError`] has the flow, which can be run again where its [`retry`](RunError::retry) allows it, or on your own decision.
+pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::Output, RunError<F, T::Error>> {
     run_with_retries(flow, transport, NO_RETRIES, |_| {})
 }
 
@@ -68,16 +68,16 @@ pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
     transport: &T,
     mut backoff: Backoff,
     mut sleep: impl FnMut(Duration),
-) -> Result<F::Output, Stopped<F, T::Error>> {
+) -> Result<F::Output, RunError<F, T::Error>> {
     loop {
-        log::step_started(&flow);
+        events::step_started(&flow);
         let answer = transport.send(flow.request(), RESPONSE_LIMIT);
-        match receive(flow, answer, |error| transport.sent(error)) {
+        match receive(flow, answer, |error| transport.delivery(error)) {
             Ok(Progress::Next(next)) => flow = next,
             Ok(Progress::Done(output)) => return Ok(output),
             Err(stopped) => {
-                let Some(wait) = backoff.wait(stopped.retry()) else { return Err(stopped) };
-                log::waiting(&stopped.flow, wait);
+                let Some(wait) = backoff.next_delay(stopped.retry()) else { return Err(stopped) };
+                events::waiting(&stopped.flow, wait);
                 sleep(wait);
                 flow = stopped.flow;
             }
@@ -103,7 +103,7 @@ pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
 pub async fn run_async<F: Flow, T: AsyncTransport + ?Sized>(
     flow: F,
     transport: &T,
-) -> Result<F::Output, Stopped<F, T::Error>> {
+) -> Result<F::Output, RunError<F, T::Error>> {
     run_async_with_retries(flow, transport, NO_RETRIES, |_| core::future::ready(())).await
 }
 
@@ -126,16 +126,16 @@ pub async fn run_async_with_retries<F: Flow, T: AsyncTransport + ?Sized, S: Futu
     transport: &T,
     mut backoff: Backoff,
     mut sleep: impl FnMut(Duration) -> S,
-) -> Result<F::Output, Stopped<F, T::Error>> {
+) -> Result<F::Output, RunError<F, T::Error>> {
     loop {
-        log::step_started(&flow);
+        events::step_started(&flow);
         let answer = transport.send(flow.request(), RESPONSE_LIMIT).await;
-        match receive(flow, answer, |error| transport.sent(error)) {
+        match receive(flow, answer, |error| transport.delivery(error)) {
             Ok(Progress::Next(next)) => flow = next,
             Ok(Progress::Done(output)) => return Ok(output),
             Err(stopped) => {
-                let Some(wait) = backoff.wait(stopped.retry()) else { return Err(stopped) };
-                log::waiting(&stopped.flow, wait);
+                let Some(wait) = backoff.next_delay(stopped.retry()) else { return Err(stopped) };
+                events::waiting(&stopped.flow, wait);
                 sleep(wait).await;
                 flow = stopped.flow;
             }
@@ -148,28 +148,28 @@ const NO_RETRIES: Backoff = Backoff::new(0, Duration::ZERO, Duration::ZERO);
 pub(super) fn receive<F: Flow, E>(
     flow: F,
     answer: Result<Response<Vec<u8>>, E>,
-    sent: impl FnOnce(&E) -> Sent,
-) -> Result<Progress<F>, Stopped<F, E>> {
+    delivery: impl FnOnce(&E) -> Delivery,
+) -> Result<Progress<F>, RunError<F, E>> {
     let result = match answer {
         Ok(response) => {
-            let done = log::step_done(&flow, response.status());
+            let done = events::step_done(&flow, response.status());
             // The body may hold a token: it is wiped when it has been read.
             flow.receive(&response.map(Zeroizing::new))
                 .inspect(|_| done())
-                .map_err(|Failed { flow, error }| Stopped { flow, cause: Cause::Response(error) })
+                .map_err(|ReceiveError { flow, error }| RunError { flow, cause: Cause::Response(error) })
         }
         Err(error) => {
-            let sent = sent(&error);
-            Err(Stopped { flow, cause: Cause::Transport { error, sent } })
+            let delivery = delivery(&error);
+            Err(RunError { flow, cause: Cause::Transport { error, delivery } })
         }
     };
-    result.inspect_err(log::step_failed)
+    result.inspect_err(events::step_failed)
 }
 
 /// A flow that a driver could not run to its end, to be run again if need be (`Q10`).
 ///
 /// ```
-/// use location_auth::transports::{Cause, Sent, run};
+/// use location_auth::transports::{Cause, Delivery, run};
 /// use location_auth::{Flow, Step};
 /// # let app = location_auth::App::new(location_auth::Settings {
 /// #     environment: location_auth::Environment::Staging,
@@ -181,11 +181,11 @@ pub(super) fn receive<F: Flow, E>(
 ///
 /// assert_eq!(stopped.step(), Step::UserToken);
 /// // A closure cannot tell, so it may have left: to send it again is your decision.
-/// assert!(matches!(stopped.cause, Cause::Transport { sent: Sent::Maybe, .. }));
+/// assert!(matches!(stopped.cause, Cause::Transport { delivery: Delivery::Unknown, .. }));
 /// let again = stopped.flow.request();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Stopped<F, E> {
+pub struct RunError<F, E> {
     /// The flow as it was before its last request: running it again sends that request again.
     pub flow: F,
     /// Why it stopped.
@@ -210,13 +210,13 @@ pub enum Cause<E> {
         /// The transport's own error.
         error: E,
         /// Whether the request may have left.
-        sent: Sent,
+        delivery: Delivery,
     },
     /// There was one, without a token.
     Response(Error),
 }
 
-impl<F: Flow, E> Stopped<F, E> {
+impl<F: Flow, E> RunError<F, E> {
     /// Which request it stopped at.
     pub fn step(&self) -> Step {
         self.flow.step()
@@ -228,7 +228,7 @@ impl<F: Flow, E> Stopped<F, E> {
     }
 }
 
-impl<F, E> Stopped<F, E> {
+impl<F, E> RunError<F, E> {
     /// Who has to change something.
     pub fn fault(&self) -> Fault {
         match &self.cause {
@@ -240,38 +240,35 @@ impl<F, E> Stopped<F, E> {
     /// Whether, and when, the flow may be run again without the risk of a second token (`Q10`).
     pub fn retry(&self) -> Retry {
         match &self.cause {
-            Cause::Transport { sent: Sent::Never, .. } => Retry::Unspecified,
-            Cause::Transport { sent: Sent::Impossible | Sent::Maybe, .. } => Retry::Never,
+            Cause::Transport { delivery: Delivery::NotSent, .. } => Retry::Unspecified,
+            Cause::Transport { delivery: Delivery::Unsendable | Delivery::Unknown, .. } => Retry::Never,
             Cause::Response(error) => error.retry(),
         }
     }
 }
 
-impl<F, E: fmt::Debug> fmt::Debug for Stopped<F, E> {
+impl<F, E: fmt::Debug> fmt::Debug for RunError<F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stopped").field("cause", &self.cause).finish_non_exhaustive()
+        f.debug_struct("RunError").field("cause", &self.cause).finish_non_exhaustive()
     }
 }
 
 /// One line: step, what happened, who is at fault, what to do. The transport's own words are its [`source`](StdError::source).
-impl<F: Flow, E> fmt::Display for Stopped<F, E> {
+impl<F: Flow, E> fmt::Display for RunError<F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sent = match &self.cause {
+        let delivery = match &self.cause {
             Cause::Response(error) => return fmt::Display::fmt(error, f),
-            Cause::Transport { sent, .. } => sent,
+            Cause::Transport { delivery, .. } => delivery,
         };
         write!(f, "{}", self.step())?;
         if let Some(location) = self.location() {
             write!(f, " of Location {location}")?;
         }
-        let url = match self.step() {
-            Step::UserToken => Field::UserTokenUrl,
-            Step::LocationToken => Field::LocationTokenUrl,
-        };
-        let (happened, check, then) = match sent {
-            Sent::Never => ("the request never left", "'s host and the network", ", then send it again"),
-            Sent::Impossible => ("the transport sends no such request", " and how the transport is set up", ""),
-            Sent::Maybe => (
+        let url = self.step().url();
+        let (happened, check, then) = match delivery {
+            Delivery::NotSent => ("the request never left", "'s host and the network", ", then send it again"),
+            Delivery::Unsendable => ("the transport sends no such request", " and how the transport is set up", ""),
+            Delivery::Unknown => (
                 "no response came, and the request may have arrived",
                 "'s host and the network",
                 "; repeat only if a second token does no harm",
@@ -281,7 +278,7 @@ impl<F: Flow, E> fmt::Display for Stopped<F, E> {
     }
 }
 
-impl<F: Flow, E: StdError + 'static> StdError for Stopped<F, E> {
+impl<F: Flow, E: StdError + 'static> StdError for RunError<F, E> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match &self.cause {
             Cause::Transport { error, .. } => Some(error),

@@ -31,7 +31,7 @@ use location_auth::may_carry_secrets;
 use zeroize::Zeroizing;
 
 use super::bounded::BoundedBody;
-use super::{AsyncTransport, SendError, SendErrorKind, Sent};
+use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
 /// A transport over connections that a function of yours opens (`Q7`, `Q13`). It keeps the last one of each origin for the next request.
 ///
@@ -70,7 +70,7 @@ where
 {
     /// `connect` opens a connection to an origin: a URI of scheme, host and port, without the path and the query, which may be secret.
     ///
-    /// Its errors become the [`source`](core::error::Error::source) of a [`SendError`] with [`Sent::Never`].
+    /// Its errors become the [`source`](core::error::Error::source) of a [`SendError`] with [`Delivery::NotSent`].
     pub fn new(connect: C) -> Self {
         Self { connect, idle: Mutex::new(Vec::new()) }
     }
@@ -88,9 +88,9 @@ where
                 Io::InvalidData => SendErrorKind::Tls,
                 _ => SendErrorKind::Connect,
             };
-            SendError::new(kind, Sent::Never, Some(Box::new(error)))
+            SendError::new(kind, Delivery::NotSent, Some(Box::new(error)))
         })?;
-        let (requests, connection) = handshake(io).await.map_err(|error| send_error(error, Sent::Never))?;
+        let (requests, connection) = handshake(io).await.map_err(|error| send_error(error, Delivery::NotSent))?;
         Ok(Idle { origin, requests, connection })
     }
 
@@ -117,10 +117,10 @@ where
 
     async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
+            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
         let (origin, request) = split(request)
-            .map_err(|error| SendError::new(SendErrorKind::Other, Sent::Impossible, Some(Box::new(error))))?;
+            .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, Some(Box::new(error))))?;
         let Idle { origin, mut requests, connection } = self.connection(origin).await?;
 
         let mut connection = Some(connection);
@@ -145,8 +145,8 @@ where
         Ok(response)
     }
 
-    fn sent(&self, error: &SendError) -> Sent {
-        error.sent()
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
     }
 }
 
@@ -203,8 +203,8 @@ async fn exchange(
     limit: usize,
 ) -> Result<Response<Vec<u8>>, SendError> {
     let response = requests.try_send_request(request).await.map_err(|mut error| {
-        let sent = if error.take_message().is_some() { Sent::Never } else { Sent::Maybe };
-        send_error(error.into_error(), sent)
+        let delivery = if error.take_message().is_some() { Delivery::NotSent } else { Delivery::Unknown };
+        send_error(error.into_error(), delivery)
     })?;
     let (parts, incoming) = response.into_parts();
     Ok(Response::from_parts(parts, read(incoming, limit).await?))
@@ -213,7 +213,7 @@ async fn exchange(
 async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError> {
     let mut body = BoundedBody::new(incoming.size_hint().lower(), limit)?;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut incoming).poll_frame(cx)).await {
-        let frame = frame.map_err(|error| send_error(error, Sent::Maybe))?;
+        let frame = frame.map_err(|error| send_error(error, Delivery::Unknown))?;
         let Some(chunk) = frame.data_ref() else { continue };
         body.push(chunk)?;
     }
@@ -221,7 +221,7 @@ async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError
 }
 
 /// hyper's own errors hold nothing of the request or the response.
-fn send_error(error: ::hyper::Error, sent: Sent) -> SendError {
+fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
     let kind = if error.is_timeout() {
         SendErrorKind::TimedOut
     } else if error.is_user() {
@@ -229,7 +229,7 @@ fn send_error(error: ::hyper::Error, sent: Sent) -> SendError {
     } else {
         SendErrorKind::Broken
     };
-    SendError::new(kind, sent, Some(Box::new(error)))
+    SendError::new(kind, delivery, Some(Box::new(error)))
 }
 
 /// A request's body, in one piece.

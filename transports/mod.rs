@@ -47,7 +47,7 @@
 //!
 //! To make calls and not only log in, tie a transport to a session: the module `client` (feature `client`) has a blocking and an async one.
 //!
-//! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `sent`, that a request never left, and so
+//! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `delivery`, that a request never left, and so
 //! let [`run_with_retries`] send it again (`Q10`).
 //!
 //! # Logs
@@ -59,16 +59,16 @@
 //! | --- | --- | --- | --- |
 //! | DEBUG | `step started` | `step`, `location` | a token request is about to be sent |
 //! | DEBUG | `step done` | `step`, `location`, `status` | its response held a token |
-//! | WARN | `step failed` | `step`, `location`, `status`, `request_id`, `sent`, `fault`, `retry`, `error` | it held none, or none came |
+//! | WARN | `step failed` | `step`, `location`, `status`, `request_id`, `delivery`, `fault`, `retry`, `error` | it held none, or none came |
 //! | INFO | `waiting` | `step`, `location`, `wait_ms` | a driver waits before it sends the request of a step that failed again |
 //! | DEBUG | `call answered` | `location`, `status` | a client's call has a response |
 //! | DEBUG | `login awaited` | `location` | that was a 401, there is no newer token, and the caller waits until nobody else logs in |
 //! | INFO | `logging in` | `location` | nobody else has done it meanwhile: the caller uses the login that was handed over |
 //! | DEBUG | `call replayed` | `location` | a client is about to send its call again, with a newer token |
-//! | WARN | `call failed` | `location`, `sent`, `fault`, `error` | the caller gets a `CallError` |
+//! | WARN | `call failed` | `location`, `delivery`, `fault`, `error` | the caller gets a `CallError` |
 //!
 //! - `step` is 1 or 2. `location` is missing where there is none: the login of a user, a session without one.
-//! - `status` and `request_id` are a response's, and `sent` is told where none came: [`Sent`].
+//! - `status` and `request_id` are a response's, and `delivery` is told where none came: [`Delivery`].
 //! - `fault`, `retry` and `wait_ms` are [`Fault`](crate::Fault), [`Retry`](crate::Retry) and a wait in milliseconds.
 //! - `error` is the error's one line. It repeats the service's words only as the error itself does, which withholds them where they hold
 //!   a credential (`Q8`), and a transport's own words not at all: those are the error's source, which the caller gets.
@@ -84,9 +84,9 @@ mod bounded;
 #[cfg(feature = "client")]
 pub mod client;
 mod drivers;
+mod events;
 #[cfg(feature = "hyper")]
 pub mod hyper;
-mod log;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 pub mod reqwest;
 mod send_error;
@@ -99,7 +99,7 @@ compile_error!(
      response points: leave the feature `reqwest` out and pass a closure over the browser's fetch, with `redirect: \"error\"`"
 );
 
-pub use drivers::{Cause, Stopped, run, run_async, run_async_with_retries, run_with_retries};
+pub use drivers::{Cause, RunError, run, run_async, run_async_with_retries, run_with_retries};
 pub use send_error::{SendError, SendErrorKind};
 
 /// What turns a request into a response, blocking the thread (`Q7`, `Q10`, `Q13`). Closures are transports.
@@ -108,7 +108,7 @@ pub use send_error::{SendError, SendErrorKind};
 ///
 /// ```
 /// use http::{Request, Response};
-/// use location_auth::transports::{SendError, SendErrorKind, Sent, Transport, run};
+/// use location_auth::transports::{SendError, SendErrorKind, Delivery, Transport, run};
 /// use location_auth::{Fault, Retry};
 /// # let app = location_auth::App::new(location_auth::Settings {
 /// #     environment: location_auth::Environment::Staging,
@@ -122,11 +122,11 @@ pub use send_error::{SendError, SendErrorKind};
 ///     type Error = SendError;
 ///
 ///     fn send(&self, _: Request<Vec<u8>>, _limit: usize) -> Result<Response<Vec<u8>>, SendError> {
-///         Err(SendError::new(SendErrorKind::Connect, Sent::Never, None))
+///         Err(SendError::new(SendErrorKind::Connect, Delivery::NotSent, None))
 ///     }
 ///
-///     fn sent(&self, error: &SendError) -> Sent {
-///         error.sent()
+///     fn delivery(&self, error: &SendError) -> Delivery {
+///         error.delivery()
 ///     }
 /// }
 ///
@@ -144,10 +144,10 @@ pub trait Transport {
     /// Where there is no whole response within the limit. The [module's documentation](self) has the rest of the contract.
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Self::Error>;
 
-    /// Whether the request may have left before this error. When in doubt: [`Sent::Maybe`].
-    fn sent(&self, error: &Self::Error) -> Sent {
+    /// Whether the request may have left before this error. When in doubt: [`Delivery::Unknown`].
+    fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
-        Sent::Maybe
+        Delivery::Unknown
     }
 }
 
@@ -189,9 +189,9 @@ pub trait AsyncTransport {
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>>;
 
     /// As [`Transport::sent`].
-    fn sent(&self, error: &Self::Error) -> Sent {
+    fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
-        Sent::Maybe
+        Delivery::Unknown
     }
 }
 
@@ -210,23 +210,23 @@ where
 /// Whether a request that got no response may have reached the service (`Q10`).
 ///
 /// ```
-/// use location_auth::transports::Sent;
+/// use location_auth::transports::Delivery;
 ///
 /// /// What a transport of your own can say of an error of the standard library's.
-/// fn sent(error: &std::io::Error) -> Sent {
+/// fn delivery(error: &std::io::Error) -> Delivery {
 ///     match error.kind() {
-///         std::io::ErrorKind::ConnectionRefused => Sent::Never,
-///         _ => Sent::Maybe,
+///         std::io::ErrorKind::ConnectionRefused => Delivery::NotSent,
+///         _ => Delivery::Unknown,
 ///     }
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Sent {
+pub enum Delivery {
     /// No byte of it left: it is safe to send again.
-    Never,
+    NotSent,
     /// No byte of it left, nor would it another time: such a request the transport does not send as it is set up. It would go in the clear,
     /// say, or wants TLS that is not built in.
-    Impossible,
+    Unsendable,
     /// It may have arrived: sending it again could mint a second token that never expires.
-    Maybe,
+    Unknown,
 }

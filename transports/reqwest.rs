@@ -24,7 +24,7 @@ use location_auth::may_carry_secrets;
 use zeroize::Zeroizing;
 
 use super::bounded::BoundedBody;
-use super::{AsyncTransport, SendError, SendErrorKind, Sent};
+use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
 /// A transport over a reqwest client that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its
 /// connections.
@@ -58,7 +58,7 @@ impl Reqwest {
     /// # Errors
     /// [`SendErrorKind::Configuration`], where TLS cannot be set up on this machine.
     pub fn new() -> Result<Self, SendError> {
-        Self::configured(|builder| builder)
+        Self::with_config(|builder| builder)
     }
 
     /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy.
@@ -71,14 +71,14 @@ impl Reqwest {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///
     /// let proxy = reqwest::Proxy::all("http://proxy.test:3128")?;
-    /// let transport = Reqwest::configured(|builder| builder.proxy(proxy))?;
+    /// let transport = Reqwest::with_config(|builder| builder.proxy(proxy))?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// [`SendErrorKind::Configuration`], where reqwest cannot build a client from it.
-    pub fn configured(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
+    pub fn with_config(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
         let ours = Client::builder()
             .connect_timeout(Duration::from_secs(10))
             .timeout(Duration::from_secs(30))
@@ -91,7 +91,7 @@ impl Reqwest {
         let policed = change(ours).redirect(Policy::none()).retry(::reqwest::retry::never()).referer(false);
         match policed.build() {
             Ok(client) => Ok(Self { client }),
-            Err(error) => Err(SendError::new(SendErrorKind::Configuration, Sent::Impossible, source(error))),
+            Err(error) => Err(SendError::new(SendErrorKind::Configuration, Delivery::Unsendable, source(error))),
         }
     }
 }
@@ -101,15 +101,15 @@ impl AsyncTransport for Reqwest {
 
     async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
+            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
         let request = request.map(|body| Bytes::from_owner(Zeroizing::new(body)));
         let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
-            .map_err(|error| SendError::new(SendErrorKind::Other, Sent::Impossible, source(error)))?;
+            .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, source(error)))?;
         // reqwest reads the whole URL anew: it must have come to the origin that was checked.
         if root.is_none_or(|root| root.origin() != request.url().origin()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
+            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
         let mut incoming = self.client.execute(request).await.map_err(send_error)?;
         let body = read(&mut incoming, limit).await.map_err(SendError::after_sending)?;
@@ -120,8 +120,8 @@ impl AsyncTransport for Reqwest {
         Ok(response)
     }
 
-    fn sent(&self, error: &SendError) -> Sent {
-        error.sent()
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
     }
 }
 
@@ -139,24 +139,24 @@ async fn read(incoming: &mut ::reqwest::Response, limit: usize) -> Result<Vec<u8
 }
 
 fn send_error(error: ::reqwest::Error) -> SendError {
-    let (kind, sent) = if error.is_connect() {
+    let (kind, delivery) = if error.is_connect() {
         let kind = match io_kind(&error) {
             _ if error.is_timeout() => SendErrorKind::TimedOut,
             // So rustls reports what it does not trust.
             Some(Io::InvalidData) => SendErrorKind::Tls,
             _ => SendErrorKind::Connect,
         };
-        (kind, Sent::Never)
+        (kind, Delivery::NotSent)
     } else if error.is_timeout() {
-        (SendErrorKind::TimedOut, Sent::Maybe)
+        (SendErrorKind::TimedOut, Delivery::Unknown)
     } else if error.is_builder() {
-        (SendErrorKind::Other, Sent::Impossible)
+        (SendErrorKind::Other, Delivery::Unsendable)
     } else if error.is_request() || error.is_body() || error.is_decode() {
-        (SendErrorKind::Broken, Sent::Maybe)
+        (SendErrorKind::Broken, Delivery::Unknown)
     } else {
-        (SendErrorKind::Other, Sent::Maybe)
+        (SendErrorKind::Other, Delivery::Unknown)
     };
-    SendError::new(kind, sent, source(error))
+    SendError::new(kind, delivery, source(error))
 }
 
 /// What the innermost IO error says: reqwest's connectors put one into another.

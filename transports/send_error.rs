@@ -4,35 +4,35 @@ use alloc::boxed::Box;
 use core::error::Error as StdError;
 use core::fmt;
 
-use super::Sent;
+use super::Delivery;
 
 /// Why an adapter got no whole response, and whether its request may have left (`Q10`). It shows no URL, no header and no body.
 ///
 /// ```
-/// use location_auth::transports::{SendError, SendErrorKind, Sent};
+/// use location_auth::transports::{SendError, SendErrorKind, Delivery};
 ///
 /// let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-/// let error = SendError::new(SendErrorKind::Connect, Sent::Never, Some(refused.into()));
-/// assert_eq!((error.kind(), error.sent()), (SendErrorKind::Connect, Sent::Never));
-/// assert_eq!(error.after_sending().sent(), Sent::Maybe);
+/// let error = SendError::new(SendErrorKind::Connect, Delivery::NotSent, Some(refused.into()));
+/// assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
+/// assert_eq!(error.after_sending().delivery(), Delivery::Unknown);
 /// ```
 #[derive(Debug)]
 pub struct SendError {
     kind: SendErrorKind,
-    sent: Sent,
+    delivery: Delivery,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl SendError {
     /// For a transport of your own. The `source` must show no URL's query, header or body.
-    pub fn new(kind: SendErrorKind, sent: Sent, source: Option<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { kind, sent, source }
+    pub fn new(kind: SendErrorKind, delivery: Delivery, source: Option<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self { kind, delivery, source }
     }
 
     /// The same error, of a request that has left: for what fails while the response is read.
     #[must_use]
     pub fn after_sending(self) -> Self {
-        Self { sent: Sent::Maybe, ..self }
+        Self { delivery: Delivery::Unknown, ..self }
     }
 
     /// What happened.
@@ -41,8 +41,8 @@ impl SendError {
     }
 
     /// Whether the request may have left (`Q10`).
-    pub fn sent(&self) -> Sent {
-        self.sent
+    pub fn delivery(&self) -> Delivery {
+        self.delivery
     }
 }
 
@@ -87,7 +87,7 @@ pub enum SendErrorKind {
     TimedOut,
     /// The response's body is longer than the bound of the send (`Q13`).
     #[error("the response is longer than its bound: ask for less, or raise the limit that the call is sent with")]
-    TooLong,
+    TooLarge,
     /// The connection was cut, or what came is not HTTP.
     #[error("the connection broke or did not speak HTTP: check the URL's scheme and port, and the network")]
     Broken,

@@ -23,7 +23,7 @@ use http::{Method, Request, Response};
 use location_auth::may_carry_secrets;
 use zeroize::Zeroizing;
 
-use super::{SendError, SendErrorKind, Sent, Transport};
+use super::{Delivery, SendError, SendErrorKind, Transport};
 
 /// A transport over a ureq agent that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its
 /// connections.
@@ -51,7 +51,7 @@ impl fmt::Debug for Ureq {
 impl Ureq {
     /// Ten seconds to connect, thirty in all, no proxy.
     pub fn new() -> Self {
-        Self::configured(|config| config)
+        Self::with_config(|config| config)
     }
 
     /// As [`new`](Self::new), with changes of yours: another time-out, a TLS configuration, the proxy of the environment.
@@ -62,9 +62,9 @@ impl Ureq {
     /// ```
     /// use location_auth::transports::ureq::Ureq;
     ///
-    /// let transport = Ureq::configured(|config| config.proxy(ureq::Proxy::try_from_env()));
+    /// let transport = Ureq::with_config(|config| config.proxy(ureq::Proxy::try_from_env()));
     /// ```
-    pub fn configured(change: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
+    pub fn with_config(change: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
         let ours = Config::builder()
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_global(Some(Duration::from_secs(30)))
@@ -88,7 +88,7 @@ impl Transport for Ureq {
 
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Sent::Impossible, None));
+            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
         let (mut parts, body) = request.into_parts();
         // Where ureq looks for a request's own configuration, which could allow redirects.
@@ -106,34 +106,34 @@ impl Transport for Ureq {
         Ok(Response::from_parts(parts, body))
     }
 
-    fn sent(&self, error: &SendError) -> Sent {
-        error.sent()
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
     }
 }
 
 /// Keeps as the source only what is known to hold no URL and nothing of the response.
 fn send_error(error: ::ureq::Error) -> SendError {
     use ::ureq::{Error, Timeout};
-    let (kind, sent, keep) = match &error {
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Sent::Never, true),
-        Error::Timeout(_) => (SendErrorKind::TimedOut, Sent::Maybe, true),
-        Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Sent::Never, true),
-        Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Sent::Never, true),
-        Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Sent::Never, true),
-        Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Sent::Never, true),
+    let (kind, delivery, keep) = match &error {
+        Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Delivery::NotSent, true),
+        Error::Timeout(_) => (SendErrorKind::TimedOut, Delivery::Unknown, true),
+        Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Delivery::NotSent, true),
+        Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Delivery::NotSent, true),
+        Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Delivery::NotSent, true),
+        Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Delivery::NotSent, true),
         // rustls reports through io::Error, in the handshake and after it alike.
-        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Sent::Maybe, true),
-        Error::Io(_) => (SendErrorKind::Broken, Sent::Maybe, true),
-        Error::ConnectProxyFailed(_) => (SendErrorKind::Connect, Sent::Never, false),
-        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Sent::Impossible, false),
-        Error::TlsRequired => (SendErrorKind::NoTls, Sent::Impossible, false),
-        Error::Tls(_) => (SendErrorKind::Tls, Sent::Maybe, true),
-        Error::BodyExceedsLimit(_) => (SendErrorKind::TooLong, Sent::Maybe, true),
-        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Sent::Maybe, false),
-        _ => (SendErrorKind::Other, Sent::Maybe, false),
+        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Delivery::Unknown, true),
+        Error::Io(_) => (SendErrorKind::Broken, Delivery::Unknown, true),
+        Error::ConnectProxyFailed(_) => (SendErrorKind::Connect, Delivery::NotSent, false),
+        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Delivery::Unsendable, false),
+        Error::TlsRequired => (SendErrorKind::NoTls, Delivery::Unsendable, false),
+        Error::Tls(_) => (SendErrorKind::Tls, Delivery::Unknown, true),
+        Error::BodyExceedsLimit(_) => (SendErrorKind::TooLarge, Delivery::Unknown, true),
+        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown, false),
+        _ => (SendErrorKind::Other, Delivery::Unknown, false),
     };
     let source: Option<Box<dyn core::error::Error + Send + Sync>> = if keep { Some(Box::new(error)) } else { None };
-    SendError::new(kind, sent, source)
+    SendError::new(kind, delivery, source)
 }
 
 /// The standard library has no kind for a name that does not resolve, only this text, on every Unix. Where it says something else the

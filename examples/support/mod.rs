@@ -30,7 +30,7 @@ pub const GUARDED_PATH: &str = "/locations/demo-salon/contacts";
 pub fn demo() -> Emulator {
     let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
     emulator.owner(EMAIL, PASSWORD).location(LOCATION_ID, EMAIL);
-    emulator.guard("/locations/{location_id}/contacts", Access::Location);
+    emulator.add_route("/locations/{location_id}/contacts", Access::Location);
     emulator
 }
 

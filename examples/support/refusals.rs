@@ -1,6 +1,6 @@
 //! When to stop a long row of logins: what three were refused for, three hundred will be refused for, and an account may be locked.
 
-use location_auth::transports::{Cause, Stopped};
+use location_auth::transports::{Cause, RunError};
 use location_auth::{ErrorKind, Step};
 
 type Refusal = (Step, ErrorKind, Option<String>);
@@ -12,7 +12,7 @@ pub struct Refusals(Option<(Refusal, usize)>);
 impl Refusals {
     /// Whether to go on with the next login after this one, whose refusal is told. Not after the third equal one in a row, and not where
     /// there was no response: the network has to be mended first.
-    pub fn pass_over<F, E>(&mut self, stopped: &Stopped<F, E>) -> bool {
+    pub fn pass_over<F, E>(&mut self, stopped: &RunError<F, E>) -> bool {
         let Cause::Response(error) = &stopped.cause else { return false };
         eprintln!("{error}");
         let refusal = (error.step(), error.kind(), error.message().map(str::to_owned));

@@ -32,7 +32,7 @@ pub fn endpoints(data: &[u8]) {
             Ok(Progress::Done(user)) => user,
             _ => unreachable!("the token is good"),
         };
-        let filled = location.token(&user).expect("is of this environment").request().uri().to_string();
+        let filled = location.exchange(&user).expect("is of this environment").request().uri().to_string();
         let (filled, template) = (origin(&filled), origin(&setting.replace("{location_id}", "x")));
         assert_eq!(filled, template, "the id {id:?} led elsewhere from {setting:?}");
     }
@@ -69,7 +69,7 @@ pub fn query(data: &[u8]) {
     if parameter.contains(char::REPLACEMENT_CHARACTER) {
         return;
     }
-    let Ok(session) = session.in_query(&parameter) else { return };
+    let Ok(session) = session.with_query_parameter(&parameter) else { return };
     let Ok(mut call) = Request::post(format!("https://api.example.com{path}")).body(b"body") else { return };
     let before = (call.uri().clone(), whole(&call));
     match session.authorize(&mut call) {
@@ -178,7 +178,7 @@ pub fn round_trip(data: &[u8]) {
     emulator
         .owner(&email, &password)
         .location(&id, &email)
-        .guard("/locations/{location_id}/contacts", Access::Location);
+        .add_route("/locations/{location_id}/contacts", Access::Location);
     let token = loop {
         let response = emulator.handle(flow.request());
         match flow.receive(&response).expect("the credentials are right") {
@@ -189,7 +189,7 @@ pub fn round_trip(data: &[u8]) {
     assert_eq!(token.location(), &known);
     let path = percent_encoding::utf8_percent_encode(&id, percent_encoding::NON_ALPHANUMERIC).to_string();
     let session = || Session::for_location(&app, token.clone()).expect("is of this environment");
-    for session in [session(), session().in_query("access_token").expect("is a name")] {
+    for session in [session(), session().with_query_parameter("access_token").expect("is a name")] {
         let call = Request::get(format!("https://api.example.com/locations/{path}/contacts")).body(vec![]);
         let Ok(mut call) = call else { return };
         session.authorize(&mut call).expect("is of an allowed origin");

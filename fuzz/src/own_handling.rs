@@ -38,8 +38,8 @@ pub fn own_handling(data: &[u8]) {
         Err(line) => {
             assert!(requests.get() <= 3 && !line.contains('\n'), "{line:?}");
             // A service that was told the owner's password can say it in a later answer, where nobody looks for it any more.
-            let carried = [API_KEY, CLIENT_SECRET, EMAIL, PASSWORD];
-            shows_none(&line, if requests.get() == 1 { &carried } else { &carried[..2] });
+            let request_secrets = [API_KEY, CLIENT_SECRET, EMAIL, PASSWORD];
+            shows_none(&line, if requests.get() == 1 { &request_secrets } else { &request_secrets[..2] });
         }
     }
 }

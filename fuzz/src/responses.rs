@@ -29,7 +29,7 @@ pub fn token_response(data: &[u8]) {
         Ok(Progress::Done(user)) => user,
         _ => unreachable!("the token is good"),
     };
-    let step_2 = app.location("loc-1").expect("is an id").token(&user).expect("is of this environment");
+    let step_2 = app.location("loc-1").expect("is an id").exchange(&user).expect("is of this environment");
     check(step_1, &response, &STEP_1, None, |user| user.expose_secret().to_owned());
     check(step_2, &response, &STEP_2, Some(USER_TOKEN), |token| token.expose_secret().to_owned());
 }
@@ -37,7 +37,7 @@ pub fn token_response(data: &[u8]) {
 fn check<F: Flow>(
     flow: F,
     response: &Response<Vec<u8>>,
-    carried: &[&str],
+    request_secrets: &[&str],
     bought_with: Option<&str>,
     expose: fn(&F::Output) -> String,
 ) {
@@ -49,15 +49,15 @@ fn check<F: Flow>(
         Err(failed) => {
             assert_eq!(expected, None, "a good token was refused: {failed}");
             assert_eq!((failed.flow.step(), whole(&failed.flow.request())), (step, before), "the flow is as it was");
-            promises(&failed.error, response, carried);
+            promises(&failed.error, response, request_secrets);
         }
     }
 }
 
 /// What holds for every error, whatever the response was.
-fn promises(error: &Error, response: &Response<Vec<u8>>, carried: &[&str]) {
+fn promises(error: &Error, response: &Response<Vec<u8>>, request_secrets: &[&str]) {
     assert_eq!(error.status(), response.status());
-    assert!(error.retry_after().is_none_or(|wait| wait <= Retry::LONGEST));
+    assert!(error.retry_after().is_none_or(|wait| wait <= Retry::MAX_DELAY));
     assert!(error.message().is_none_or(|text| text.len() <= 256 && !text.chars().any(char::is_control)));
     assert!(error.message().is_none() || !error.is_message_withheld());
     assert!(error.request_id().is_none_or(|id| id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic())));
@@ -70,7 +70,7 @@ fn promises(error: &Error, response: &Response<Vec<u8>>, carried: &[&str]) {
     }
     let line = error.to_string();
     assert!(!line.contains(['\n', '\r']) && line.len() < 2000);
-    shows_none(&format!("{line} {error:?} {:?}", error.source().map(ToString::to_string)), carried);
+    shows_none(&format!("{line} {error:?} {:?}", error.source().map(ToString::to_string)), request_secrets);
 }
 
 /// An independent reading of what a success is: the token of an acceptable response.
@@ -179,11 +179,11 @@ pub fn retry_after(data: &[u8]) {
     let text = std::str::from_utf8(after).unwrap_or_default().trim_ascii();
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let parse = |bytes| httpdate::parse_http_date(std::str::from_utf8(bytes).unwrap_or_default().trim_ascii()).ok();
-    let seconds = Retry::LONGEST.as_secs();
+    let seconds = Retry::MAX_DELAY.as_secs();
     let expected = match (digits, parse(after), parse(date)) {
         // The digits beyond the bound's own are the high ones.
         (true, ..) => Some(Duration::from_secs(text.parse().unwrap_or(seconds).min(seconds))),
-        (_, Some(until), Some(now)) => Some(until.duration_since(now).unwrap_or_default().min(Retry::LONGEST)),
+        (_, Some(until), Some(now)) => Some(until.duration_since(now).unwrap_or_default().min(Retry::MAX_DELAY)),
         _ => None,
     };
     assert_eq!(error.retry_after(), expected, "{text:?}");

@@ -56,7 +56,7 @@ pub fn user_token(app: &App) -> UserAccessToken {
 
 pub fn location_token(app: &App) -> LocationAccessToken {
     let location = app.location("loc-1").expect("a good id");
-    done(location.token(&user_token(app)).expect("the same environment"), &token_response("location-token"))
+    done(location.exchange(&user_token(app)).expect("the same environment"), &token_response("location-token"))
 }
 
 /// A request as one text: method, URI, headers in order, body.

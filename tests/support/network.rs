@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::emulator::{Condition, Counts, Emulator};
-use location_auth::transports::{AsyncTransport, Sent};
+use location_auth::transports::{AsyncTransport, Delivery};
 
 use crate::dice::Dice;
 
@@ -311,8 +311,8 @@ impl AsyncTransport for Network {
         answer
     }
 
-    fn sent(&self, error: &LineError) -> Sent {
-        if *error == LineError::Refused { Sent::Never } else { Sent::Maybe }
+    fn delivery(&self, error: &LineError) -> Delivery {
+        if *error == LineError::Refused { Delivery::NotSent } else { Delivery::Unknown }
     }
 }
 

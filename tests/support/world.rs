@@ -32,7 +32,9 @@ impl World {
     pub fn new() -> Self {
         let mut emulator = Emulator::new("key-1", "client-1", "secret-1");
         emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).location("loc-2", EMAIL);
-        emulator.guard("/locations/{location_id}/contacts", Access::Location).guard("/open", Access::KeyAlone);
+        emulator
+            .add_route("/locations/{location_id}/contacts", Access::Location)
+            .add_route("/open", Access::ApiKeyOnly);
         Self { app: App::new(settings()).unwrap(), emulator: Mutex::new(emulator) }
     }
 

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use http::{Request, Response, StatusCode};
 use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
 
-use super::super::{Transport, drivers, log};
+use super::super::{Transport, drivers, events};
 use super::{CallError, Next, Shared};
 
 /// A session and a blocking transport (`Q11`, `Q12`). Share it by reference among threads.
@@ -59,7 +59,7 @@ impl<T: Transport> Client<T> {
     /// # Errors
     /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
     pub fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(request).inspect_err(|error| log::call_failed(self.shared.location.as_ref(), error))
+        self.carry(request).inspect_err(|error| events::call_failed(self.shared.location.as_ref(), error))
     }
 
     fn carry(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
@@ -74,7 +74,7 @@ impl<T: Transport> Client<T> {
         };
         let mut again = request;
         self.shared.replay(replay, &mut again)?;
-        log::call_replayed(self.shared.location.as_ref());
+        events::call_replayed(self.shared.location.as_ref());
         let response = self.send(again)?;
         if response.status() == StatusCode::UNAUTHORIZED {
             self.shared.rejected_again(bought_by);
@@ -90,11 +90,11 @@ impl<T: Transport> Client<T> {
             Next::Rejected => return Ok(None),
             Next::Wait(turn) => turn,
         };
-        log::login_awaited(self.shared.location.as_ref());
+        events::login_awaited(self.shared.location.as_ref());
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         let mut next = self.shared.turn(turn)?;
         if let Next::Wait(_) = next {
-            log::logging_in(self.shared.location.as_ref());
+            events::logging_in(self.shared.location.as_ref());
         }
         loop {
             let (flow, login) = match next {
@@ -102,19 +102,19 @@ impl<T: Transport> Client<T> {
                 Next::Rejected => return Ok(None),
                 Next::Wait(login) => login,
             };
-            log::step_started(&flow);
+            events::step_started(&flow);
             let answer = self.transport.send(flow.request(), RESPONSE_LIMIT);
-            let result = drivers::receive(flow, answer, |error| self.transport.sent(error));
+            let result = drivers::receive(flow, answer, |error| self.transport.delivery(error));
             next = self.shared.advance(login, result)?;
         }
     }
 
     fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
         let result = self.transport.send(request, self.limit).map_err(|error| {
-            let sent = self.transport.sent(&error);
-            CallError::Transport { error, sent }
+            let delivery = self.transport.delivery(&error);
+            CallError::Transport { error, delivery }
         });
-        result.inspect(|response| log::call_answered(self.shared.location.as_ref(), response.status()))
+        result.inspect(|response| events::call_answered(self.shared.location.as_ref(), response.status()))
     }
 }
 

@@ -42,7 +42,7 @@ fn current_thread() -> Runtime {
 
 /// The ureq adapter alone.
 pub fn ureq(wishes: &Wishes) -> Ureq {
-    Ureq::configured(|config| {
+    Ureq::with_config(|config| {
         let config = config.timeout_global(Some(wishes.patience));
         let config = if wishes.proxy_of_environment { config.proxy(ureq::Proxy::try_from_env()) } else { config };
         let Some(der) = &wishes.trust else { return config };
@@ -54,7 +54,7 @@ pub fn ureq(wishes: &Wishes) -> Ureq {
 
 /// The reqwest adapter alone.
 pub fn reqwest(wishes: &Wishes) -> Reqwest {
-    let transport = Reqwest::configured(|builder| {
+    let transport = Reqwest::with_config(|builder| {
         // Without a certificate authority none at all, rather than the machine's: reading those takes most of a row's time.
         let authority = wishes.trust.as_ref().map(|der| reqwest::Certificate::from_der(der).expect("is DER"));
         let builder = builder.timeout(wishes.patience).tls_certs_only(authority);

@@ -15,7 +15,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use http::{Request, Response};
-use location_auth::transports::{AsyncTransport, SendError, SendErrorKind, Sent, Transport};
+use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
 use tokio::runtime::Runtime;
 
 pub use rows::ROWS;
@@ -52,13 +52,13 @@ pub type Client = Box<dyn Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>
 #[derive(Debug)]
 pub struct Failure {
     pub kind: SendErrorKind,
-    pub sent: Sent,
+    pub delivery: Delivery,
     pub error: Box<dyn Error + Send + Sync>,
 }
 
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
-        Self { kind: error.kind(), sent: error.sent(), error: Box::new(error) }
+        Self { kind: error.kind(), delivery: error.delivery(), error: Box::new(error) }
     }
 }
 
@@ -79,7 +79,7 @@ where
         let sending = async { tokio::time::timeout(patience, transport.send(request, limit)).await };
         match runtime.block_on(sending) {
             Ok(outcome) => outcome.map_err(Failure::from),
-            Err(_) => Err(SendError::new(SendErrorKind::TimedOut, Sent::Maybe, None).into()),
+            Err(_) => Err(SendError::new(SendErrorKind::TimedOut, Delivery::Unknown, None).into()),
         }
     })
 }

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{AsyncTransport, SendError, SendErrorKind, Sent, Transport};
+use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 use tokio::time::timeout;
@@ -41,7 +41,7 @@ fn shown(error: &SendError) -> String {
 #[test]
 fn ureq_follows_no_redirect_even_if_it_is_told_to() {
     let server = answering(REDIRECT);
-    let transport = Ureq::configured(|config| config.max_redirects(10).http_status_as_error(true));
+    let transport = Ureq::with_config(|config| config.max_redirects(10).http_status_as_error(true));
     assert_eq!(transport.send(get(server.url("/")), 0).unwrap().status(), 302);
     assert_eq!(server.connections(), 1);
 }
@@ -57,7 +57,7 @@ fn ureq_follows_no_redirect_even_if_the_request_tells_it_to() {
 #[test]
 fn reqwest_follows_no_redirect_even_if_it_is_told_to() {
     let server = answering(REDIRECT);
-    let transport = Reqwest::configured(|builder| builder.redirect(reqwest::redirect::Policy::limited(10))).unwrap();
+    let transport = Reqwest::with_config(|builder| builder.redirect(reqwest::redirect::Policy::limited(10))).unwrap();
     assert_eq!(tokio().block_on(transport.send(get(server.url("/")), 0)).unwrap().status(), 302);
     assert_eq!(server.connections(), 1);
 }
@@ -65,13 +65,13 @@ fn reqwest_follows_no_redirect_even_if_it_is_told_to() {
 #[test]
 fn a_url_that_the_library_refuses_is_not_shown() {
     let url = format!("http://{}/?access_token=S3CR3T", nobody_listens());
-    let error = Ureq::configured(|config| config.https_only(true)).send(get(&url), 0).unwrap_err();
+    let error = Ureq::with_config(|config| config.https_only(true)).send(get(&url), 0).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Impossible));
-    let transport = Reqwest::configured(|builder| builder.https_only(true)).unwrap();
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Other, Delivery::Unsendable));
+    let transport = Reqwest::with_config(|builder| builder.https_only(true)).unwrap();
     let error = tokio().block_on(transport.send(get(&url), 0)).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Other, Sent::Impossible));
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Other, Delivery::Unsendable));
 }
 
 #[test]
@@ -79,14 +79,14 @@ fn what_a_proxy_refuses_to_tunnel_was_never_sent() {
     let server = answering("HTTP/1.1 407 S3CR3T-echo\r\ncontent-length: 0\r\n\r\n");
     let url = "https://api.example.com/?access_token=S3CR3T";
     let proxy = ureq::Proxy::new(&server.url("")).unwrap();
-    let error = Ureq::configured(|config| config.proxy(Some(proxy))).send(get(url), 0).unwrap_err();
+    let error = Ureq::with_config(|config| config.proxy(Some(proxy))).send(get(url), 0).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Connect, Sent::Never));
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
     let proxy = reqwest::Proxy::all(server.url("")).unwrap();
-    let transport = Reqwest::configured(|builder| builder.proxy(proxy)).unwrap();
+    let transport = Reqwest::with_config(|builder| builder.proxy(proxy)).unwrap();
     let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Connect, Sent::Never));
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
     assert_eq!(server.connections(), 2);
 }
 
@@ -99,23 +99,23 @@ fn what_speaks_no_tls_where_it_should_is_a_tls_error() {
     let url = format!("https://{}/", server.address);
     let error = Ureq::new().send(get(&url), 0).unwrap_err();
     // ureq does not tell a handshake's errors from those after it.
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Tls, Sent::Maybe));
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Tls, Delivery::Unknown));
     let error = tokio().block_on(Reqwest::new().unwrap().send(get(&url), 0)).unwrap_err();
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Tls, Sent::Never));
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Tls, Delivery::NotSent));
 }
 
 #[test]
 fn a_proxys_password_is_not_shown() {
     let proxy = ureq::Proxy::new("http://user:S3CR3T@proxy.test:3128").unwrap();
-    assert_eq!(format!("{:?}", Ureq::configured(|config| config.proxy(Some(proxy)))), "Ureq { .. }");
+    assert_eq!(format!("{:?}", Ureq::with_config(|config| config.proxy(Some(proxy)))), "Ureq { .. }");
     let proxy = reqwest::Proxy::all("http://user:S3CR3T@proxy.test:3128").unwrap();
-    assert_eq!(format!("{:?}", Reqwest::configured(|builder| builder.proxy(proxy)).unwrap()), "Reqwest { .. }");
+    assert_eq!(format!("{:?}", Reqwest::with_config(|builder| builder.proxy(proxy)).unwrap()), "Reqwest { .. }");
 }
 
 #[test]
 fn what_reqwest_cannot_be_built_from_is_a_configuration_error() {
-    let error = Reqwest::configured(|builder| builder.user_agent("S3CR3T\n")).unwrap_err();
-    assert_eq!((error.kind(), error.sent()), (SendErrorKind::Configuration, Sent::Impossible));
+    let error = Reqwest::with_config(|builder| builder.user_agent("S3CR3T\n")).unwrap_err();
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Configuration, Delivery::Unsendable));
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
 }
 
@@ -146,7 +146,7 @@ fn hyper_tells_what_the_connect_function_failed_with() {
     ] {
         let transport = Hyper::new(|_| async move { Err::<TokioIo<TcpStream>, _>(io.into()) });
         let error = tokio().block_on(transport.send(get("https://api.example.com/"), 0)).unwrap_err();
-        assert_eq!((error.kind(), error.sent()), (kind, Sent::Never));
+        assert_eq!((error.kind(), error.delivery()), (kind, Delivery::NotSent));
         assert_eq!(error.source().unwrap().to_string(), io.to_string());
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use conformance::{Subject, adapters, blocking};
 use http::{HeaderValue, Request, Response};
-use location_auth::transports::{SendError, Sent, Transport};
+use location_auth::transports::{Delivery, SendError, Transport};
 
 struct Named<T>(T);
 
@@ -16,8 +16,8 @@ impl<T: Transport<Error = SendError>> Transport for Named<T> {
         self.0.send(request, limit)
     }
 
-    fn sent(&self, error: &SendError) -> Sent {
-        self.0.sent(error)
+    fn delivery(&self, error: &SendError) -> Delivery {
+        self.0.delivery(error)
     }
 }
 

@@ -134,7 +134,7 @@ proptest! {
         let Ok(location) = app().location(&id) else { return Ok(()) };
         let response = Response::new(r#"{"access_token": "u"}"#);
         let Ok(Progress::Done(user)) = app().user_login("e", "p").unwrap().receive(&response) else { unreachable!() };
-        let uri = location.token(&user).unwrap().request().uri().to_string();
+        let uri = location.exchange(&user).unwrap().request().uri().to_string();
         let segment = uri.strip_prefix("https://api.example.com/locations/").and_then(|rest| rest.strip_suffix("/token")).unwrap();
         prop_assert!(segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~%".contains(&byte)), "{}", segment);
         prop_assert_eq!(percent_decode_str(segment).decode_utf8().unwrap(), id);
@@ -144,7 +144,7 @@ proptest! {
     fn a_token_in_the_query_reads_back_and_all_before_it_stands(
         secret in "[!-~]{1,60}", parameter in "[a-z+ &=%é]{1,8}", query in "[a-z]=[!$-;=@-Z~]{0,20}",
     ) {
-        let session = Session::for_location(&app(), token(&secret)).unwrap().in_query(&parameter).unwrap();
+        let session = Session::for_location(&app(), token(&secret)).unwrap().with_query_parameter(&parameter).unwrap();
         let before = format!("https://api.example.com/calls?{query}");
         let mut call = get(&before);
         prop_assume!(session.authorize(&mut call).is_ok());
@@ -201,7 +201,7 @@ proptest! {
         for retry in asked {
             let left = tries - waits.len() as u32;
             let before = backoff.clone();
-            let wait = backoff.wait(retry);
+            let wait = backoff.next_delay(retry);
             let expected = match retry {
                 _ if left == 0 => None,
                 Retry::Never => None,

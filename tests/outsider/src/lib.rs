@@ -19,7 +19,7 @@ mod tests {
     use http::{Request, Response};
     use location_auth::{App, Environment, Settings};
 
-    use crate::transports::{SendError, SendErrorKind, Sent, Transport, run, ureq::Ureq};
+    use crate::transports::{Delivery, SendError, SendErrorKind, Transport, run, ureq::Ureq};
 
     #[test]
     fn a_login_runs_over_traits_of_our_own() {
@@ -47,6 +47,6 @@ mod tests {
     fn an_adapter_of_our_own_refuses_to_send_in_the_clear() {
         let request = Request::get("http://api.example.com/").body(Vec::new()).unwrap();
         let error = Ureq::new().send(request, 0).unwrap_err();
-        assert_eq!((error.kind(), error.sent()), (SendErrorKind::Insecure, Sent::Impossible));
+        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Insecure, Delivery::Unsendable));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Response;
-use location_auth::transports::{SendErrorKind, Sent};
+use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::get;
 use crate::servers::{answering, read_request, scripted, well_kept};
@@ -80,7 +80,7 @@ pub fn body(subject: &Subject, length: usize, limit: usize, chunked: bool) {
         }
         Err(failure) => {
             assert!(length > limit, "{length} bytes failed a bound of {limit}: {failure:?}");
-            assert_eq!((failure.kind, failure.sent), (SendErrorKind::TooLong, Sent::Maybe));
+            assert_eq!((failure.kind, failure.delivery), (SendErrorKind::TooLarge, Delivery::Unknown));
         }
     }
 }

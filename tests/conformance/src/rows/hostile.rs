@@ -5,7 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use http::Request;
-use location_auth::transports::{SendErrorKind, Sent};
+use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::{KIB_64, get, impatient, within_three_seconds};
 use crate::servers::{answering, nobody_listens, read_request, scripted};
@@ -19,7 +19,7 @@ pub fn endless_body(subject: &Subject) {
         while stream.write_all(&chunk).is_ok() {}
     });
     let failure = within_three_seconds(impatient(subject), get(server.url("/")), KIB_64).expect_err("has no end");
-    assert_eq!((failure.kind, failure.sent), (SendErrorKind::TooLong, Sent::Maybe), "{failure:?}");
+    assert_eq!((failure.kind, failure.delivery), (SendErrorKind::TooLarge, Delivery::Unknown), "{failure:?}");
 }
 
 pub fn endless_head(subject: &Subject) {
@@ -30,7 +30,7 @@ pub fn endless_head(subject: &Subject) {
         while stream.write_all(line.as_bytes()).is_ok() {}
     });
     let failure = within_three_seconds(impatient(subject), get(server.url("/")), KIB_64).expect_err("has no end");
-    assert_eq!((failure.kind, failure.sent), (SendErrorKind::Broken, Sent::Maybe), "{failure:?}");
+    assert_eq!((failure.kind, failure.delivery), (SendErrorKind::Broken, Delivery::Unknown), "{failure:?}");
 }
 
 pub fn dripping_body(subject: &Subject) {
@@ -42,7 +42,7 @@ pub fn dripping_body(subject: &Subject) {
         }
     });
     let failure = within_three_seconds(impatient(subject), get(server.url("/")), KIB_64).expect_err("takes minutes");
-    assert_eq!((failure.kind, failure.sent), (SendErrorKind::TimedOut, Sent::Maybe), "{failure:?}");
+    assert_eq!((failure.kind, failure.delivery), (SendErrorKind::TimedOut, Delivery::Unknown), "{failure:?}");
 }
 
 pub fn silent_server(subject: &Subject) {
@@ -52,7 +52,7 @@ pub fn silent_server(subject: &Subject) {
         read_request(stream);
     });
     let failure = within_three_seconds(impatient(subject), get(server.url("/")), KIB_64).expect_err("says nothing");
-    assert_eq!((failure.kind, failure.sent), (SendErrorKind::TimedOut, Sent::Maybe), "{failure:?}");
+    assert_eq!((failure.kind, failure.delivery), (SendErrorKind::TimedOut, Delivery::Unknown), "{failure:?}");
 }
 
 pub fn refused_connection(subject: &Subject) {
@@ -64,13 +64,13 @@ pub fn refused_connection(subject: &Subject) {
 pub fn refused_is_never_sent(subject: &Subject) {
     let client = (subject.client)(&Wishes::default());
     let failure = client(get(format!("http://{}/", nobody_listens())), KIB_64).expect_err("nobody listens");
-    assert_eq!(failure.sent, Sent::Never, "{failure:?}");
+    assert_eq!(failure.delivery, Delivery::NotSent, "{failure:?}");
 }
 
 pub fn unknown_host(subject: &Subject) {
     let client = (subject.client)(&Wishes::default());
     let failure = client(get("https://api.nowhere.invalid/"), KIB_64).expect_err("has no address");
-    assert_eq!((failure.kind, failure.sent), (SendErrorKind::Connect, Sent::Never), "{failure:?}");
+    assert_eq!((failure.kind, failure.delivery), (SendErrorKind::Connect, Delivery::NotSent), "{failure:?}");
 }
 
 pub fn absurd_length(subject: &Subject) {
@@ -78,7 +78,7 @@ pub fn absurd_length(subject: &Subject) {
     let client = (subject.client)(&Wishes::default());
     // With no bound to speak of: the declared length alone must not be believed.
     let failure = client(get(server.url("/")), usize::MAX).expect_err("is not a whole response");
-    assert_eq!(failure.sent, Sent::Maybe, "{failure:?}");
+    assert_eq!(failure.delivery, Delivery::Unknown, "{failure:?}");
 }
 
 /// The server reads the request, writes so much and closes.
@@ -87,6 +87,6 @@ pub fn cut(subject: &Subject, response: &'static [u8]) {
     let client = (subject.client)(&Wishes::default());
     let request = Request::post(server.url("/")).body(b"body".to_vec()).expect("is a URL");
     let failure = client(request, KIB_64).expect_err("is not a whole response");
-    assert_eq!((failure.kind, failure.sent), (SendErrorKind::Broken, Sent::Maybe), "{failure:?}");
+    assert_eq!((failure.kind, failure.delivery), (SendErrorKind::Broken, Delivery::Unknown), "{failure:?}");
     assert_eq!(server.connections(), 1, "the request was sent again");
 }

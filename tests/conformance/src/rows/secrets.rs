@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderValue, Request};
-use location_auth::transports::{SendErrorKind, Sent};
+use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::{get, impatient};
 use crate::servers::{answering, nobody_listens, read_request, scripted};
@@ -148,5 +148,5 @@ fn everything_shown(failure: &Failure) -> String {
 
 pub fn not_in_the_clear(subject: &Subject) {
     let failure = impatient(subject)(get("http://api.example.com/"), 100).expect_err("goes in the clear");
-    assert_eq!((failure.kind, failure.sent), (SendErrorKind::Insecure, Sent::Impossible));
+    assert_eq!((failure.kind, failure.delivery), (SendErrorKind::Insecure, Delivery::Unsendable));
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::atomic::Ordering;
 
-use location_auth::transports::{SendErrorKind, Sent};
+use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::get;
 use crate::servers::read_request;
@@ -31,7 +31,7 @@ pub fn refused(subject: &Subject, flaw: Flaw) {
     });
     let client = (subject.client)(&wishes);
     let failure = client(get(format!("https://{}/", server.address)), 100).expect_err("is not trusted");
-    assert_eq!((failure.kind, failure.sent), (SendErrorKind::Tls, Sent::Never), "{failure:?}");
+    assert_eq!((failure.kind, failure.delivery), (SendErrorKind::Tls, Delivery::NotSent), "{failure:?}");
     assert_eq!(heard.load(Ordering::SeqCst), 0);
     assert_eq!(server.connections(), 1, "{flaw:?}: there was a handshake to refuse");
 }

@@ -8,11 +8,11 @@
 use core::time::Duration;
 
 use http::StatusCode;
-use location_auth::{Error, Flow, LocationId, Step};
+use location_auth::{Error, Flow, LocationId};
 
 #[cfg(feature = "client")]
 use super::client::CallError;
-use super::{Cause, Sent, Stopped};
+use super::{Cause, Delivery, RunError};
 
 /// An event, or nothing at all without the feature. `None` is a field that is left out.
 macro_rules! tell {
@@ -23,27 +23,27 @@ macro_rules! tell {
 }
 
 pub(super) fn step_started<F: Flow>(flow: &F) {
-    tell!(DEBUG, "step started", step = number(flow.step()), location = flow.location().map(LocationId::as_str));
+    tell!(DEBUG, "step started", step = flow.step().number(), location = flow.location().map(LocationId::as_str));
 }
 
 /// To be called once the response turns out to hold a token: the flow is given up by then.
 pub(super) fn step_done<F: Flow>(flow: &F, status: StatusCode) -> impl FnOnce() + use<F> {
     #[cfg(feature = "tracing")]
-    let (step, location) = (number(flow.step()), flow.location().cloned());
+    let (step, location) = (flow.step().number(), flow.location().cloned());
     move || {
         tell!(DEBUG, "step done", step, location = location.as_ref().map(LocationId::as_str), status = status.as_u16());
     }
 }
 
-pub(super) fn step_failed<F: Flow, E>(stopped: &Stopped<F, E>) {
+pub(super) fn step_failed<F: Flow, E>(stopped: &RunError<F, E>) {
     tell!(
         WARN,
         "step failed",
-        step = number(stopped.step()),
+        step = stopped.step().number(),
         location = stopped.location().map(LocationId::as_str),
         status = response(stopped).map(|error| error.status().as_u16()),
         request_id = response(stopped).and_then(Error::request_id),
-        sent = sent(stopped).map(::tracing::field::debug),
+        delivery = delivery(stopped).map(::tracing::field::debug),
         fault = ?stopped.fault(),
         retry = ?stopped.retry(),
         error = %stopped
@@ -54,7 +54,7 @@ pub(super) fn waiting<F: Flow>(flow: &F, wait: Duration) {
     tell!(
         INFO,
         "waiting",
-        step = number(flow.step()),
+        step = flow.step().number(),
         location = flow.location().map(LocationId::as_str),
         wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
     );
@@ -86,37 +86,30 @@ pub(super) fn call_failed<E>(location: Option<&LocationId>, error: &CallError<E>
         WARN,
         "call failed",
         location = location.map(LocationId::as_str),
-        sent = call_sent(error).map(::tracing::field::debug),
+        delivery = call_sent(error).map(::tracing::field::debug),
         fault = ?error.fault(),
         error = %error
     );
 }
 
-fn number(step: Step) -> u8 {
-    match step {
-        Step::UserToken => 1,
-        Step::LocationToken => 2,
-    }
-}
-
-fn response<F, E>(stopped: &Stopped<F, E>) -> Option<&Error> {
+fn response<F, E>(stopped: &RunError<F, E>) -> Option<&Error> {
     match &stopped.cause {
         Cause::Response(error) => Some(error),
         Cause::Transport { .. } => None,
     }
 }
 
-fn sent<F, E>(stopped: &Stopped<F, E>) -> Option<Sent> {
+fn delivery<F, E>(stopped: &RunError<F, E>) -> Option<Delivery> {
     match stopped.cause {
         Cause::Response(_) => None,
-        Cause::Transport { sent, .. } => Some(sent),
+        Cause::Transport { delivery, .. } => Some(delivery),
     }
 }
 
 #[cfg(feature = "client")]
-fn call_sent<E>(error: &CallError<E>) -> Option<Sent> {
+fn call_sent<E>(error: &CallError<E>) -> Option<Delivery> {
     match error {
-        CallError::Transport { sent, .. } => Some(*sent),
+        CallError::Transport { delivery, .. } => Some(*delivery),
         _ => None,
     }
 }

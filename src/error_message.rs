@@ -16,10 +16,10 @@ const MESSAGE_LIMIT: usize = 256;
 const REQUEST_ID_LIMIT: usize = 128;
 
 /// A short message from an error body of one of the usual shapes.
-pub(crate) fn message(body: &[u8], carried: &[&str]) -> Message {
+pub(crate) fn message(body: &[u8], request_secrets: &[&str]) -> Message {
     match words(body) {
         None => Message::None,
-        Some(text) if repeats(&text, carried) => Message::Withheld,
+        Some(text) if repeats(&text, request_secrets) => Message::Withheld,
         Some(text) => Message::Text(clean(&text)),
     }
 }
@@ -32,10 +32,10 @@ fn words(body: &[u8]) -> Option<Zeroizing<String>> {
 }
 
 /// `x-request-id`, if it is visible ASCII within its bound and repeats no credential.
-pub(crate) fn request_id(headers: &HeaderMap, carried: &[&str]) -> Option<Box<str>> {
+pub(crate) fn request_id(headers: &HeaderMap, request_secrets: &[&str]) -> Option<Box<str>> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
     let fit = !id.is_empty() && id.len() <= REQUEST_ID_LIMIT && id.bytes().all(|byte| byte.is_ascii_graphic());
-    (fit && !repeats(id, carried)).then(|| id.into())
+    (fit && !repeats(id, request_secrets)).then(|| id.into())
 }
 
 /// Reads a value for its words: a text that is not blank is its own, an array has those of its first element, an object those of its
@@ -101,13 +101,13 @@ impl<'de> Visitor<'de> for Words {
 /// in any letter case.
 ///
 /// The text is decoded rather than the credential encoded, since there are many ways to write the same.
-fn repeats(text: &str, carried: &[&str]) -> bool {
+fn repeats(text: &str, request_secrets: &[&str]) -> bool {
     let once = [percent_decode(text), json_decode(text)];
     let twice = once.iter().flat_map(|text| [percent_decode(text), json_decode(text)]);
-    let carried: Vec<_> = carried.iter().map(|credential| fold(credential)).collect();
+    let request_secrets: Vec<_> = request_secrets.iter().map(|credential| fold(credential)).collect();
     let holds_one = |text: &str| {
         let text = fold(text);
-        carried.iter().any(|credential| text.contains(credential.as_str()))
+        request_secrets.iter().any(|credential| text.contains(credential.as_str()))
     };
     holds_one(text) || once.iter().any(|text| holds_one(text)) || twice.into_iter().any(|text| holds_one(&text))
 }
