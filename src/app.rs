@@ -7,9 +7,9 @@ use http::{Uri, request::Parts};
 
 use crate::body::SecretObject;
 use crate::endpoint::{self, Origin, Template};
-use crate::login::head;
+use crate::request::head;
 use crate::secret::{REDACTED, SecretHeader};
-use crate::{Field, LocationId, LocationLogin, Misuse, Step, TokenExchange, UserAccessToken, UserLogin};
+use crate::{Field, LocationId, Misuse, Step};
 
 /// Everything that [`App::new`] needs, by name: what the service issued (`P1`), and the URLs that came with it (`Q1`).
 ///
@@ -153,15 +153,6 @@ impl App {
         })))
     }
 
-    /// Step 1 alone (`P8`): for an owner of many Locations, whose one User Access Token then buys a token for each by
-    /// [`Location::exchange`], since every user token lives for ever. For one Location there is [`Location::login`].
-    ///
-    /// # Errors
-    /// [`Misuse::Empty`] for an empty email or password.
-    pub fn user_login(&self, email: &str, password: &str) -> Result<UserLogin, Misuse> {
-        UserLogin::new(self.clone(), email, password)
-    }
-
     /// The Location that this id names (`Q2`).
     ///
     /// # Errors
@@ -231,28 +222,6 @@ struct LocationInner {
 }
 
 impl Location {
-    /// Both steps: the owner's email and password for a Location Access Token (`P8`, `P9`).
-    ///
-    /// The User Access Token in between is dropped as soon as it has been used.
-    ///
-    /// # Errors
-    /// [`Misuse::Empty`] for an empty email or password.
-    pub fn login(&self, email: &str, password: &str) -> Result<LocationLogin, Misuse> {
-        Ok(LocationLogin::new(self.clone(), self.0.app.user_login(email, password)?))
-    }
-
-    /// Step 2 alone: a User Access Token for a Location Access Token (`P9`).
-    ///
-    /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
-    pub fn exchange(&self, user: &UserAccessToken) -> Result<TokenExchange, Misuse> {
-        let (token, app) = (user.environment, self.0.app.environment());
-        if token != app {
-            return Err(Misuse::WrongEnvironment { token, app });
-        }
-        Ok(TokenExchange::new(self.clone(), user.secret.clone()))
-    }
-
     /// The id that the Location was named by (`Q2`).
     pub fn id(&self) -> &LocationId {
         &self.0.id

@@ -167,18 +167,25 @@ extern crate self as location_auth;
 
 mod app;
 mod body;
+mod call;
+mod delivery;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 mod endpoint;
 mod error;
 mod flow;
+mod gate;
 mod login;
 mod misuse;
+mod owner;
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
 mod error_message;
 mod query;
 mod redacted;
+mod renew_error;
+mod renewal;
+mod request;
 mod response;
 mod retry;
 mod saved;
@@ -189,16 +196,22 @@ mod token;
 pub mod transports;
 
 pub use app::{App, Environment, Location, Settings};
+pub use call::{Call, CallFailure, Next, RejectedCall};
+pub use delivery::Delivery;
 pub use endpoint::may_carry_secrets;
 pub use error::{BodyProblem, Error, ErrorKind, Fault, Step};
 pub use flow::{Flow, Progress, ReceiveError};
 pub use login::{LocationLogin, TokenExchange, UserLogin};
 pub use misuse::{Field, Misuse, UrlProblem};
+pub use owner::Owner;
 pub use redacted::Redacted;
+pub use renew_error::{RenewError, RenewErrorKind};
+pub use renewal::{AwaitTurn, Keep, Renewal, Renewing, SendToken, Turn};
+pub use request::RequestHead;
 pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
 pub use saved::SavedToken;
-pub use session::{Attempt, Replay, RequestHead, Session, Verdict};
+pub use session::{Attempt, Replay, Session, TokenState, Verdict};
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 
 #[cfg(doctest)]

@@ -3,12 +3,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header, request::Parts};
+use http::{Request, Response, header};
 
 use crate::app::not_empty;
 use crate::body::SecretObject;
 use crate::flow::sealed::Sealed;
-use crate::secret::SecretHeader;
 use crate::token::BearerToken;
 use crate::{
     App, Error, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError, Step,
@@ -147,6 +146,11 @@ impl UserLogin {
         Ok(Self { app, credentials: SecretObject::new([("email", email), ("password", password)]) })
     }
 
+    /// The App that it logs in to.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
     fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
         response::token(response, None).map_err(|kind| {
             let app = self.app.inner();
@@ -272,21 +276,37 @@ macro_rules! debug_as_flow {
 }
 debug_as_flow!(LocationLogin, UserLogin, TokenExchange);
 
-pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
-
-/// A step's request but for its body (`P3`, `P8`, `P9`), made once for an App: to copy headers costs less than to insert them.
-pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
-    const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let (mut head, ()) = Request::new(()).into_parts();
-    head.method = Method::POST;
-    head.uri = uri;
-    let headers = &mut head.headers;
-    headers.insert(header::CONTENT_TYPE, JSON);
-    headers.insert(header::ACCEPT, JSON);
-    headers.insert(X_API_KEY, api_key.header().clone());
-    if step == Step::LocationToken {
-        // Keeps the place of the user token: a copy has no room for one header more.
-        headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
+impl App {
+    /// Step 1 alone (`P8`): for an owner of many Locations, whose one User Access Token then buys a token for each by
+    /// [`Location::exchange`], since every user token lives for ever. For one Location there is [`Location::login`].
+    ///
+    /// # Errors
+    /// [`Misuse::Empty`] for an empty email or password.
+    pub fn user_login(&self, email: &str, password: &str) -> Result<UserLogin, Misuse> {
+        UserLogin::new(self.clone(), email, password)
     }
-    head
+}
+
+impl Location {
+    /// Both steps: the owner's email and password for a Location Access Token (`P8`, `P9`).
+    ///
+    /// The User Access Token in between is dropped as soon as it has been used.
+    ///
+    /// # Errors
+    /// [`Misuse::Empty`] for an empty email or password.
+    pub fn login(&self, email: &str, password: &str) -> Result<LocationLogin, Misuse> {
+        Ok(LocationLogin::new(self.clone(), self.app().user_login(email, password)?))
+    }
+
+    /// Step 2 alone: a User Access Token for a Location Access Token (`P9`).
+    ///
+    /// # Errors
+    /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
+    pub fn exchange(&self, user: &UserAccessToken) -> Result<TokenExchange, Misuse> {
+        let (token, app) = (user.environment, self.app().environment());
+        if token != app {
+            return Err(Misuse::WrongEnvironment { token, app });
+        }
+        Ok(TokenExchange::new(self.clone(), user.secret.clone()))
+    }
 }

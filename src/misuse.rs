@@ -60,6 +60,9 @@ pub enum Misuse {
     /// An attempt or a replay met another session than the one that it is from.
     #[error("the attempt is another session's: hand it to the session that authorized the call")]
     ForeignAttempt,
+    /// A transport, or a store of tokens, made a call with the very client that was renewing a token over it.
+    #[error("a transport or a store calls the client that is renewing a token over it: give it a client of its own")]
+    Reentrant,
     /// A call's URL is of no origin that credentials may go to (`Q4`). The request was not touched.
     #[error(
         "the call's URL is of an origin that no credential may go to: add it to the App's api_origins if it is the service's"

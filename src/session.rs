@@ -4,17 +4,21 @@ use alloc::string::String;
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderMap, Request, Uri, header, request::Parts};
+use http::{StatusCode, header};
 
-use crate::login::X_API_KEY;
+use crate::gate::{Gate, shows_that_token_works};
+use crate::request::X_API_KEY;
 use crate::token::BearerToken;
-use crate::{App, Environment, Field, LocationAccessToken, LocationId, Misuse, UserAccessToken};
+use crate::{
+    App, Environment, Field, Location, LocationAccessToken, LocationId, Misuse, Owner, RenewError, RenewErrorKind,
+    Renewal, RequestHead, SavedToken, Step, UserAccessToken,
+};
 use crate::{endpoint, query};
 
 /// What puts the credentials on ordinary calls: the API Key, and a token where the session has one. Pure: no lock, no clock.
 ///
-/// It also knows what to do after a 401 (`Q11`, `Q12`): see [`rejected`](Self::rejected). Share it behind a lock of yours, or use one of the
-/// ready-made clients (feature `client`).
+/// It also knows what follows a 401: [`received`](Self::received) says it, and the [`Owner`] gets a new token where there is one. Share it behind
+/// a lock of yours, or use one of the ready-made clients (feature `client`).
 ///
 /// ```
 /// use location_auth::{Session, Verdict};
@@ -43,15 +47,18 @@ use crate::{endpoint, query};
 /// assert_eq!(first.headers()["x-api-key"], "k-12");
 /// assert_eq!(first.headers()["authorization"], "Bearer l-1");
 ///
-/// // The answer was 401, and there is no newer token: somebody has to log in.
-/// let Verdict::LogIn(attempt) = session.rejected(attempt)? else { unreachable!() };
-/// assert!(session.renew(&attempt, new_token)?);
+/// // The answer is 401, and there is no newer token: it has to be renewed.
+/// let unauthorized = http::StatusCode::UNAUTHORIZED;
+/// let mut late = call.clone();
+/// let late_attempt = session.authorize(&mut late)?;
+/// assert!(matches!(session.received(attempt, unauthorized)?, Verdict::Renew(_)));
+/// session.renew(new_token)?;
 ///
-/// // Now there is one, and the call may be sent again, once.
-/// let Verdict::Replay(replay) = session.rejected(attempt)? else { unreachable!() };
-/// let mut second = call;
-/// session.replay(replay, &mut second)?;
-/// assert_eq!(second.headers()["authorization"], "Bearer l-2");
+/// // Now there is one, and a call that meets a 401 is sent again, once.
+/// let Verdict::Replay(replay) = session.received(late_attempt, unauthorized)? else { unreachable!() };
+/// let mut again = call;
+/// session.replay(replay, &mut again)?;
+/// assert_eq!(again.headers()["authorization"], "Bearer l-2");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -60,33 +67,43 @@ use crate::{endpoint, query};
 #[doc = include_str!("session.md")]
 pub struct Session {
     app: App,
+    pub(crate) identity: Identity,
+    /// Where step 2 gets a new token, if the token is a Location's.
+    pub(crate) target: Option<Location>,
     token: Option<BearerToken>,
-    location: Option<LocationId>,
     parameter: Option<String>,
-    /// How often the token was renewed.
-    generation: u64,
-    identity: Identity,
+    /// Which token it is: counts those that the session has had.
+    pub(crate) generation: u64,
+    /// Whether the token has worked, or is the program's own.
+    works: bool,
+    /// Whether the token was rejected.
+    rejected: bool,
+    /// A new token that the program's store has not been given, and the generation that it replaces.
+    pub(crate) unsaved: Option<(u64, LocationAccessToken)>,
+    /// How often the owner was armed when this session last saw it.
+    armed: u64,
+    pub(crate) gate: Gate,
 }
 
 /// Tells one session's attempts from another's. A number, since all threads that make calls would write to the count of an `Arc`.
-#[derive(Clone, Copy, PartialEq)]
-struct Identity(usize);
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Identity(usize);
 
 impl Identity {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
-/// A call that was authorized (`Q11`): which session did it, and with which of its tokens.
+/// A call that was authorized: which session did it, and with which of its tokens.
 ///
-/// It can be had for a [`Replay`] once, by giving it up.
+/// [`Session::received`] takes it together with the status that the call was answered with.
 ///
 /// ```
 /// use location_auth::{Attempt, Misuse, Session};
 ///
-/// /// The call as it is sent, and what [`Session::rejected`] wants if the answer is 401: keep both together, and the original.
+/// /// The call as it is sent, and what [`Session::received`] takes when it is answered: keep both together, and the original.
 /// fn prepare(session: &Session, original: &http::Request<()>) -> Result<(http::Request<()>, Attempt), Misuse> {
 ///     let mut call = original.clone();
 ///     let attempt = session.authorize(&mut call)?;
@@ -94,42 +111,51 @@ impl Identity {
 /// }
 /// ```
 pub struct Attempt {
-    session: Identity,
-    generation: u64,
+    pub(crate) session: Identity,
+    pub(crate) generation: u64,
+    /// Whether the call was sent before, with another token.
+    again: bool,
 }
 
-/// What to do after a 401 (`Q11`).
+/// What follows the answer to a call.
 ///
 /// ```
-/// use location_auth::{Attempt, Misuse, Session, Verdict};
+/// use location_auth::Verdict;
 ///
-/// /// The call to send once more, if there is a newer token.
-/// fn after_401(session: &Session, attempt: Attempt, original: &http::Request<()>) -> Result<Option<http::Request<()>>, Misuse> {
-///     let Verdict::Replay(replay) = session.rejected(attempt)? else {
-///         return Ok(None); // somebody has to log in
-///     };
-///     let mut call = original.clone();
-///     session.replay(replay, &mut call)?;
-///     Ok(Some(call))
+/// fn in_words(verdict: &Verdict) -> &'static str {
+///     match verdict {
+///         Verdict::Answered => "the answer is the caller's",
+///         Verdict::Replay(_) => "send the call again: there is a newer token",
+///         Verdict::Renew(_) => "the token is rejected: renew it, or tell that it is",
+///         Verdict::Rejected(_) => "the newer token is rejected, too",
+///     }
 /// }
 /// ```
 #[derive(Debug)]
 pub enum Verdict {
-    /// The session has a newer token than the attempt: send the call again, once.
+    /// The answer is the caller's: any status but 401, or a session without a token.
+    Answered,
+    /// The answer was 401, and the session has a newer token than the attempt: send the call again, once.
     Replay(Replay),
-    /// It has not: only a login can help. The attempt is given back, to renew the session with and to ask again.
-    LogIn(Attempt),
+    /// The answer was 401, and the session has no newer token: renew it, or tell the caller that it was rejected.
+    Renew(Renewal),
+    /// The answer was 401 to a call that was sent again. It is not sent a third time.
+    Rejected(RenewError),
 }
 
-/// The leave to send a call again, had for the attempt. It gives no new [`Attempt`], so that no call is sent a third time (`Q11`).
+/// The leave to send a call again, once, with a newer token. [`Session::replay`] takes it.
 ///
 /// ```
-/// use location_auth::{Misuse, Replay, Session};
+/// use location_auth::{Attempt, Misuse, Replay, Session};
 ///
-/// fn once_more(session: &Session, replay: Replay, original: &http::Request<()>) -> Result<http::Request<()>, Misuse> {
+/// fn once_more(
+///     session: &Session,
+///     replay: Replay,
+///     original: &http::Request<()>,
+/// ) -> Result<(http::Request<()>, Attempt), Misuse> {
 ///     let mut call = original.clone();
-///     session.replay(replay, &mut call)?;
-///     Ok(call)
+///     let attempt = session.replay(replay, &mut call)?;
+///     Ok((call, attempt))
 /// }
 /// ```
 #[must_use = "it is the leave to send the call again"]
@@ -137,55 +163,93 @@ pub struct Replay {
     session: Identity,
 }
 
+impl Replay {
+    pub(crate) fn new(session: &Session) -> Self {
+        Self { session: session.identity }
+    }
+}
+
+/// How a session's token fares: for a health route.
+///
+/// ```
+/// use location_auth::{Session, TokenState};
+///
+/// fn needs_its_owner(session: &Session) -> bool {
+///     matches!(session.state(), TokenState::Rejected | TokenState::Stopped(_) | TokenState::InDoubt)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum TokenState {
+    /// Calls carry the API Key alone.
+    NoToken,
+    /// Calls carry a token that was not rejected.
+    Present,
+    /// The token was rejected, and there is no newer one yet.
+    Rejected,
+    /// The token was rejected, and this keeps it from being renewed until the program hands credentials over.
+    Stopped(RenewError),
+    /// The token was rejected, and the outcome of two token requests in a row is unknown. No other is sent until the program hands
+    /// credentials over.
+    InDoubt,
+}
+
 impl Session {
-    /// Calls that act as the Location's owner (`P5`).
+    /// Calls that act as the Location's owner.
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the token is of the other environment than the App.
+    /// [`Misuse::WrongEnvironment`] if the token is of the other environment than the App; [`Misuse::TooLarge`] if the Location's id makes the
+    /// App's location token URL longer than 64 KiB.
     pub fn for_location(app: &App, token: LocationAccessToken) -> Result<Self, Misuse> {
-        Self::new(app, token.environment, token.secret, Some(token.location))
+        let target = app.location(token.location.as_str())?;
+        Ok(Self { target: Some(target), ..Self::new(app, token.environment, token.secret)? })
     }
 
-    /// Calls that act as one specific user: only for methods that need just that (`P5`).
+    /// Calls that act as one specific user: only for methods that need just that.
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token is of the other environment than the App.
     pub fn for_user(app: &App, token: UserAccessToken) -> Result<Self, Misuse> {
-        Self::new(app, token.environment, token.secret, None)
+        Self::new(app, token.environment, token.secret)
     }
 
-    /// Calls that need no token: the API Key alone (`P3`, `P4`).
+    /// Calls that need no token: the API Key alone.
     pub fn without_token(app: &App) -> Self {
         Self {
             app: app.clone(),
+            identity: Identity::new(),
+            target: None,
             token: None,
-            location: None,
             parameter: None,
             generation: 0,
-            identity: Identity::new(),
+            works: true,
+            rejected: false,
+            unsaved: None,
+            armed: 0,
+            gate: Gate::default(),
         }
     }
 
-    fn new(app: &App, token: Environment, secret: BearerToken, location: Option<LocationId>) -> Result<Self, Misuse> {
+    fn new(app: &App, token: Environment, secret: BearerToken) -> Result<Self, Misuse> {
         if token != app.environment() {
             return Err(Misuse::WrongEnvironment { token, app: app.environment() });
         }
-        Ok(Self { token: Some(secret), location, ..Self::without_token(app) })
+        Ok(Self { token: Some(secret), ..Self::without_token(app) })
     }
 
-    /// Sends the token in a query parameter (`P7`, `Q3`) instead of the `Authorization` header, which is to be preferred: URLs
+    /// Sends the token in a query parameter instead of the `Authorization` header, which is to be preferred: URLs
     /// end up in logs. The usual name is `access_token` (RFC 6750 section 2.3).
     ///
     /// # Errors
     /// [`Misuse::Empty`] for an empty name.
-    pub fn with_query_parameter(mut self, parameter: &str) -> Result<Self, Misuse> {
-        self.parameter = Some(crate::app::not_empty(Field::QueryParameter, parameter)?.into());
+    pub fn with_query_parameter(mut self, name: &str) -> Result<Self, Misuse> {
+        self.parameter = Some(crate::app::not_empty(Field::QueryParameter, name)?.into());
         Ok(self)
     }
 
-    /// The Location that calls act for, if the token is a Location's (`P5`).
+    /// The Location that calls act for, if the token is a Location's.
     pub fn location(&self) -> Option<&LocationId> {
-        self.location.as_ref()
+        self.target.as_ref().map(Location::id)
     }
 
     /// The App whose credentials calls carry.
@@ -193,66 +257,124 @@ impl Session {
         &self.app
     }
 
-    /// Whether calls carry a token (`P4`).
+    /// Whether calls carry a token.
     pub fn has_token(&self) -> bool {
         self.token.is_some()
     }
 
-    /// Puts the API Key and the token on a request (`P3`, `P7`): an `http::Request` of any body, or its `Parts`.
+    /// How the token fares.
+    pub fn state(&self) -> TokenState {
+        match self.gate.latched() {
+            _ if self.token.is_none() => TokenState::NoToken,
+            _ if !self.rejected => TokenState::Present,
+            Some(error) => TokenState::Stopped(error.clone()),
+            None if self.gate.in_doubt() => TokenState::InDoubt,
+            None => TokenState::Rejected,
+        }
+    }
+
+    /// A new token that was not yet given to the program's store: the next renewal gives it first.
+    pub fn unsaved(&self) -> Option<SavedToken> {
+        self.unsaved.as_ref().map(|(_, token)| SavedToken::from(token))
+    }
+
+    /// Puts the API Key and the token on a request: an `http::Request` of any body, or its `Parts`.
     ///
     /// An `x-api-key` and, where the session has a token, an `Authorization` that stand there are replaced, since a call carries one
-    /// token (RFC 6750 section 2); the query that stands there is left byte for byte (`Q3`), so see to it that it holds no token of
+    /// token (RFC 6750 section 2); the query that stands there is left byte for byte, so see to it that it holds no token of
     /// another. A `Host` that stands there has to be the URL's. To send a request again, authorize a clone of the original.
     ///
     /// # Errors
-    /// The request is then as it was: [`Misuse::OriginNotAllowed`] and [`Misuse::HostMismatch`] (`Q4`), [`Misuse::DuplicateParameter`],
+    /// The request is then as it was: [`Misuse::OriginNotAllowed`], [`Misuse::HostMismatch`], [`Misuse::DuplicateParameter`],
     /// [`Misuse::RequestTooLarge`].
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
-        Ok(Attempt { session: self.identity, generation: self.generation })
+        Ok(Attempt { session: self.identity, generation: self.generation, again: false })
     }
 
-    /// What to do now that an attempt was answered with 401 (`Q11`). It is given up: no attempt leads to two replays.
+    /// What follows now that an attempt was answered with this status. The attempt is given up: none leads to two replays.
     ///
     /// # Errors
     /// [`Misuse::ForeignAttempt`] if another session made it.
-    pub fn rejected(&self, attempt: Attempt) -> Result<Verdict, Misuse> {
+    pub fn received(&mut self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {
         self.check(attempt.session)?;
-        if attempt.generation == self.generation {
-            return Ok(Verdict::LogIn(attempt));
+        let is_newest = attempt.generation == self.generation;
+        if status != StatusCode::UNAUTHORIZED {
+            if is_newest && !self.works && shows_that_token_works(status) {
+                self.works = true;
+                self.gate.token_works();
+            }
+            return Ok(Verdict::Answered);
         }
-        Ok(Verdict::Replay(Replay { session: attempt.session }))
+        if self.token.is_none() {
+            return Ok(Verdict::Answered);
+        }
+        let rejected = |kind: RenewErrorKind| RenewError::from(kind).at(Step::LocationToken).of(self.location());
+        let (in_vain, again) = (rejected(RenewErrorKind::InVain), rejected(RenewErrorKind::RejectedAgain));
+        if is_newest {
+            self.rejected = true;
+            if !self.works {
+                self.gate.latch(in_vain.clone());
+            }
+        }
+        Ok(match (attempt.again, is_newest) {
+            (true, true) if !self.works => Verdict::Rejected(in_vain),
+            (true, _) => Verdict::Rejected(again),
+            (false, false) => Verdict::Replay(Replay::new(self)),
+            (false, true) => Verdict::Renew(Renewal::new(&attempt)),
+        })
     }
 
-    /// Puts the newest credentials on a call that is sent again (`Q11`): on a clone of the original request.
+    /// Puts the newest credentials on a call that is sent again: on a clone of the original request.
     ///
     /// # Errors
     /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session gave the leave.
-    pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<(), Misuse> {
+    pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.check(replay.session)?;
-        self.put_credentials(request)
+        Ok(Attempt { again: true, ..self.authorize(request)? })
     }
 
-    /// Takes the new token that a login came to after this attempt was rejected (`Q12`). `false` where a newer one stands already: the
-    /// login ended late, and is not let undo it.
+    /// Takes a new token from outside, such as one that the owner's login came to in another process. Whatever stopped the session so
+    /// far is forgotten. Calls that are under way and meet a 401 are sent again with it.
     ///
     /// # Errors
-    /// The session is then as it was: [`Misuse::ForeignAttempt`]; [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a
-    /// token of another Location, and for any if the session is not a Location's.
-    pub fn renew(&mut self, attempt: &Attempt, token: LocationAccessToken) -> Result<bool, Misuse> {
-        self.check(attempt.session)?;
+    /// The session is then as it was: [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a token of another Location, and
+    /// for any if the session is not a Location's.
+    pub fn renew(&mut self, token: LocationAccessToken) -> Result<(), Misuse> {
         if token.environment != self.app.environment() {
             return Err(Misuse::WrongEnvironment { token: token.environment, app: self.app.environment() });
         }
-        if self.location.as_ref() != Some(&token.location) {
+        if self.location() != Some(&token.location) {
             return Err(Misuse::WrongLocation);
         }
-        if attempt.generation != self.generation {
-            return Ok(false);
+        self.replace_token(token);
+        self.gate.arm();
+        Ok(())
+    }
+
+    /// The store was given the new token. It is the session's now, unless the program has brought another one meanwhile.
+    pub(crate) fn saved(&mut self) {
+        if let Some((replaced, token)) = self.unsaved.take() {
+            if replaced == self.generation {
+                self.replace_token(token);
+                self.works = false;
+            }
         }
+    }
+
+    /// What stopped the session is forgotten where the program has handed credentials over to its owner since.
+    pub(crate) fn arm_after(&mut self, owner: &Owner) {
+        if self.armed != owner.armed {
+            self.armed = owner.armed;
+            self.gate.arm();
+        }
+    }
+
+    fn replace_token(&mut self, token: LocationAccessToken) {
         self.token = Some(token.secret);
         self.generation = self.generation.saturating_add(1);
-        Ok(true)
+        self.works = true;
+        self.rejected = false;
     }
 
     fn check(&self, session: Identity) -> Result<(), Misuse> {
@@ -296,80 +418,29 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("environment", &self.app.environment())
-            .field("location", &self.location)
+            .field("location", &self.location())
             .field("query_parameter", &self.parameter)
             .field("generation", &self.generation)
+            .field("works", &self.works)
+            .field("rejected", &self.rejected)
+            .field("unsaved", &self.unsaved.as_ref().map(|(replaced, _)| replaced))
+            .field("armed", &self.armed)
+            .field("gate", &self.gate)
             .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Attempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("generation", &self.generation).finish_non_exhaustive()
+        f.debug_struct("Attempt")
+            .field("generation", &self.generation)
+            .field("again", &self.again)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replay").finish_non_exhaustive()
-    }
-}
-
-/// What credentials are put on: `http::Request<B>` and `http::request::Parts`. Sealed.
-///
-/// ```
-/// use location_auth::{Misuse, RequestHead, Session};
-///
-/// fn sign(session: &Session, head: &mut impl RequestHead) -> Result<(), Misuse> {
-///     session.authorize(head).map(drop)
-/// }
-///
-/// fn sign_parts(session: &Session, parts: &mut http::request::Parts) -> Result<(), Misuse> {
-///     sign(session, parts)
-/// }
-/// ```
-pub trait RequestHead: sealed::Head {}
-
-impl<B> RequestHead for Request<B> {}
-impl RequestHead for Parts {}
-
-mod sealed {
-    use super::{HeaderMap, Parts, Request, Uri};
-
-    pub trait Head {
-        fn uri(&self) -> &Uri;
-        fn uri_mut(&mut self) -> &mut Uri;
-        fn headers(&self) -> &HeaderMap;
-        fn headers_mut(&mut self) -> &mut HeaderMap;
-    }
-
-    impl<B> Head for Request<B> {
-        fn uri(&self) -> &Uri {
-            self.uri()
-        }
-        fn uri_mut(&mut self) -> &mut Uri {
-            self.uri_mut()
-        }
-        fn headers(&self) -> &HeaderMap {
-            self.headers()
-        }
-        fn headers_mut(&mut self) -> &mut HeaderMap {
-            self.headers_mut()
-        }
-    }
-
-    impl Head for Parts {
-        fn uri(&self) -> &Uri {
-            &self.uri
-        }
-        fn uri_mut(&mut self) -> &mut Uri {
-            &mut self.uri
-        }
-        fn headers(&self) -> &HeaderMap {
-            &self.headers
-        }
-        fn headers_mut(&mut self) -> &mut HeaderMap {
-            &mut self.headers
-        }
     }
 }

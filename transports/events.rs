@@ -9,6 +9,8 @@ use core::time::Duration;
 
 use http::StatusCode;
 use location_auth::{Error, Flow, LocationId};
+#[cfg(feature = "client")]
+use location_auth::{RenewError, RenewErrorKind, Renewing, Step};
 
 #[cfg(feature = "client")]
 use super::client::CallError;
@@ -65,19 +67,54 @@ pub(super) fn call_answered(location: Option<&LocationId>, status: StatusCode) {
     tell!(DEBUG, "call answered", location = location.map(LocationId::as_str), status = status.as_u16());
 }
 
+/// A renewal's token request has an answer, and `next` says what it came to.
 #[cfg(feature = "client")]
-pub(super) fn login_awaited(location: Option<&LocationId>) {
-    tell!(DEBUG, "login awaited", location = location.map(LocationId::as_str));
+pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status: StatusCode, next: &Renewing) {
+    #[cfg(feature = "tracing")]
+    let (step, location, status) = (step.number(), location.map(LocationId::as_str), status.as_u16());
+    match next {
+        Renewing::Keep(_) => {
+            tell!(DEBUG, "step done", step, location, status);
+        }
+        Renewing::Done(Err(error)) => {
+            tell!(
+                WARN,
+                "step failed",
+                step,
+                location,
+                status,
+                request_id = answer(error).and_then(Error::request_id),
+                fault = ?error.fault(),
+                retry = ?error.retry(),
+                error = %error
+            );
+        }
+        _ => {
+            tell!(INFO, "user token rejected", step, location, status);
+        }
+    }
+}
+
+/// A renewal's token request has no answer.
+#[cfg(feature = "client")]
+pub(super) fn renewal_failed(step: Step, location: Option<&LocationId>, delivery: Delivery, next: &Renewing) {
+    if let Renewing::Done(Err(error)) = next {
+        tell!(
+            WARN,
+            "step failed",
+            step = step.number(),
+            location = location.map(LocationId::as_str),
+            delivery = ?delivery,
+            fault = ?error.fault(),
+            retry = ?error.retry(),
+            error = %error
+        );
+    }
 }
 
 #[cfg(feature = "client")]
-pub(super) fn logging_in(location: Option<&LocationId>) {
-    tell!(INFO, "logging in", location = location.map(LocationId::as_str));
-}
-
-#[cfg(feature = "client")]
-pub(super) fn call_replayed(location: Option<&LocationId>) {
-    tell!(DEBUG, "call replayed", location = location.map(LocationId::as_str));
+pub(super) fn token_not_saved(location: Option<&LocationId>) {
+    tell!(WARN, "token not saved", location = location.map(LocationId::as_str));
 }
 
 #[cfg(feature = "client")]
@@ -110,6 +147,14 @@ fn delivery<F, E>(stopped: &RunError<F, E>) -> Option<Delivery> {
 fn call_sent<E>(error: &CallError<E>) -> Option<Delivery> {
     match error {
         CallError::Transport { delivery, .. } => Some(*delivery),
+        _ => None,
+    }
+}
+
+#[cfg(all(feature = "client", feature = "tracing"))]
+fn answer(error: &RenewError) -> Option<&Error> {
+    match error.kind() {
+        RenewErrorKind::Response(error) => Some(error),
         _ => None,
     }
 }

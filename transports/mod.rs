@@ -99,6 +99,8 @@ compile_error!(
      response points: leave the feature `reqwest` out and pass a closure over the browser's fetch, with `redirect: \"error\"`"
 );
 
+pub use location_auth::Delivery;
+
 pub use drivers::{Cause, RunError, run, run_async, run_async_with_retries, run_with_retries};
 pub use send_error::{SendError, SendErrorKind};
 
@@ -205,28 +207,4 @@ where
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
         self(request, limit)
     }
-}
-
-/// Whether a request that got no response may have reached the service (`Q10`).
-///
-/// ```
-/// use location_auth::transports::Delivery;
-///
-/// /// What a transport of your own can say of an error of the standard library's.
-/// fn delivery(error: &std::io::Error) -> Delivery {
-///     match error.kind() {
-///         std::io::ErrorKind::ConnectionRefused => Delivery::NotSent,
-///         _ => Delivery::Unknown,
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Delivery {
-    /// No byte of it left: it is safe to send again.
-    NotSent,
-    /// No byte of it left, nor would it another time: such a request the transport does not send as it is set up. It would go in the clear,
-    /// say, or wants TLS that is not built in.
-    Unsendable,
-    /// It may have arrived: sending it again could mint a second token that never expires.
-    Unknown,
 }

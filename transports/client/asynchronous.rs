@@ -3,127 +3,151 @@
 use alloc::vec::Vec;
 use async_lock::Mutex;
 use core::fmt;
+use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
+use location_auth::{
+    Attempt, Call, LocationAccessToken, LocationId, Misuse, Next, Owner, RESPONSE_LIMIT, RenewError, Renewal, Renewing,
+    Replay, RequestHead, Session, TokenState, Turn, UserAccessToken, UserLogin, Verdict,
+};
 
-use super::super::{AsyncTransport, drivers, events};
-use super::{CallError, Next, Shared};
+use super::super::{AsyncTransport, events};
+use super::shared::{Shared, methods_of_both, reentrant};
+use super::sync::lock;
+use super::{AsyncTokenStore, CallError, NoStore, reentry};
 
-/// A session and an async transport (`Q11`, `Q12`). Share it by reference among tasks: its futures are `Send` where the
-/// transport and its futures are.
+/// A session and an async transport. Cheap to clone: give each task one. Its futures are `Send` where the futures of the transport and of
+/// the store are.
 ///
-/// Dropping a call's future in the middle of a login lets the next caller log in, from the step that was reached. Whether the request
-/// in flight arrived is then open (`Q10`), and the next caller sends it again: a time-out of yours around each call that is shorter than what
-/// the service takes to refuse a password has each of them send the wrong one, and may lock the account. So give the transport the
-/// shorter time-out. A future that is kept but not polled, on the other hand, keeps its turn: who waits for the same login waits for it.
+/// Dropping a call's future in the middle of a renewal passes the turn to the next caller. The token request that was on its way counts as
+/// one whose outcome is unknown, and after two such in a row nobody sends another. So give the transport a shorter time-out than
+/// your own around a call. A future that is kept and not polled keeps its turn: who waits for the same token waits for it.
 ///
 /// ```no_run
 /// # async fn example<T: location_auth::transports::AsyncTransport>(session: location_auth::Session, transport: T)
 /// # -> Result<(), Box<dyn std::error::Error>> where T::Error: std::error::Error + 'static {
 /// use location_auth::transports::client::AsyncClient;
 ///
-/// let client = AsyncClient::new(session, transport, 1024 * 1024);
+/// let client = AsyncClient::new(session, transport);
 /// let call = http::Request::get("https://api.example.com/contacts").body(vec![])?;
 /// let response = client.call(call).await?;
 /// # Ok(())
 /// # }
 /// ```
-pub struct AsyncClient<T: AsyncTransport> {
-    shared: Shared<T::Error>,
-    transport: T,
-    limit: usize,
-    /// Held by the one who logs in.
-    turn: Mutex<()>,
-}
+pub struct AsyncClient<T, S = NoStore>(Shared<T, S, Mutex<()>>);
 
 impl<T: AsyncTransport> AsyncClient<T> {
-    /// `limit` is the longest body that a call's response may have, in bytes.
-    pub fn new(session: Session, transport: T, limit: usize) -> Self {
-        Self { shared: Shared::new(session), transport, limit, turn: Mutex::new(()) }
+    /// A client that renews nothing: a rejected token is told to the caller.
+    pub fn new(session: Session, transport: T) -> Self {
+        let owner = Owner::new(session.app());
+        Self::with_owner(session, owner, transport, NoStore)
+    }
+}
+
+impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
+    /// A client that lets the owner renew a rejected token, and puts each new token into the store before it is used.
+    pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
+        Self(Shared::new(session, owner, transport, store))
     }
 
-    /// Hands over the owner's login, to be used when the token is rejected, and kept for as long as the client (`Q12`). Again, with new
-    /// credentials, after a login was refused.
-    ///
-    /// # Errors
-    /// [`Misuse::WrongLocation`] if it is not of the session's Location, [`Misuse::WrongEnvironment`] if not of its environment.
-    pub fn log_in_with(&self, login: LocationLogin) -> Result<(), Misuse> {
-        self.shared.hand_over(login)
-    }
+    methods_of_both!();
 
-    /// The token that a login has come to since this was last asked, to be kept where the old one was: it lives for ever. There may be one
-    /// though the call has failed that it was for. One that met a 401 and was replaced before it was asked for is not told any more.
-    pub fn take_new_token(&self) -> Option<LocationAccessToken> {
-        self.shared.take_new_token()
-    }
-
-    /// Makes a call: authorized, and once more after a 401 if there is a new token to be had (`Q11`).
+    /// Makes a call: authorized, and once more after a 401 if there is a new token to be had.
     ///
     /// # Errors
     /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
     pub async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(request).await.inspect_err(|error| events::call_failed(self.shared.location.as_ref(), error))
+        self.carry(Call::new(request)).await
     }
 
-    async fn carry(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        let mut first = request.clone();
-        let attempt = self.shared.authorize(&mut first)?;
-        let response = self.send(first).await?;
-        if response.status() != StatusCode::UNAUTHORIZED || !self.shared.has_token() {
-            return Ok(response);
+    /// As [`call`](Self::call), without a copy of the request: after a 401 the token is renewed, and the call is not sent again.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and [`CallError::NotRepeated`].
+    pub async fn call_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        self.carry(Call::once(request)).await
+    }
+
+    /// Says what follows the status that a request of the program's own was answered with, after [`authorize`](Self::authorize): the answer is
+    /// the program's (`None`), or send the request again by [`replay`](Self::replay). It renews the token first where that is needed.
+    ///
+    /// # Errors
+    /// [`RenewError`] where the token was rejected and there is no new one.
+    pub async fn received(&self, attempt: Attempt, status: StatusCode) -> Result<Option<Replay>, RenewError> {
+        match self.0.received(attempt, status)? {
+            Verdict::Answered => Ok(None),
+            Verdict::Replay(replay) => Ok(Some(replay)),
+            Verdict::Renew(renewal) => self.run(renewal, &mut None).await.map(Some),
+            Verdict::Rejected(error) => Err(error),
         }
-        let Some((replay, bought_by)) = self.new_token(attempt).await? else {
-            return Err(self.shared.token_rejected(response));
+    }
+
+    async fn carry(&self, call: Call<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        let (mut next, mut transport) = (Next::Send(call), None);
+        let result = loop {
+            next = match next {
+                Next::Send(call) => match self.send(call).await {
+                    Ok(next) => next,
+                    Err(error) => break Err(error),
+                },
+                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport).await),
+                Next::Done(result) => break result.map_err(|failure| CallError::new(failure, transport)),
+            }
         };
-        let mut again = request;
-        self.shared.replay(replay, &mut again)?;
-        events::call_replayed(self.shared.location.as_ref());
-        let response = self.send(again).await?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            self.shared.rejected_again(bought_by);
-            return Err(self.shared.token_rejected(response));
-        }
-        Ok(response)
+        result.map(|response| self.0.told(response)).inspect_err(|error| events::call_failed(self.location(), error))
     }
 
-    /// The leave to send the call again with a newer token, if there is one to be had, and which hand-over bought it.
-    async fn new_token(&self, attempt: Attempt) -> Result<Option<(Replay, u64)>, CallError<T::Error>> {
-        let turn = match self.shared.rejected(attempt)? {
-            Next::Replay { replay, bought_by } => return Ok(Some((replay, bought_by))),
-            Next::Rejected => return Ok(None),
-            Next::Wait(turn) => turn,
-        };
-        events::login_awaited(self.shared.location.as_ref());
-        let _turn = self.turn.lock().await;
-        let mut next = self.shared.turn(turn)?;
-        if let Next::Wait(_) = next {
-            events::logging_in(self.shared.location.as_ref());
-        }
-        loop {
-            let (flow, login) = match next {
-                Next::Replay { replay, bought_by } => return Ok(Some((replay, bought_by))),
-                Next::Rejected => return Ok(None),
-                Next::Wait(login) => login,
-            };
-            events::step_started(&flow);
-            let answer = self.transport.send(flow.request(), RESPONSE_LIMIT).await;
-            let result = drivers::receive(flow, answer, |error| self.transport.delivery(error));
-            next = self.shared.advance(login, result)?;
-        }
-    }
-
-    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        let result = self.transport.send(request, self.limit).await.map_err(|error| {
-            let delivery = self.transport.delivery(&error);
+    async fn send(&self, mut call: Call<Vec<u8>>) -> Result<Next<Vec<u8>, Vec<u8>>, CallError<T::Error>> {
+        let (request, attempt) = self.0.prepare(&mut call)?;
+        let transport = &self.0.family.transport;
+        let response = transport.send(request, self.0.limit).await.map_err(|error| {
+            let delivery = transport.delivery(&error);
             CallError::Transport { error, delivery }
-        });
-        result.inspect(|response| events::call_answered(self.shared.location.as_ref(), response.status()))
+        })?;
+        Ok(call.received(self.0.received(attempt, response.status())?, response))
+    }
+
+    async fn run(&self, renewal: Renewal, transport: &mut Option<T::Error>) -> Result<Replay, RenewError> {
+        let (id, family) = (self.0.id(), &*self.0.family);
+        let (mut location_turn, mut owner_turn) = (None, None);
+        let mut next = self.0.start(renewal);
+        loop {
+            owner_turn = owner_turn.filter(|_| next.holds(Turn::Owner));
+            location_turn = location_turn.filter(|_| next.holds(Turn::Location));
+            next = match next {
+                Renewing::AwaitTurn(_) if reentry::is_inside(id) => return Err(reentrant()),
+                Renewing::AwaitTurn(waiting) => {
+                    match waiting.turn() {
+                        Turn::Location => location_turn = Some(self.0.place.turn.lock().await),
+                        Turn::Owner => owner_turn = Some(family.turn.lock().await),
+                    }
+                    self.0.granted(waiting)
+                }
+                Renewing::SendToken(step) => {
+                    let answer = reentry::inside_async(id, family.transport.send(step.request(), RESPONSE_LIMIT)).await;
+                    self.0.answered(step, answer, |error| family.transport.delivery(error), transport)
+                }
+                Renewing::Keep(keep) => {
+                    let saved = reentry::inside_async(id, family.store.save(keep.token())).await;
+                    self.0.kept(keep, saved)
+                }
+                Renewing::Done(result) => return result,
+            }
+        }
     }
 }
 
-impl<T: AsyncTransport> fmt::Debug for AsyncClient<T> {
+/// Not derived, which would ask for a transport that is `Clone`.
+impl<T, S> Clone for AsyncClient<T, S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T, S> fmt::Debug for AsyncClient<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AsyncClient").field("session", &self.shared.lock().session).finish_non_exhaustive()
+        let session = lock(&self.0.place.session);
+        let owner = lock(&self.0.family.owner);
+        f.debug_struct("AsyncClient").field("session", &*session).field("owner", &*owner).finish_non_exhaustive()
     }
 }

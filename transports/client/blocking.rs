@@ -1,125 +1,147 @@
 //! The client for blocking programs.
 
-extern crate std;
-
 use alloc::vec::Vec;
 use core::fmt;
-use std::sync::{Mutex, PoisonError};
+use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use location_auth::{Attempt, Flow, LocationAccessToken, LocationLogin, Misuse, RESPONSE_LIMIT, Replay, Session};
+use location_auth::{
+    Attempt, Call, LocationAccessToken, LocationId, Misuse, Next, Owner, RESPONSE_LIMIT, RenewError, Renewal, Renewing,
+    Replay, RequestHead, Session, TokenState, Turn, UserAccessToken, UserLogin, Verdict,
+};
 
-use super::super::{Transport, drivers, events};
-use super::{CallError, Next, Shared};
+use super::super::{Transport, events};
+use super::shared::{Shared, methods_of_both, reentrant};
+use super::sync::{Mutex, lock};
+use super::{CallError, NoStore, TokenStore, reentry};
 
-/// A session and a blocking transport (`Q11`, `Q12`). Share it by reference among threads.
+/// A session and a blocking transport. Cheap to clone: give each thread one.
 ///
 /// ```no_run
 /// # #[cfg(feature = "ureq")]
 /// # fn example(session: location_auth::Session) -> Result<(), Box<dyn std::error::Error>> {
 /// use location_auth::transports::{client::Client, ureq::Ureq};
 ///
-/// let client = Client::new(session, Ureq::new(), 1024 * 1024);
+/// let client = Client::new(session, Ureq::new());
 /// let call = http::Request::get("https://api.example.com/contacts").body(vec![])?;
 /// let response = client.call(call)?;
 /// # Ok(())
 /// # }
 /// ```
-pub struct Client<T: Transport> {
-    shared: Shared<T::Error>,
-    transport: T,
-    limit: usize,
-    /// Held by the one who logs in.
-    turn: Mutex<()>,
-}
+pub struct Client<T, S = NoStore>(Shared<T, S, Mutex<()>>);
 
 impl<T: Transport> Client<T> {
-    /// `limit` is the longest body that a call's response may have, in bytes.
-    pub fn new(session: Session, transport: T, limit: usize) -> Self {
-        Self { shared: Shared::new(session), transport, limit, turn: Mutex::new(()) }
+    /// A client that renews nothing: a rejected token is told to the caller.
+    pub fn new(session: Session, transport: T) -> Self {
+        let owner = Owner::new(session.app());
+        Self::with_owner(session, owner, transport, NoStore)
+    }
+}
+
+impl<T: Transport, S: TokenStore> Client<T, S> {
+    /// A client that lets the owner renew a rejected token, and puts each new token into the store before it is used.
+    pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
+        Self(Shared::new(session, owner, transport, store))
     }
 
-    /// Hands over the owner's login, to be used when the token is rejected, and kept for as long as the client (`Q12`). Again, with new
-    /// credentials, after a login was refused.
-    ///
-    /// # Errors
-    /// [`Misuse::WrongLocation`] if it is not of the session's Location, [`Misuse::WrongEnvironment`] if not of its environment.
-    pub fn log_in_with(&self, login: LocationLogin) -> Result<(), Misuse> {
-        self.shared.hand_over(login)
-    }
+    methods_of_both!();
 
-    /// The token that a login has come to since this was last asked, to be kept where the old one was: it lives for ever. There may be one
-    /// though the call has failed that it was for. One that met a 401 and was replaced before it was asked for is not told any more.
-    pub fn take_new_token(&self) -> Option<LocationAccessToken> {
-        self.shared.take_new_token()
-    }
-
-    /// Makes a call: authorized, and once more after a 401 if there is a new token to be had (`Q11`).
+    /// Makes a call: authorized, and once more after a 401 if there is a new token to be had.
     ///
     /// # Errors
     /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
     pub fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(request).inspect_err(|error| events::call_failed(self.shared.location.as_ref(), error))
+        self.carry(Call::new(request))
     }
 
-    fn carry(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        let mut first = request.clone();
-        let attempt = self.shared.authorize(&mut first)?;
-        let response = self.send(first)?;
-        if response.status() != StatusCode::UNAUTHORIZED || !self.shared.has_token() {
-            return Ok(response);
+    /// As [`call`](Self::call), without a copy of the request: after a 401 the token is renewed, and the call is not sent again.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and [`CallError::NotRepeated`].
+    pub fn call_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        self.carry(Call::once(request))
+    }
+
+    /// Says what follows the status that a request of the program's own was answered with, after [`authorize`](Self::authorize): the answer is
+    /// the program's (`None`), or send the request again by [`replay`](Self::replay). It renews the token first where that is needed.
+    ///
+    /// # Errors
+    /// [`RenewError`] where the token was rejected and there is no new one.
+    pub fn received(&self, attempt: Attempt, status: StatusCode) -> Result<Option<Replay>, RenewError> {
+        match self.0.received(attempt, status)? {
+            Verdict::Answered => Ok(None),
+            Verdict::Replay(replay) => Ok(Some(replay)),
+            Verdict::Renew(renewal) => self.run(renewal, &mut None).map(Some),
+            Verdict::Rejected(error) => Err(error),
         }
-        let Some((replay, bought_by)) = self.new_token(attempt)? else {
-            return Err(self.shared.token_rejected(response));
+    }
+
+    fn carry(&self, call: Call<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        let (mut next, mut transport) = (Next::Send(call), None);
+        let result = loop {
+            next = match next {
+                Next::Send(call) => match self.send(call) {
+                    Ok(next) => next,
+                    Err(error) => break Err(error),
+                },
+                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport)),
+                Next::Done(result) => break result.map_err(|failure| CallError::new(failure, transport)),
+            }
         };
-        let mut again = request;
-        self.shared.replay(replay, &mut again)?;
-        events::call_replayed(self.shared.location.as_ref());
-        let response = self.send(again)?;
-        if response.status() == StatusCode::UNAUTHORIZED {
-            self.shared.rejected_again(bought_by);
-            return Err(self.shared.token_rejected(response));
-        }
-        Ok(response)
+        result.map(|response| self.0.told(response)).inspect_err(|error| events::call_failed(self.location(), error))
     }
 
-    /// The leave to send the call again with a newer token, if there is one to be had, and which hand-over bought it.
-    fn new_token(&self, attempt: Attempt) -> Result<Option<(Replay, u64)>, CallError<T::Error>> {
-        let turn = match self.shared.rejected(attempt)? {
-            Next::Replay { replay, bought_by } => return Ok(Some((replay, bought_by))),
-            Next::Rejected => return Ok(None),
-            Next::Wait(turn) => turn,
-        };
-        events::login_awaited(self.shared.location.as_ref());
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut next = self.shared.turn(turn)?;
-        if let Next::Wait(_) = next {
-            events::logging_in(self.shared.location.as_ref());
-        }
-        loop {
-            let (flow, login) = match next {
-                Next::Replay { replay, bought_by } => return Ok(Some((replay, bought_by))),
-                Next::Rejected => return Ok(None),
-                Next::Wait(login) => login,
-            };
-            events::step_started(&flow);
-            let answer = self.transport.send(flow.request(), RESPONSE_LIMIT);
-            let result = drivers::receive(flow, answer, |error| self.transport.delivery(error));
-            next = self.shared.advance(login, result)?;
-        }
-    }
-
-    fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        let result = self.transport.send(request, self.limit).map_err(|error| {
-            let delivery = self.transport.delivery(&error);
+    fn send(&self, mut call: Call<Vec<u8>>) -> Result<Next<Vec<u8>, Vec<u8>>, CallError<T::Error>> {
+        let (request, attempt) = self.0.prepare(&mut call)?;
+        let transport = &self.0.family.transport;
+        let response = transport.send(request, self.0.limit).map_err(|error| {
+            let delivery = transport.delivery(&error);
             CallError::Transport { error, delivery }
-        });
-        result.inspect(|response| events::call_answered(self.shared.location.as_ref(), response.status()))
+        })?;
+        Ok(call.received(self.0.received(attempt, response.status())?, response))
+    }
+
+    fn run(&self, renewal: Renewal, transport: &mut Option<T::Error>) -> Result<Replay, RenewError> {
+        let (id, family) = (self.0.id(), &*self.0.family);
+        let (mut location_turn, mut owner_turn) = (None, None);
+        let mut next = self.0.start(renewal);
+        loop {
+            owner_turn = owner_turn.filter(|_| next.holds(Turn::Owner));
+            location_turn = location_turn.filter(|_| next.holds(Turn::Location));
+            next = match next {
+                Renewing::AwaitTurn(_) if reentry::is_inside(id) => return Err(reentrant()),
+                Renewing::AwaitTurn(waiting) => {
+                    match waiting.turn() {
+                        Turn::Location => location_turn = Some(lock(&self.0.place.turn)),
+                        Turn::Owner => owner_turn = Some(lock(&family.turn)),
+                    }
+                    self.0.granted(waiting)
+                }
+                Renewing::SendToken(step) => {
+                    let answer = reentry::inside(id, || family.transport.send(step.request(), RESPONSE_LIMIT));
+                    self.0.answered(step, answer, |error| family.transport.delivery(error), transport)
+                }
+                Renewing::Keep(keep) => {
+                    let saved = reentry::inside(id, || family.store.save(&keep.token()));
+                    self.0.kept(keep, saved)
+                }
+                Renewing::Done(result) => return result,
+            }
+        }
     }
 }
 
-impl<T: Transport> fmt::Debug for Client<T> {
+/// Not derived, which would ask for a transport that is `Clone`.
+impl<T, S> Clone for Client<T, S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T, S> fmt::Debug for Client<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("session", &self.shared.lock().session).finish_non_exhaustive()
+        let session = lock(&self.0.place.session);
+        let owner = lock(&self.0.family.owner);
+        f.debug_struct("Client").field("session", &*session).field("owner", &*owner).finish_non_exhaustive()
     }
 }

@@ -1,0 +1,182 @@
+//! An ordinary call as a value: sent, and once more with a new token where a 401 can be helped.
+
+use core::fmt;
+
+use http::{Request, Response};
+
+use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
+
+/// An ordinary call on its way. It says what is next, one thing at a time, and is given what came.
+///
+/// ```text
+/// Call ─▶ Send ─▶ any status but 401 ──────────────────────────────────────▶ Done(Ok(response))
+///           └──▶ 401 ─┬─▶ a newer token is there ─▶ Send ─▶ any but 401 ───▶ Done(Ok(response))
+///                     ├─▶ Renew ─▶ a new token ───▶ Send ─▶ 401 ───────────▶ Done(Err(NotRenewed))
+///                     │     └────▶ none ───────────────────────────────────▶ Done(Err(NotRenewed))
+///                     └─▶ the body can't be sent again: Renew ─────────────▶ Done(Err(NotRepeated))
+/// ```
+///
+/// Generic over the body of the request and of the response, neither of which it looks at. It sends nothing itself and holds no lock.
+/// A call that fails on its way has no next state: drop it, and tell the transport's error.
+///
+/// ```
+/// use http::{Request, Response};
+/// use location_auth::{Call, CallFailure, Next, Renewal, RenewError, Replay, Session};
+///
+/// /// A driver for a program with one thread.
+/// fn carry(
+///     call: Call<Vec<u8>>,
+///     session: &mut Session,
+///     send: impl Fn(Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Box<dyn std::error::Error>>,
+///     renew: impl Fn(Renewal, &mut Session) -> Result<Replay, RenewError>,
+/// ) -> Result<Result<Response<Vec<u8>>, CallFailure<Vec<u8>>>, Box<dyn std::error::Error>> {
+///     let mut next = Next::Send(call);
+///     loop {
+///         next = match next {
+///             Next::Send(mut call) => {
+///                 let (request, attempt) = call.authorize(session)?;
+///                 let response = send(request)?;
+///                 call.received(session.received(attempt, response.status())?, response)
+///             }
+///             Next::Renew(renewal, renewing) => renewing.renewed(renew(renewal, session)),
+///             Next::Done(result) => return Ok(result),
+///         }
+///     }
+/// }
+/// ```
+#[must_use = "it does nothing by itself: authorize it and send its request"]
+pub struct Call<B> {
+    /// What is sent next, until it is taken.
+    request: Option<Request<B>>,
+    /// The call as the caller made it, to be sent again. `None` where that can't be, or has been.
+    again: Option<Request<B>>,
+    /// The leave to send it again.
+    replay: Option<Replay>,
+}
+
+/// What a [`Call`] needs next.
+///
+/// The page of [`Call`] shows a loop over it.
+#[derive(Debug)]
+pub enum Next<B, R> {
+    /// Authorize the call, send it, and say what came.
+    Send(Call<B>),
+    /// Run the renewal to its end, and say what it came to.
+    Renew(Renewal, RejectedCall<B, R>),
+    /// The call has ended.
+    Done(Result<Response<R>, CallFailure<R>>),
+}
+
+/// A call that was answered with 401 and waits for a new token.
+///
+/// The page of [`Call`] shows where it stands.
+#[must_use = "it does nothing by itself"]
+pub struct RejectedCall<B, R> {
+    again: Option<Request<B>>,
+    response: Response<R>,
+}
+
+/// Why a call that was answered with 401 has ended so.
+///
+/// ```
+/// use location_auth::CallFailure;
+///
+/// fn may_be_made_again<R>(failure: &CallFailure<R>) -> bool {
+///     matches!(failure, CallFailure::NotRepeated { .. })
+/// }
+/// ```
+pub enum CallFailure<R> {
+    /// The token was rejected and there is no new one, or the new one was rejected as well.
+    NotRenewed {
+        /// What the service answered.
+        response: Response<R>,
+        /// Why there is none.
+        error: RenewError,
+    },
+    /// The token was rejected and is renewed, but the call's body can't be sent again: make the call anew.
+    NotRepeated {
+        /// What the service answered.
+        response: Response<R>,
+    },
+}
+
+impl<B: Clone> Call<B> {
+    /// A call that is sent again where a 401 can be helped: as a clone of the request.
+    pub fn new(request: Request<B>) -> Self {
+        Self { again: Some(request.clone()), ..Self::once(request) }
+    }
+}
+
+impl<B> Call<B> {
+    /// A call whose body can't be sent again. After a 401 the token is renewed, and the caller is told that the call was not repeated.
+    pub fn once(request: Request<B>) -> Self {
+        Self { request: Some(request), again: None, replay: None }
+    }
+
+    /// The request to send now, with its credentials, and what [`Session::received`] takes when its answer has come.
+    ///
+    /// # Errors
+    /// As [`Session::authorize`]; [`Misuse::ForeignAttempt`] for another session than the one that rejected the first attempt, and where
+    /// the request was taken before. Nothing that the caller made is dropped here, so a lock may be held.
+    pub fn authorize(&mut self, session: &Session) -> Result<(Request<B>, Attempt), Misuse> {
+        let mut request = self.request.take().ok_or(Misuse::ForeignAttempt)?;
+        let attempt = match self.replay.take() {
+            None => session.authorize(&mut request),
+            Some(replay) => session.replay(replay, &mut request),
+        };
+        match attempt {
+            Ok(attempt) => Ok((request, attempt)),
+            Err(misuse) => {
+                self.request = Some(request);
+                Err(misuse)
+            }
+        }
+    }
+
+    /// The answer came, and this is what the session says of it.
+    pub fn received<R>(self, verdict: Verdict, response: Response<R>) -> Next<B, R> {
+        let rejected = |response| RejectedCall { again: self.again, response };
+        match verdict {
+            Verdict::Answered => Next::Done(Ok(response)),
+            Verdict::Replay(replay) => rejected(response).renewed(Ok(replay)),
+            Verdict::Renew(renewal) => Next::Renew(renewal, rejected(response)),
+            Verdict::Rejected(error) => Next::Done(Err(CallFailure::NotRenewed { response, error })),
+        }
+    }
+}
+
+impl<B, R> RejectedCall<B, R> {
+    /// What the renewal came to.
+    pub fn renewed(self, result: Result<Replay, RenewError>) -> Next<B, R> {
+        let response = self.response;
+        match (result, self.again) {
+            (Ok(replay), Some(request)) => {
+                Next::Send(Call { request: Some(request), again: None, replay: Some(replay) })
+            }
+            (Ok(_), None) => Next::Done(Err(CallFailure::NotRepeated { response })),
+            (Err(error), _) => Next::Done(Err(CallFailure::NotRenewed { response, error })),
+        }
+    }
+}
+
+impl<B> fmt::Debug for Call<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("is_replay", &self.replay.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl<B, R> fmt::Debug for RejectedCall<B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RejectedCall").field("can_be_sent_again", &self.again.is_some()).finish_non_exhaustive()
+    }
+}
+
+/// The reason, and nothing of the response.
+impl<R> fmt::Debug for CallFailure<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRenewed { error, .. } => f.debug_tuple("NotRenewed").field(error).finish(),
+            Self::NotRepeated { .. } => f.write_str("NotRepeated"),
+        }
+    }
+}

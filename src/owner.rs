@@ -1,0 +1,177 @@
+//! What the Locations of one owner share.
+
+use core::fmt;
+
+use crate::gate::Gate;
+use crate::session::Identity;
+use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
+
+/// What the Locations of one owner share: the owner's User Access Token, or the login that gets one, or both.
+///
+/// An `Owner` renews the Location Access Tokens of its sessions after a 401. With a User Access Token it sends step 2 alone, and the
+/// program needs no password in memory. With a login it gets a User Access Token first, once for all Locations, and again only
+/// after the service refused the one it has. Pure: no lock, no clock.
+///
+/// ```
+/// use location_auth::{App, Misuse, Owner, UserAccessToken};
+///
+/// /// Renews with a token that the program kept: no password.
+/// fn with_token(app: &App, user: UserAccessToken) -> Result<Owner, Misuse> {
+///     let mut owner = Owner::new(app);
+///     owner.set_token(user)?;
+///     Ok(owner)
+/// }
+///
+/// /// Renews by logging in.
+/// fn with_login(app: &App, email: &str, password: &str) -> Result<Owner, Misuse> {
+///     let mut owner = Owner::new(app);
+///     owner.set_login(app.user_login(email, password)?)?;
+///     Ok(owner)
+/// }
+/// ```
+pub struct Owner {
+    environment: Environment,
+    pub(crate) identity: Identity,
+    pub(crate) login: Option<UserLogin>,
+    pub(crate) token: Option<UserAccessToken>,
+    /// Which token it is: counts those that the owner has had.
+    pub(crate) generation: u64,
+    /// Whether the token has bought a Location Access Token, or is the program's own.
+    pub(crate) works: bool,
+    /// A new token that the program's store has not been given, and the generation that it replaces.
+    pub(crate) unsaved: Option<(u64, UserAccessToken)>,
+    /// How often the program has handed credentials over.
+    pub(crate) armed: u64,
+    pub(crate) gate: Gate,
+}
+
+impl Owner {
+    /// An owner who renews nothing: a rejected token is told to the caller.
+    pub fn new(app: &App) -> Self {
+        Self {
+            environment: app.environment(),
+            identity: Identity::new(),
+            login: None,
+            token: None,
+            generation: 0,
+            works: true,
+            unsaved: None,
+            armed: 0,
+            gate: Gate::default(),
+        }
+    }
+
+    /// Lets the owner log in when a new User Access Token is needed. Whatever stopped the owner or its Locations so far is forgotten: they try
+    /// again.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongEnvironment`] if the login is for the other environment.
+    pub fn set_login(&mut self, login: UserLogin) -> Result<(), Misuse> {
+        self.check(login.app().environment())?;
+        self.login = Some(login);
+        self.arm();
+        Ok(())
+    }
+
+    /// Lets the owner use this User Access Token. Whatever stopped the owner or its Locations so far is forgotten: they try again.
+    ///
+    /// # Errors
+    /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
+    pub fn set_token(&mut self, token: UserAccessToken) -> Result<(), Misuse> {
+        self.check(token.environment)?;
+        self.replace_token(Some(token));
+        self.arm();
+        Ok(())
+    }
+
+    /// Forgets the login and the User Access Token. A token request that is on its way still ends, and its token still reaches the
+    /// store.
+    pub fn forget(&mut self) {
+        self.login = None;
+        self.replace_token(None);
+        self.arm();
+    }
+
+    /// Whether the owner has a User Access Token.
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
+    /// Whether the owner has a login.
+    pub fn has_login(&self) -> bool {
+        self.login.is_some()
+    }
+
+    /// Why the owner gets no new User Access Token until the program hands credentials over.
+    pub fn stopped(&self) -> Option<&RenewError> {
+        self.gate.latched()
+    }
+
+    /// Whether the outcome of two logins in a row is unknown, so that the owner does not try a third.
+    pub fn in_doubt(&self) -> bool {
+        self.gate.in_doubt()
+    }
+
+    /// A new User Access Token that was not yet given to the program's store: the next renewal gives it first.
+    pub fn unsaved(&self) -> Option<SavedToken> {
+        self.unsaved.as_ref().map(|(_, token)| SavedToken::from(token))
+    }
+
+    pub(crate) fn can_renew(&self) -> bool {
+        self.login.is_some() || self.token.is_some() || self.unsaved.is_some() || self.gate.latched().is_some()
+    }
+
+    pub(crate) fn environment(&self) -> Environment {
+        self.environment
+    }
+
+    /// The store was given the new token. It is the owner's now, unless the program has set another one meanwhile.
+    pub(crate) fn saved(&mut self) {
+        if let Some((replaced, token)) = self.unsaved.take() {
+            if replaced == self.generation {
+                self.replace_token(Some(token));
+                self.works = false;
+            }
+        }
+    }
+
+    /// The token has bought a Location Access Token.
+    pub(crate) fn token_works(&mut self, generation: u64) {
+        if generation == self.generation {
+            self.works = true;
+            self.gate.token_works();
+        }
+    }
+
+    fn replace_token(&mut self, token: Option<UserAccessToken>) {
+        self.token = token;
+        self.generation = self.generation.saturating_add(1);
+        self.works = true;
+    }
+
+    fn arm(&mut self) {
+        self.armed = self.armed.saturating_add(1);
+        self.gate.arm();
+    }
+
+    fn check(&self, token: Environment) -> Result<(), Misuse> {
+        let app = self.environment;
+        if token == app { Ok(()) } else { Err(Misuse::WrongEnvironment { token, app }) }
+    }
+}
+
+/// Its state, no credential.
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Owner")
+            .field("environment", &self.environment)
+            .field("has_login", &self.has_login())
+            .field("has_token", &self.has_token())
+            .field("generation", &self.generation)
+            .field("works", &self.works)
+            .field("unsaved", &self.unsaved.as_ref().map(|(replaced, _)| replaced))
+            .field("armed", &self.armed)
+            .field("gate", &self.gate)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,195 @@
+//! Why there is no new token after a 401.
+
+use core::fmt;
+use core::time::Duration;
+
+use crate::gate::Outcome;
+use crate::{Delivery, Error, Fault, LocationId, Misuse, Retry, Step};
+
+/// Why a token that the service rejected was not replaced by a new one.
+///
+/// It holds no credential, no flow and no error of a client library. All who waited for the same token request are told the same.
+///
+/// ```
+/// use location_auth::{RenewError, RenewErrorKind};
+///
+/// fn advice(error: &RenewError) -> &'static str {
+///     match error.kind() {
+///         RenewErrorKind::NotEnabled => "ask the owner to log in",
+///         RenewErrorKind::Postponed(_) => "wait, then make the call again",
+///         _ if error.is_final() => "look at the error, then give the program credentials again",
+///         _ => "make the call again later",
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RenewError {
+    location: Option<LocationId>,
+    step: Option<Step>,
+    kind: RenewErrorKind,
+}
+
+/// What kept a token from being renewed.
+///
+/// ```
+/// use location_auth::RenewErrorKind;
+///
+/// fn may_have_lost_a_token(kind: &RenewErrorKind) -> bool {
+///     matches!(kind, RenewErrorKind::NoResponse(location_auth::Delivery::Unknown) | RenewErrorKind::InDoubt)
+/// }
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum RenewErrorKind {
+    /// The [`Owner`](crate::Owner) has neither a User Access Token nor a login, or the session's token is not a Location's.
+    NotEnabled,
+    /// The service answered a token request without a token.
+    Response(Error),
+    /// No response to a token request came.
+    NoResponse(Delivery),
+    /// A new token was rejected before it had worked: another one would be, too.
+    InVain,
+    /// The newer token that the call was sent again with was rejected as well. It has worked for other calls.
+    RejectedAgain,
+    /// The outcome of two token requests in a row is unknown. Each may have created a token that nobody has.
+    InDoubt,
+    /// The service asked for a wait, and this much of it is left. Nothing was sent.
+    Postponed(Duration),
+    /// The renewal met a session or an owner that it is not of.
+    Misuse(Misuse),
+}
+
+impl From<RenewErrorKind> for RenewError {
+    fn from(kind: RenewErrorKind) -> Self {
+        Self { location: None, step: None, kind }
+    }
+}
+
+impl RenewError {
+    pub(crate) fn at(self, step: Step) -> Self {
+        Self { step: self.step.or(Some(step)), ..self }
+    }
+
+    pub(crate) fn of(self, location: Option<&LocationId>) -> Self {
+        Self { location: location.cloned(), ..self }
+    }
+
+    /// What kept the token from being renewed.
+    pub fn kind(&self) -> &RenewErrorKind {
+        &self.kind
+    }
+
+    /// The Location whose token was rejected: `None` where the session is not a Location's.
+    pub fn location(&self) -> Option<&LocationId> {
+        self.location.as_ref()
+    }
+
+    /// Which token request it is about: `None` where it is about neither.
+    pub fn step(&self) -> Option<Step> {
+        self.step
+    }
+
+    /// Who has to change something.
+    pub fn fault(&self) -> Fault {
+        match &self.kind {
+            RenewErrorKind::Response(error) => error.fault(),
+            RenewErrorKind::NoResponse(_) | RenewErrorKind::InDoubt => Fault::Transport,
+            RenewErrorKind::NotEnabled
+            | RenewErrorKind::InVain
+            | RenewErrorKind::RejectedAgain
+            | RenewErrorKind::Postponed(_)
+            | RenewErrorKind::Misuse(_) => Fault::Caller,
+        }
+    }
+
+    /// Whether, and when, the call may be made again. A new call does not repeat a token request whose outcome is final or in doubt.
+    pub fn retry(&self) -> Retry {
+        match &self.kind {
+            RenewErrorKind::Response(error) => error.retry(),
+            RenewErrorKind::NoResponse(Delivery::NotSent) => Retry::Unspecified,
+            RenewErrorKind::Postponed(wait) => Retry::After(*wait),
+            _ => Retry::Never,
+        }
+    }
+
+    /// Whether no caller tries again until the program hands credentials over, the same or new ones.
+    pub fn is_final(&self) -> bool {
+        match &self.kind {
+            RenewErrorKind::Response(error) => Outcome::of_response(error) == Outcome::Final,
+            RenewErrorKind::NotEnabled | RenewErrorKind::InVain | RenewErrorKind::InDoubt => true,
+            RenewErrorKind::NoResponse(_)
+            | RenewErrorKind::RejectedAgain
+            | RenewErrorKind::Postponed(_)
+            | RenewErrorKind::Misuse(_) => false,
+        }
+    }
+}
+
+/// One line: what happened, who is at fault, what to do.
+impl fmt::Display for RenewError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the access token")?;
+        if let Some(location) = &self.location {
+            write!(f, " of Location {location}")?;
+        }
+        f.write_str(" was rejected")?;
+        let token = match self.step {
+            Some(Step::UserToken) => "User Access Token",
+            _ => "Location Access Token",
+        };
+        let fault = self.fault();
+        match &self.kind {
+            RenewErrorKind::Misuse(misuse) => return write!(f, ", and not renewed: {misuse}"),
+            RenewErrorKind::Response(error) => write!(f, ", and renewing it failed: {error}")?,
+            RenewErrorKind::NotEnabled => write!(f, "; {fault}: log in again, or let an Owner renew it")?,
+            RenewErrorKind::InVain => write!(
+                f,
+                ", and so was a new {token} before it had worked; {fault}: check that the call is one that this token may make"
+            )?,
+            RenewErrorKind::RejectedAgain => write!(
+                f,
+                ", and so was the newer {token} that the call was sent again with; {fault}: check that the call is one that this \
+                 token may make"
+            )?,
+            RenewErrorKind::InDoubt => write!(
+                f,
+                ", and it is unknown whether two requests for a new {token} arrived; {fault}: check the network, and ask the \
+                 service's support to revoke tokens that nobody has"
+            )?,
+            RenewErrorKind::Postponed(wait) => {
+                let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+                write!(
+                    f,
+                    ", and the service asks to wait before a new {token} is requested; {fault}: wait {seconds} s, then make the call again"
+                )?;
+            }
+            RenewErrorKind::NoResponse(delivery) => {
+                f.write_str(", and renewing it failed")?;
+                if let Some(step) = self.step {
+                    write!(f, " at {step}")?;
+                }
+                let what = match delivery {
+                    Delivery::NotSent => "the request never left",
+                    Delivery::Unsendable => "the transport cannot send the request",
+                    Delivery::Unknown => "no response came, and the request may have arrived",
+                };
+                write!(f, ": {what}; {fault}: check the network")?;
+                if let Some(step) = self.step {
+                    write!(f, " and the {}", step.url())?;
+                }
+            }
+        }
+        if self.is_final() && !matches!(self.kind, RenewErrorKind::NotEnabled) {
+            f.write_str("; nothing is tried again until the program hands over credentials")?;
+        }
+        Ok(())
+    }
+}
+
+impl core::error::Error for RenewError {}
+
+impl From<Misuse> for RenewError {
+    fn from(misuse: Misuse) -> Self {
+        RenewErrorKind::Misuse(misuse).into()
+    }
+}

@@ -1,0 +1,84 @@
+//! What a request is made of: the head of a token request, and what credentials are put on.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts};
+
+use crate::Step;
+use crate::secret::SecretHeader;
+
+pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// A step's request but for its body (`P3`, `P8`, `P9`), made once for an App: to copy headers costs less than to insert them.
+pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.method = Method::POST;
+    head.uri = uri;
+    let headers = &mut head.headers;
+    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::ACCEPT, JSON);
+    headers.insert(X_API_KEY, api_key.header().clone());
+    if step == Step::LocationToken {
+        // Keeps the place of the user token: a copy has no room for one header more.
+        headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
+    }
+    head
+}
+
+/// What credentials are put on: `http::Request<B>` and `http::request::Parts`. Sealed.
+///
+/// ```
+/// use location_auth::{Misuse, RequestHead, Session};
+///
+/// fn sign(session: &Session, head: &mut impl RequestHead) -> Result<(), Misuse> {
+///     session.authorize(head).map(drop)
+/// }
+///
+/// fn sign_parts(session: &Session, parts: &mut http::request::Parts) -> Result<(), Misuse> {
+///     sign(session, parts)
+/// }
+/// ```
+pub trait RequestHead: sealed::Head {}
+
+impl<B> RequestHead for Request<B> {}
+impl RequestHead for Parts {}
+
+mod sealed {
+    use super::{HeaderMap, Parts, Request, Uri};
+
+    pub trait Head {
+        fn uri(&self) -> &Uri;
+        fn uri_mut(&mut self) -> &mut Uri;
+        fn headers(&self) -> &HeaderMap;
+        fn headers_mut(&mut self) -> &mut HeaderMap;
+    }
+
+    impl<B> Head for Request<B> {
+        fn uri(&self) -> &Uri {
+            self.uri()
+        }
+        fn uri_mut(&mut self) -> &mut Uri {
+            self.uri_mut()
+        }
+        fn headers(&self) -> &HeaderMap {
+            self.headers()
+        }
+        fn headers_mut(&mut self) -> &mut HeaderMap {
+            self.headers_mut()
+        }
+    }
+
+    impl Head for Parts {
+        fn uri(&self) -> &Uri {
+            &self.uri
+        }
+        fn uri_mut(&mut self) -> &mut Uri {
+            &mut self.uri
+        }
+        fn headers(&self) -> &HeaderMap {
+            &self.headers
+        }
+        fn headers_mut(&mut self) -> &mut HeaderMap {
+            &mut self.headers
+        }
+    }
+}

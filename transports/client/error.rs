@@ -1,0 +1,143 @@
+//! Why a call got no answer that is the caller's.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::error::Error as StdError;
+use core::fmt;
+
+use http::Response;
+use location_auth::{CallFailure, Delivery, Fault, Misuse, RenewError, Retry};
+
+/// Why a call got no response, or a 401 that could not be helped.
+///
+/// It holds no credential and no login. `E` is the transport's own error.
+///
+/// ```
+/// use location_auth::transports::client::CallError;
+///
+/// fn advice<E>(error: &CallError<E>) -> String {
+///     match error {
+///         CallError::TokenRejected { error, .. } => match error.location() {
+///             Some(location) if error.is_final() => format!("ask the owner of {location} to log in"),
+///             _ => error.to_string(),
+///         },
+///         other => other.to_string(),
+///     }
+/// }
+/// ```
+#[non_exhaustive]
+pub enum CallError<E> {
+    /// The request can't be authorized, and was not sent.
+    Misuse(Misuse),
+    /// There was no response to the call. It is not sent again.
+    Transport {
+        /// The transport's own error.
+        error: E,
+        /// Whether the call may have reached the service.
+        delivery: Delivery,
+    },
+    /// The call was answered with 401, and there is no new token, or the new one was rejected as well. Since tokens do not expire, it was
+    /// revoked, or the service means something else by the status: the response may say.
+    TokenRejected {
+        /// What the service answered to the call. `Debug` does not show it.
+        response: Box<Response<Vec<u8>>>,
+        /// Why there is no new token. All who waited for the same token request are told the same.
+        error: RenewError,
+        /// The transport's own error, where this caller's token request got no response.
+        transport: Option<E>,
+    },
+    /// The call was answered with 401 and the token is renewed, but [`call_once`](super::Client::call_once) does not send a call again:
+    /// make it anew.
+    NotRepeated {
+        /// What the service answered to the call. `Debug` does not show it.
+        response: Box<Response<Vec<u8>>>,
+    },
+}
+
+impl<E> CallError<E> {
+    pub(super) fn new(failure: CallFailure<Vec<u8>>, transport: Option<E>) -> Self {
+        match failure {
+            CallFailure::NotRenewed { response, error } => {
+                Self::TokenRejected { response: Box::new(response), error, transport }
+            }
+            CallFailure::NotRepeated { response } => Self::NotRepeated { response: Box::new(response) },
+        }
+    }
+
+    /// Who has to change something.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Misuse(_) | Self::NotRepeated { .. } => Fault::Caller,
+            Self::Transport { .. } => Fault::Transport,
+            Self::TokenRejected { error, .. } => error.fault(),
+        }
+    }
+
+    /// Whether, and when, the same call may be made again.
+    pub fn retry(&self) -> Retry {
+        match self {
+            Self::Misuse(_) => Retry::Never,
+            Self::Transport { delivery: Delivery::NotSent, .. } => Retry::Unspecified,
+            Self::Transport { .. } => Retry::Never,
+            Self::TokenRejected { error, .. } => error.retry(),
+            Self::NotRepeated { .. } => Retry::Now,
+        }
+    }
+}
+
+impl<E> From<Misuse> for CallError<E> {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
+            Self::Transport { error, delivery } => {
+                f.debug_struct("Transport").field("error", error).field("delivery", delivery).finish()
+            }
+            Self::TokenRejected { error, transport, .. } => f
+                .debug_struct("TokenRejected")
+                .field("error", error)
+                .field("transport", transport)
+                .finish_non_exhaustive(),
+            Self::NotRepeated { .. } => f.write_str("NotRepeated"),
+        }
+    }
+}
+
+/// One line: what happened, who is at fault, what to do. The transport's own words are the [`source`](StdError::source).
+impl<E> fmt::Display for CallError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, advice) = match self {
+            Self::Misuse(misuse) => return fmt::Display::fmt(misuse, f),
+            Self::TokenRejected { error, .. } => return fmt::Display::fmt(error, f),
+            Self::Transport { delivery: Delivery::NotSent, .. } => {
+                ("the call never left", "check the URL's host and the network, then make it again")
+            }
+            Self::Transport { delivery: Delivery::Unsendable, .. } => {
+                ("the transport cannot send the call", "check the call's URL and how the transport is set up")
+            }
+            Self::Transport { delivery: Delivery::Unknown, .. } => (
+                "no response to the call came, and it may have arrived",
+                "check the network, and make it again only if twice does no harm",
+            ),
+            Self::NotRepeated { .. } => {
+                ("the access token was rejected and is renewed, and the call was not sent again", "make it anew")
+            }
+        };
+        write!(f, "{what}; {}: {advice}", self.fault())
+    }
+}
+
+impl<E: StdError + 'static> StdError for CallError<E> {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Transport { error, .. } => Some(error),
+            Self::TokenRejected { transport: Some(error), .. } => Some(error),
+            Self::Misuse(_) | Self::TokenRejected { .. } | Self::NotRepeated { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Finds a transport or a store that calls the client that waits for it: it would wait for itself.
+
+extern crate std;
+
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::future::poll_fn;
+use core::pin::pin;
+use std::thread_local;
+
+thread_local! {
+    /// The clients whose transport or store runs on this thread now, by the address of what their clones share.
+    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+struct Inside;
+
+impl Inside {
+    fn enter(client: usize) -> Self {
+        INSIDE.with_borrow_mut(|inside| inside.push(client));
+        Self
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        INSIDE.with_borrow_mut(|inside| inside.pop());
+    }
+}
+
+/// Whether the transport or the store of this client is what runs.
+pub(super) fn is_inside(client: usize) -> bool {
+    INSIDE.with_borrow(|inside| inside.contains(&client))
+}
+
+/// Runs what is the transport's or the store's.
+pub(super) fn inside<T>(client: usize, run: impl FnOnce() -> T) -> T {
+    let _inside = Inside::enter(client);
+    run()
+}
+
+/// The same for a future: each time it is polled.
+pub(super) async fn inside_async<T>(client: usize, future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    poll_fn(|context| inside(client, || future.as_mut().poll(context))).await
+}
