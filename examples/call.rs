@@ -1,7 +1,7 @@
 //! A call with a token that `login --save FILE` has kept: no password in sight.
 //!
 //! `cargo run --example call --features ureq-rustls,client -- FILE URL` makes one authorized `GET` and prints the response's body. The service's
-//! side is set by the same variables as for `login`, without the owner's: see `AppSettings` in `support/settings.rs`.
+//! side is set by the same variables as for `login`, without the owner's: see `app_settings` in `support/settings.rs`.
 
 #[path = "support/settings.rs"]
 mod settings;
@@ -13,7 +13,7 @@ use http::Request;
 use location_auth::transports::client::Client;
 use location_auth::transports::ureq::Ureq;
 use location_auth::{SavedToken, Session};
-use settings::{AppSettings, Failure, failed, require, wrong_settings};
+use settings::{APP_VARIABLES, Failure, app_settings, failed, require, wrong_settings};
 
 fn main() -> ExitCode {
     match call() {
@@ -30,9 +30,9 @@ fn call() -> Result<(), Failure> {
     let [file, url] = arguments.as_slice() else {
         return Err(wrong_settings("two arguments are wanted: the file of a saved token, and the URL to call"));
     };
-    require(&AppSettings::VARIABLES, "")?;
+    require(&APP_VARIABLES, "")?;
     let request = Request::get(url).body(vec![]).map_err(|_| wrong_settings("that is no URL: give another"))?;
-    let app = AppSettings::from_environment()?.app(Some(request.uri())).map_err(wrong_settings)?;
+    let app = settings::app(app_settings()?, Some(request.uri())).map_err(wrong_settings)?;
 
     let text =
         std::fs::read_to_string(file).map_err(|error| wrong_settings(format_args!("can't read the file: {error}")))?;

@@ -29,9 +29,10 @@ use location_auth::emulator::Emulator;
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{Cause, RunError, SendError, Transport};
 use location_auth::{
-    App, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, SavedToken, Session,
+    App, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, SavedToken,
+    Session, Settings,
 };
-use settings::{AppSettings, Failure, failed, get, is_set, require, wrong_settings};
+use settings::{APP_VARIABLES, Failure, app_settings, failed, get, is_set, require, wrong_settings};
 use token_file::TokenFile;
 
 const LOCATION_ID: &str = "LOCATION_AUTH_LOCATION_ID";
@@ -59,7 +60,7 @@ struct Options {
 }
 
 struct Owner {
-    app: AppSettings,
+    app: Settings,
     location_id: String,
     email: String,
     password: String,
@@ -86,7 +87,7 @@ fn read_options() -> Result<Options, Failure> {
     if dry_run && (reveal || save.is_some()) {
         return Err(wrong_settings("--dry-run gets no token that could be printed or saved: leave one of them out"));
     }
-    let mut wanted = [&AppSettings::VARIABLES[..], &[LOCATION_ID, EMAIL]].concat();
+    let mut wanted = [&APP_VARIABLES[..], &[LOCATION_ID, EMAIL]].concat();
     if !password_stdin {
         wanted.push(PASSWORD);
         if !wanted.iter().chain([&CALL_URL]).any(is_set) {
@@ -102,14 +103,12 @@ fn read_options() -> Result<Options, Failure> {
 fn emulated(emulator: &Arc<Mutex<Emulator>>) -> Result<Owner, Failure> {
     let address = support::serve(Arc::clone(emulator), 0).map_err(|error| failed(&error))?;
     eprintln!("Nothing is set, so an emulated service on {address} plays the real one.");
-    let app = AppSettings {
-        environment: Environment::Staging,
-        user_token_url: format!("http://{address}{}", Emulator::USER_TOKEN_PATH),
-        location_token_url: format!("http://{address}{}", Emulator::LOCATION_TOKEN_PATH),
-        api_key: support::API_KEY.into(),
-        client_id: support::CLIENT_ID.into(),
-        client_secret: support::CLIENT_SECRET.into(),
-    };
+    let app = Settings::new(Environment::Staging)
+        .user_token_url(format!("http://{address}{}", Emulator::USER_TOKEN_PATH))
+        .location_token_url(format!("http://{address}{}", Emulator::LOCATION_TOKEN_PATH))
+        .api_key(support::API_KEY)
+        .client_id(support::CLIENT_ID)
+        .client_secret(support::CLIENT_SECRET);
     Ok(Owner {
         app,
         location_id: support::LOCATION_ID.into(),
@@ -129,7 +128,7 @@ fn from_environment(password_stdin: bool) -> Result<Owner, Failure> {
         get(PASSWORD)?
     };
     Ok(Owner {
-        app: AppSettings::from_environment()?,
+        app: app_settings()?,
         location_id: get(LOCATION_ID)?,
         email: get(EMAIL)?,
         password,
@@ -147,7 +146,7 @@ fn prepare(owner: &Owner) -> Result<Prepared, Failure> {
     let get = |url| Request::get(url).body(vec![]);
     let call = owner.call_url.as_deref().map(get).transpose();
     let call = call.map_err(|_| wrong_settings(format_args!("{CALL_URL} is no URL: set it again")))?;
-    let app = owner.app.app(call.as_ref().map(Request::uri)).map_err(wrong_settings)?;
+    let app = settings::app(owner.app.clone(), call.as_ref().map(Request::uri)).map_err(wrong_settings)?;
     let location = app.location(&owner.location_id).map_err(wrong_settings)?;
     let login = location.login(&owner.email, &owner.password).map_err(wrong_settings)?;
     Ok(Prepared { app, login, call })

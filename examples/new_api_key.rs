@@ -44,16 +44,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Everything as it was, but for the key.
 fn app(api_key: &str) -> Result<App, location_auth::Misuse> {
-    App::new(Settings {
-        environment: Environment::Staging,
-        user_token_url: &format!("{BASE}{}", Emulator::USER_TOKEN_PATH),
-        location_token_url: &format!("{BASE}{}", Emulator::LOCATION_TOKEN_PATH),
-        api_origins: &[],
-        api_key,
-        client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
-        data_source_name: None,
-    })
+    App::new(
+        Settings::new(Environment::Staging)
+            .user_token_url(format!("{BASE}{}", Emulator::USER_TOKEN_PATH))
+            .location_token_url(format!("{BASE}{}", Emulator::LOCATION_TOKEN_PATH))
+            .api_key(api_key)
+            .client_id(CLIENT_ID)
+            .client_secret(CLIENT_SECRET),
+    )
 }
 
 /// One harmless call for each saved token says whether it is still taken.

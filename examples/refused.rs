@@ -26,16 +26,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("the URL", nobody, API_KEY, CLIENT_SECRET, LOCATION_ID, PASSWORD),
     ];
     for (wrong, base, api_key, client_secret, location, password) in cases {
-        let app = App::new(Settings {
-            environment: Environment::Staging,
-            user_token_url: &format!("{base}{}", Emulator::USER_TOKEN_PATH),
-            location_token_url: &format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
-            api_origins: &[],
-            api_key,
-            client_id: CLIENT_ID,
-            client_secret,
-            data_source_name: None,
-        })?;
+        let app = App::new(
+            Settings::new(Environment::Staging)
+                .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
+                .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
+                .api_key(api_key)
+                .client_id(CLIENT_ID)
+                .client_secret(client_secret),
+        )?;
         let login = app.location(location)?.login(EMAIL, password)?;
         let Err(stopped) = run(login, &Ureq::new()) else { return Err("the login was not refused".into()) };
         println!("Wrong: {wrong}");

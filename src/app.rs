@@ -9,98 +9,23 @@ use crate::body::SecretObject;
 use crate::endpoint::{self, Origin, Template};
 use crate::request::head;
 use crate::secret::{REDACTED, SecretHeader};
-use crate::{Field, LocationId, Misuse, Step};
-
-/// Everything that [`App::new`] needs, by name: what the service issued (`P1`), and the URLs that came with it (`Q1`).
-///
-/// The secrets are borrowed: wiping the caller's own copies is the caller's.
-///
-/// ```
-/// use location_auth::{App, Environment, Settings};
-///
-/// let staging = Settings {
-///     environment: Environment::Staging,
-///     user_token_url: "https://staging.example.com/user_token",
-///     location_token_url: "https://staging.example.com/location_token", // the Location's id is a label then (`Q2`)
-///     api_origins: &[],
-///     api_key: "k-12",
-///     client_id: "c-34",
-///     client_secret: "s-56",
-///     data_source_name: None,
-/// };
-/// App::new(staging)?;
-/// assert_eq!(format!("{staging:?}"), "Settings { environment: Staging, credentials: \"[redacted]\", .. }");
-/// # Ok::<(), location_auth::Misuse>(())
-/// ```
-#[derive(Clone, Copy)]
-pub struct Settings<'a> {
-    /// Which of the service's environments the other settings are for (`P2`). A wrong label can't be detected (`Q15`).
-    pub environment: Environment,
-    /// Where step 1 is sent (`P8`): `https`, or `http` to a loopback host.
-    pub user_token_url: &'a str,
-    /// Where step 2 is sent (`P9`). Each `{location_id}` in its path or query stands for the Location's id (`Q2`).
-    pub location_token_url: &'a str,
-    /// Further origins that credentials may be sent to, like `https://data.example.com`: those of the two URLs above are
-    /// allowed anyway, and no other is (`Q4`).
-    pub api_origins: &'a [&'a str],
-    /// Goes on every request (`P3`): visible ASCII.
-    pub api_key: &'a str,
-    /// Goes into the body of both steps: printable ASCII (RFC 6749 appendix A.1).
-    pub client_id: &'a str,
-    /// Goes into the body of both steps: printable ASCII (RFC 6749 appendix A.2).
-    pub client_secret: &'a str,
-    /// For the sync calls that need one; authentication never sends it (`Q14`). Not secret.
-    pub data_source_name: Option<&'a str>,
-}
-
-impl fmt::Debug for Settings<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("environment", &self.environment)
-            .field("credentials", &REDACTED)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The service's two environments, which have different credentials (`P2`).
-///
-/// ```
-/// use location_auth::Environment;
-///
-/// assert_eq!(Environment::Production.to_string(), "production");
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Environment {
-    /// For trying things out.
-    Staging,
-    /// For real businesses.
-    Production,
-}
-
-impl fmt::Display for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Environment::Staging => "staging",
-            Environment::Production => "production",
-        })
-    }
-}
+use crate::{Environment, Field, LocationId, Misuse, Settings, Step};
 
 /// One integrator's access to one environment of the service (`P1`, `P2`). Cheap to clone.
 ///
 /// ```
 /// use location_auth::{App, Environment, Flow, Settings};
 ///
-/// let app = App::new(Settings {
-///     environment: Environment::Staging,
-///     user_token_url: "https://api.example.com/user_token",
-///     location_token_url: "https://api.example.com/locations/{location_id}/token",
-///     api_origins: &["https://data.example.com"],
-///     api_key: "k-12",
-///     client_id: "c-34",
-///     client_secret: "s-56",
-///     data_source_name: Some("salon-software"),
-/// })?;
+/// let app = App::new(
+///     Settings::new(Environment::Staging)
+///         .user_token_url("https://api.example.com/user_token")
+///         .location_token_url("https://api.example.com/locations/{location_id}/token")
+///         .api_origin("https://data.example.com")
+///         .api_key("k-12")
+///         .client_id("c-34")
+///         .client_secret("s-56")
+///         .data_source_name("salon-software"),
+/// )?;
 /// let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
 /// assert_eq!(login.request().uri(), "https://api.example.com/user_token");
 /// # Ok::<(), location_auth::Misuse>(())
@@ -125,19 +50,19 @@ impl App {
     ///
     /// # Errors
     /// A [`Misuse`] that names the first setting that is wrong, and what is wrong with it, never its value.
-    pub fn new(settings: Settings<'_>) -> Result<Self, Misuse> {
-        let (user_token_uri, user_token_origin) = endpoint::parse(Field::UserTokenUrl, settings.user_token_url)?;
-        let (location_token_uri, location_token_origin) = Template::parse(settings.location_token_url)?;
+    pub fn new(settings: Settings) -> Result<Self, Misuse> {
+        let (user_token_uri, user_token_origin) = endpoint::parse(Field::UserTokenUrl, &settings.user_token_url)?;
+        let (location_token_uri, location_token_origin) = Template::parse(&settings.location_token_url)?;
         let mut origins = Vec::from([user_token_origin, location_token_origin]);
-        for origin in settings.api_origins {
+        for origin in &settings.api_origins {
             origins.push(Origin::parse(Field::ApiOrigin, origin)?);
         }
-        let api_key = not_empty(Field::ApiKey, settings.api_key)?;
+        let api_key = not_empty(Field::ApiKey, &settings.api_key)?;
         let api_key = SecretHeader::new("", api_key).ok_or(Misuse::Character(Field::ApiKey))?;
         let printable = |c: char| c.is_ascii_graphic() || c == ' ';
-        let client_id = text(Field::ClientId, settings.client_id, printable)?;
-        let client_secret = text(Field::ClientSecret, settings.client_secret, printable)?;
-        let data_source_name = match settings.data_source_name {
+        let client_id = text(Field::ClientId, &settings.client_id, printable)?;
+        let client_secret = text(Field::ClientSecret, &settings.client_secret, printable)?;
+        let data_source_name = match &settings.data_source_name {
             Some(name) => Some(text(Field::DataSourceName, name, |c| !c.is_control())?.into()),
             None => None,
         };
@@ -195,11 +120,10 @@ impl fmt::Debug for App {
 ///
 /// ```
 /// use location_auth::transports::run;
-/// # let app = location_auth::App::new(location_auth::Settings {
-/// #     environment: location_auth::Environment::Staging,
-/// #     user_token_url: "https://api.example.com/user_token",
-/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
 /// # let transport = |request: http::Request<Vec<u8>>, _limit| -> Result<_, std::convert::Infallible> {
 /// #     let token = if request.headers().contains_key("authorization") { "l-1" } else { "u-1" };
 /// #     Ok(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))

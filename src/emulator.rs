@@ -32,16 +32,14 @@ use serde_json::{Value, json};
 /// let emulator = RefCell::new(emulator);
 /// let transport = |request, _limit| Ok::<_, Infallible>(emulator.borrow_mut().handle(request));
 ///
-/// let app = App::new(Settings {
-///     environment: Environment::Staging,
-///     user_token_url: &format!("https://api.example.com{}", Emulator::USER_TOKEN_PATH),
-///     location_token_url: &format!("https://api.example.com{}", Emulator::LOCATION_TOKEN_PATH),
-///     api_origins: &[],
-///     api_key: "k-12",
-///     client_id: "c-34",
-///     client_secret: "s-56",
-///     data_source_name: None,
-/// })?;
+/// let app = App::new(
+///     Settings::new(Environment::Staging)
+///         .user_token_url(format!("https://api.example.com{}", Emulator::USER_TOKEN_PATH))
+///         .location_token_url(format!("https://api.example.com{}", Emulator::LOCATION_TOKEN_PATH))
+///         .api_key("k-12")
+///         .client_id("c-34")
+///         .client_secret("s-56"),
+/// )?;
 /// let token = run(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport)?;
 ///
 /// let mut call = http::Request::get("https://api.example.com/locations/loc-1/contacts").body(vec![])?;

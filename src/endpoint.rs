@@ -50,6 +50,9 @@ pub(crate) fn names_its_own_host(headers: &HeaderMap, uri: &Uri) -> bool {
 
 /// A URL that is complete as it stands.
 pub(crate) fn parse(field: Field, text: &str) -> Result<(Uri, Origin), Misuse> {
+    if text.is_empty() {
+        return Err(Misuse::Empty(field));
+    }
     read(text).map_err(|problem| Misuse::Url { field, problem })
 }
 

@@ -22,11 +22,10 @@ use crate::{Field, LocationId, Retry};
 /// ```
 /// use http::{Response, StatusCode};
 /// use location_auth::{ErrorKind, Fault, Flow, Retry, Step};
-/// # let app = location_auth::App::new(location_auth::Settings {
-/// #     environment: location_auth::Environment::Staging,
-/// #     user_token_url: "https://api.example.com/user_token",
-/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-/// #     api_origins: &[], api_key: "key", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("key").client_id("id")
+/// #     .client_secret("client secret"))?;
 /// let login = app.location("loc-1")?.login("owner@example.com", "wrong")?;
 /// let response = Response::builder().status(401).body(r#"{"error": "bad password"}"#)?;
 /// let error = login.receive(&response).unwrap_err().error;
@@ -348,11 +347,10 @@ impl ErrorKind {
 ///
 /// ```
 /// use location_auth::{BodyProblem, ErrorKind, Flow};
-/// # let app = location_auth::App::new(location_auth::Settings {
-/// #     environment: location_auth::Environment::Staging,
-/// #     user_token_url: "https://api.example.com/user_token",
-/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
 /// let login = app.user_login("owner@example.com", "hunter2")?;
 /// let error = login.receive(&http::Response::new(r#"{"access_token": ""}"#)).unwrap_err().error;
 /// assert_eq!(error.kind(), ErrorKind::Body(BodyProblem::EmptyToken));

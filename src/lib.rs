@@ -16,16 +16,14 @@
 //! #     let token = if request.headers().contains_key("authorization") { "l-1" } else { "u-1" };
 //! #     Ok(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))
 //! # }
-//! let app = App::new(Settings {
-//!     environment: Environment::Staging,
-//!     user_token_url: "https://api.example.com/user_token",
-//!     location_token_url: "https://api.example.com/locations/{location_id}/token",
-//!     api_origins: &[],
-//!     api_key: "k-12",
-//!     client_id: "c-34",
-//!     client_secret: "s-56",
-//!     data_source_name: None,
-//! })?;
+//! let app = App::new(
+//!     Settings::new(Environment::Staging)
+//!         .user_token_url("https://api.example.com/user_token")
+//!         .location_token_url("https://api.example.com/locations/{location_id}/token")
+//!         .api_key("k-12")
+//!         .client_id("c-34")
+//!         .client_secret("s-56"),
+//! )?;
 //! let mut flow = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
 //! let token = loop {
 //!     let response = my_http(flow.request())?; // anything that turns a Request into a Response
@@ -191,11 +189,12 @@ mod retry;
 mod saved;
 mod secret;
 mod session;
+mod settings;
 mod token;
 #[path = "../transports/mod.rs"]
 pub mod transports;
 
-pub use app::{App, Environment, Location, Settings};
+pub use app::{App, Location};
 pub use call::{Call, CallFailure, Next, RejectedCall};
 pub use delivery::Delivery;
 pub use endpoint::may_carry_secrets;
@@ -212,6 +211,7 @@ pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
 pub use saved::SavedToken;
 pub use session::{Attempt, Replay, Session, TokenState, Verdict};
+pub use settings::{Environment, Settings};
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 
 #[cfg(doctest)]

@@ -41,6 +41,9 @@ pub enum Misuse {
     /// A Location's id is `.` or `..`, which would change the path (`Q2`).
     #[error("the Location id is a dot segment, which would change the path: set it to the id that the service uses")]
     DotSegment,
+    /// The environment's name is neither of the two (`P2`).
+    #[error("the environment is neither: write staging or production")]
+    UnknownEnvironment,
     /// A token of one environment met an [`App`](crate::App) of the other (`P2`, `Q15`).
     #[error("a {token} token met a {app} App: use the App of the environment that the token is from")]
     WrongEnvironment {
@@ -92,16 +95,14 @@ impl Misuse {
 /// ```
 /// use location_auth::{App, Environment, Field, Misuse, Settings, UrlProblem};
 ///
-/// let misuse = App::new(Settings {
-///     environment: Environment::Staging,
-///     user_token_url: "http://api.example.com/user_token",
-///     location_token_url: "https://api.example.com/locations/{location_id}/token",
-///     api_origins: &[],
-///     api_key: "k-12",
-///     client_id: "c-34",
-///     client_secret: "s-56",
-///     data_source_name: None,
-/// })
+/// let misuse = App::new(
+///     Settings::new(Environment::Staging)
+///         .user_token_url("http://api.example.com/user_token")
+///         .location_token_url("https://api.example.com/locations/{location_id}/token")
+///         .api_key("k-12")
+///         .client_id("c-34")
+///         .client_secret("s-56"),
+/// )
 /// .unwrap_err();
 /// assert_eq!(misuse, Misuse::Url { field: Field::UserTokenUrl, problem: UrlProblem::Insecure });
 /// ```
@@ -154,7 +155,7 @@ pub enum Field {
     UserTokenUrl,
     /// [`Settings::location_token_url`](crate::Settings::location_token_url)
     LocationTokenUrl,
-    /// [`Settings::api_origins`](crate::Settings::api_origins)
+    /// [`Settings::api_origin`](crate::Settings::api_origin)
     ApiOrigin,
     /// [`Settings::api_key`](crate::Settings::api_key)
     ApiKey,

@@ -30,11 +30,10 @@ use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 /// ```
 /// use location_auth::transports::run;
 /// use location_auth::{Misuse, RESPONSE_LIMIT};
-/// # let app = location_auth::App::new(location_auth::Settings {
-/// #     environment: location_auth::Environment::Staging,
-/// #     user_token_url: "https://api.example.com/user_token",
-/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
 /// let transport = |_request, limit| {
 ///     assert_eq!(limit, RESPONSE_LIMIT);
 ///     Err("there is nobody")
@@ -124,6 +123,16 @@ fn is_json(headers: &HeaderMap) -> bool {
         is_name && kind.eq_ignore_ascii_case("application") && suffix.eq_ignore_ascii_case("json")
     })
 }
+
+/// The visits of values that are refused with this text: serde's own refusal of a scalar quotes it, and it may be a secret.
+macro_rules! refuse_unquoted {
+    ($text:literal; $($visit:ident($scalar:ty)),* $(,)?) => {$(
+        fn $visit<E: ::serde::de::Error>(self, _: $scalar) -> Result<Self::Value, E> {
+            Err(E::custom($text))
+        }
+    )*};
+}
+pub(crate) use refuse_unquoted;
 
 /// What matters of the body of a success. Other members are skipped unread.
 struct TokenObject<'a> {

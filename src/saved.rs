@@ -5,7 +5,7 @@ use core::fmt;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::response::Member;
+use crate::response::{Member, refuse_unquoted};
 use crate::token::BearerToken;
 use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToken};
 
@@ -130,15 +130,6 @@ impl<'de> Deserialize<'de> for SavedToken {
 
 struct SavedVisitor;
 
-/// serde's own refusal of a scalar quotes it, and a file that holds a bare token is one.
-macro_rules! refuse_unquoted {
-    ($($visit:ident($scalar:ty)),* $(,)?) => {$(
-        fn $visit<E: de::Error>(self, _: $scalar) -> Result<SavedToken, E> {
-            Err(E::custom("a bare value is no saved token: write it again"))
-        }
-    )*};
-}
-
 impl<'de> Visitor<'de> for SavedVisitor {
     type Value = SavedToken;
 
@@ -147,6 +138,7 @@ impl<'de> Visitor<'de> for SavedVisitor {
     }
 
     refuse_unquoted! {
+        "a bare value is no saved token: write it again";
         visit_bool(bool), visit_i64(i64), visit_i128(i128), visit_u64(u64), visit_u128(u128), visit_f64(f64), visit_str(&str), visit_bytes(&[u8]),
     }
 

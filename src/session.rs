@@ -23,11 +23,10 @@ use crate::{endpoint, query};
 /// ```
 /// use location_auth::{Session, Verdict};
 /// # use location_auth::{App, Environment, Flow, Progress, Settings};
-/// # let app = App::new(Settings {
-/// #     environment: Environment::Staging,
-/// #     user_token_url: "https://api.example.com/user_token",
-/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let app = App::new(Settings::new(Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
 /// # let login = app.user_login("owner@example.com", "hunter2")?;
 /// # let response = http::Response::new(r#"{"access_token": "u-1"}"#);
 /// # let Progress::Done(user) = login.receive(&response)? else { unreachable!() };

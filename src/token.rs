@@ -98,7 +98,7 @@ impl BearerToken {
 
 /// The service's id of a Location, or our user's own label for it where the location token URL has no `{location_id}` (`Q2`).
 ///
-/// Not secret: it stands in URLs, errors and logs.
+/// Not secret: it stands in URLs, errors and logs. serde reads it from a text, and [`str::parse`] does.
 ///
 /// ```
 /// use location_auth::{LocationId, Misuse};
@@ -130,6 +130,15 @@ impl LocationId {
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// As [`LocationId::new`].
+impl core::str::FromStr for LocationId {
+    type Err = Misuse;
+
+    fn from_str(id: &str) -> Result<Self, Misuse> {
+        Self::new(id)
     }
 }
 

@@ -15,7 +15,7 @@ use location_auth::emulator::Condition;
 use location_auth::transports::client::{AsyncClient, CallError, Client};
 use location_auth::transports::{AsyncTransport, Delivery, Transport};
 use location_auth::{
-    App, Environment, Fault, Flow, LocationAccessToken, Misuse, Progress, Retry, SavedToken, Session, Settings, Step,
+    App, Environment, Fault, Flow, LocationAccessToken, Misuse, Progress, Retry, SavedToken, Session, Step,
 };
 use world::{CONTACTS, PASSWORD, World, call, is_login};
 
@@ -251,7 +251,7 @@ fn a_login_that_is_handed_over_at_step_2_and_refused_there_is_not_tried_again() 
 #[test]
 fn a_login_of_the_other_environment_is_not_taken() {
     with_both(World::session, |world, line, client| {
-        let production = App::new(Settings { environment: Environment::Production, ..world::settings() }).unwrap();
+        let production = App::new(world::settings_for(Environment::Production)).unwrap();
         let login = production.location("loc-1").unwrap().login(world::EMAIL, PASSWORD).unwrap();
         let misuse = Misuse::WrongEnvironment { token: Environment::Production, app: Environment::Staging };
         assert_eq!(client.log_in_with(login).unwrap_err(), misuse);

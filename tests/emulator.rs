@@ -5,7 +5,7 @@ mod support;
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::{App, Flow, LocationAccessToken, Session, Settings, UserAccessToken};
+use location_auth::{App, Flow, LocationAccessToken, Session, UserAccessToken};
 use support::{EMAIL, PASSWORD, done, settings};
 
 fn emulator() -> Emulator {
@@ -21,11 +21,11 @@ fn emulator() -> Emulator {
 }
 
 fn app() -> App {
-    App::new(Settings {
-        user_token_url: "https://api.example.com/user_token",
-        location_token_url: "https://api.example.com/locations/{location_id}/token",
-        ..settings()
-    })
+    App::new(
+        settings()
+            .user_token_url("https://api.example.com/user_token")
+            .location_token_url("https://api.example.com/locations/{location_id}/token"),
+    )
     .unwrap()
 }
 

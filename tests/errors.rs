@@ -17,7 +17,7 @@ use location_auth::{
     Session, Settings, UserAccessToken,
 };
 use serde::de::{Deserialize, value::Error as ValueError, value::MapDeserializer};
-use support::{EMAIL, PASSWORD, app, location_token, next, settings, token_response, user_token};
+use support::{EMAIL, PASSWORD, app, location_token, next, settings, settings_for, token_response, user_token};
 
 /// The texts in the making: a title, then under it each text below what it is said of.
 #[derive(Default)]
@@ -130,22 +130,23 @@ fn of_responses(texts: &mut Texts) {
     each(texts, &app().user_login(EMAIL, PASSWORD).unwrap(), dressings());
 }
 
-fn refused_settings() -> Vec<(&'static str, Settings<'static>)> {
+fn refused_settings() -> Vec<(&'static str, Settings)> {
     let long: &'static str = Box::leak(format!("https://api.example.com/{}", "x".repeat(70_000)).into_boxed_str());
     let mut all = vec![
-        ("an empty API Key", Settings { api_key: "", ..settings() }),
-        ("an API Key with a line end", Settings { api_key: "k\n", ..settings() }),
-        ("an empty Client ID", Settings { client_id: "", ..settings() }),
-        ("a Client ID with a line end", Settings { client_id: "c\n", ..settings() }),
-        ("an empty Client Secret", Settings { client_secret: "", ..settings() }),
-        ("a Client Secret with a line end", Settings { client_secret: "s\n", ..settings() }),
-        ("an empty Data Source Name", Settings { data_source_name: Some(""), ..settings() }),
-        ("a Data Source Name with a line end", Settings { data_source_name: Some("d\n"), ..settings() }),
-        ("a location token URL without a scheme", Settings { location_token_url: "api.example.com", ..settings() }),
-        ("an API origin with a path", Settings { api_origins: &["https://api.example.com/v1"], ..settings() }),
+        ("no user token URL", settings().user_token_url("")),
+        ("an empty API Key", settings().api_key("")),
+        ("an API Key with a line end", settings().api_key("k\n")),
+        ("an empty Client ID", settings().client_id("")),
+        ("a Client ID with a line end", settings().client_id("c\n")),
+        ("an empty Client Secret", settings().client_secret("")),
+        ("a Client Secret with a line end", settings().client_secret("s\n")),
+        ("an empty Data Source Name", settings().data_source_name("")),
+        ("a Data Source Name with a line end", settings().data_source_name("d\n")),
+        ("a location token URL without a scheme", settings().location_token_url("api.example.com")),
+        ("an API origin with a path", settings().api_origin("https://api.example.com/v1")),
         (
             "{location_id} in the location token URL's host",
-            Settings { location_token_url: "https://{location_id}.example.com/", ..settings() },
+            settings().location_token_url("https://{location_id}.example.com/"),
         ),
     ];
     for (name, url) in [
@@ -159,7 +160,7 @@ fn refused_settings() -> Vec<(&'static str, Settings<'static>)> {
         ("a user token URL with a fragment", "https://api.example.com/user_token#top"),
         ("a user token URL with {location_id}", "https://api.example.com/{location_id}/user_token"),
     ] {
-        all.push((name, Settings { user_token_url: url, ..settings() }));
+        all.push((name, settings().user_token_url(url)));
     }
     all
 }
@@ -170,7 +171,8 @@ fn of_misuse(texts: &mut Texts) {
         texts.say(name, App::new(settings).unwrap_err());
     }
     let app = app();
-    let production = App::new(Settings { environment: Environment::Production, ..settings() }).unwrap();
+    let production = App::new(settings_for(Environment::Production)).unwrap();
+    texts.say("an unknown environment", "test".parse::<Environment>().unwrap_err());
     texts.say("an empty email", app.user_login("", PASSWORD).unwrap_err());
     texts.say("an empty password", app.user_login(EMAIL, "").unwrap_err());
     texts.say("an empty Location id", LocationId::new("").unwrap_err());

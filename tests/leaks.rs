@@ -63,8 +63,8 @@ impl Sweep {
     }
 }
 
-fn settings() -> Settings<'static> {
-    Settings { api_key: API_KEY, client_id: CLIENT_ID, client_secret: CLIENT_SECRET, ..support::settings() }
+fn settings() -> Settings {
+    support::settings().api_key(API_KEY).client_id(CLIENT_ID).client_secret(CLIENT_SECRET)
 }
 
 /// Everything that the service could say to get a credential printed.
@@ -121,8 +121,8 @@ fn sweep() -> Sweep {
     let mut sweep = Sweep::default();
     let app = App::new(settings()).unwrap();
     let location = app.location("loc-1").unwrap();
-    sweep.debug("app::Settings", settings());
-    sweep.display("app::Environment", Environment::Production);
+    sweep.debug("settings::Settings", settings());
+    sweep.display("settings::Environment", Environment::Production);
     sweep.debug("app::App", &app);
     sweep.debug("app::Location", &location);
     sweep.display("token::LocationId", location.id());
@@ -170,11 +170,11 @@ fn sweep() -> Sweep {
     for secret in SECRETS {
         let url = format!("https://{}@api.example.com/{}", "user-Xq9", "x");
         for misuse in [
-            App::new(Settings { user_token_url: &url, ..settings() }).map(|_| ()),
-            App::new(Settings { location_token_url: secret, ..settings() }).map(|_| ()),
-            App::new(Settings { api_origins: &[secret], ..settings() }).map(|_| ()),
-            App::new(Settings { api_key: &format!("{secret}\n"), ..settings() }).map(|_| ()),
-            App::new(Settings { client_secret: &format!("{secret}\n"), ..settings() }).map(|_| ()),
+            App::new(settings().user_token_url(&url)).map(|_| ()),
+            App::new(settings().location_token_url(secret)).map(|_| ()),
+            App::new(settings().api_origin(secret)).map(|_| ()),
+            App::new(settings().api_key(format!("{secret}\n"))).map(|_| ()),
+            App::new(settings().client_secret(format!("{secret}\n"))).map(|_| ()),
             LocationId::new(&format!("{secret}\n")).map(|_| ()),
         ] {
             let misuse = misuse.unwrap_err();
@@ -268,7 +268,7 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.error("drivers::RunError", &stopped);
     sweep.debug("drivers::Cause", stopped.cause);
     // Nothing listens on port 1, so the client library's own errors are behind these.
-    let dead = App::new(Settings { user_token_url: "http://127.0.0.1:1/?q=Xq9", ..settings() }).unwrap();
+    let dead = App::new(settings().user_token_url("http://127.0.0.1:1/?q=Xq9")).unwrap();
     let stopped = run(dead.user_login(EMAIL, PASSWORD).unwrap(), &Ureq::new()).unwrap_err();
     sweep.error("drivers::RunError", &stopped);
     sweep.debug("ureq::Ureq", Ureq::new());

@@ -17,7 +17,7 @@ use location_auth::transports::client::{AsyncClient, Client};
 use location_auth::transports::{
     AsyncTransport, Delivery, Transport, run, run_async, run_async_with_retries, run_with_retries,
 };
-use location_auth::{App, Backoff, LocationLogin, Session, Settings};
+use location_auth::{App, Backoff, LocationLogin, Session};
 use support::{response, token_response};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -173,8 +173,7 @@ fn wait_for<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn app() -> App {
-    let settings =
-        Settings { api_key: "key-Xq9", client_id: "id-Xq9", client_secret: "secret-Xq9", ..support::settings() };
+    let settings = support::settings().api_key("key-Xq9").client_id("id-Xq9").client_secret("secret-Xq9");
     App::new(settings).unwrap()
 }
 

@@ -74,12 +74,19 @@ fn wipe(mut request: http::Request<Vec<u8>>) {
 
 #[test]
 fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
-    let settings = Settings { api_key: SECRET, client_id: SECRET, client_secret: SECRET, ..settings() };
+    let settings = settings().api_key(SECRET).client_id(SECRET).client_secret(SECRET);
     let (user, location) = (token_response("user-m4rk3r-0f-4-s3cr3t"), token_response("location-m4rk3r-0f-4-s3cr3t"));
     let escaped = token_response("esc\\u0061ped-m4rk3r-0f-4-s3cr3t");
     let refused = support::response(401, r#"{"error": "m4rk3r-0f-4-s3cr3t is wrong: %41 %ff%fe"}"#);
+    let written = format!(
+        r#"{{"environment": "staging", "api_key": "{SECRET}", "client_id": "{SECRET}", "client_secret": "{SECRET}"}}"#
+    );
+    let twice = written.replace("client_id", "api_key");
     let left = left_behind(MARKER, || {
-        let app = App::new(settings).unwrap();
+        drop(serde_json::from_str::<Settings>(&written).unwrap());
+        assert!(serde_json::from_str::<Settings>(&twice).is_err());
+        let app = App::new(settings.clone()).unwrap();
+        drop(settings);
         let login = app.location("loc-1").unwrap().login(SECRET, SECRET).unwrap();
         wipe(login.request());
         let login = login.receive(&refused).unwrap_err().flow;

@@ -3,7 +3,7 @@
 mod support;
 
 use http::Response;
-use location_auth::{App, Error, Flow, Settings};
+use location_auth::{App, Error, Flow};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use support::{EMAIL, app, settings};
 
@@ -127,7 +127,7 @@ fn a_credential_beyond_the_cut_still_withholds_the_message() {
 
 #[test]
 fn what_only_looks_like_an_escape_is_taken_as_it_stands() {
-    let app = App::new(Settings { client_secret: "%", client_id: "zz", ..settings() }).unwrap();
+    let app = App::new(settings().client_secret("%").client_id("zz")).unwrap();
     let response = Response::builder().status(401).body(saying("broken \\ \\u12 \\ud800 %zz % \\")).unwrap();
     let error = app.user_login("y", "x").unwrap().receive(&response).unwrap_err().error;
     assert!(error.is_message_withheld(), "it holds the percent sign that is the secret here");

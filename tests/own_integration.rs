@@ -26,16 +26,12 @@ fn contacts<T: Transport<Error: Error + 'static>>(
 }
 
 fn login(password: &str) -> LocationLogin {
-    let settings = Settings {
-        environment: Environment::Staging,
-        user_token_url: "https://api.example.com/user_token",
-        location_token_url: "https://api.example.com/locations/{location_id}/token",
-        api_origins: &[],
-        api_key: "k-12",
-        client_id: "c-34",
-        client_secret: "s-56",
-        data_source_name: None,
-    };
+    let settings = Settings::new(Environment::Staging)
+        .user_token_url("https://api.example.com/user_token")
+        .location_token_url("https://api.example.com/locations/{location_id}/token")
+        .api_key("k-12")
+        .client_id("c-34")
+        .client_secret("s-56");
     App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", password).unwrap()
 }
 

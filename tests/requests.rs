@@ -121,8 +121,8 @@ fn a_token_says_what_it_is_of() {
 
 #[test]
 fn a_user_token_of_the_other_environment_buys_nothing() {
-    use location_auth::{App, Environment::*, Misuse, Settings};
-    let production = App::new(Settings { environment: Production, ..support::settings() }).unwrap();
+    use location_auth::{App, Environment::*, Misuse};
+    let production = App::new(support::settings_for(Production)).unwrap();
     let misuse = production.location("loc-1").unwrap().exchange(&support::user_token(&app())).unwrap_err();
     assert_eq!(misuse, Misuse::WrongEnvironment { token: Staging, app: Production });
 }

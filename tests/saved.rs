@@ -4,10 +4,10 @@ mod support;
 
 use std::io::Cursor;
 
-use location_auth::{App, Environment, LocationAccessToken, Misuse, SavedToken, Session, Settings, UserAccessToken};
+use location_auth::{App, Environment, LocationAccessToken, Misuse, SavedToken, Session, UserAccessToken};
 use serde::de::value::{BytesDeserializer, Error as ValueError, MapAccessDeserializer, MapDeserializer};
 use serde::de::{Deserialize, Deserializer, IntoDeserializer};
-use support::{app, location_token, settings, user_token};
+use support::{app, location_token, settings_for, user_token};
 
 #[test]
 fn a_file_of_0_1_loads_for_ever_and_is_written_the_same() {
@@ -45,7 +45,7 @@ fn a_token_that_was_written_and_read_needs_no_login() {
 #[test]
 fn a_saved_token_meets_no_app_of_the_other_environment() {
     let saved = SavedToken::from(&location_token(&app()));
-    let production = App::new(Settings { environment: Environment::Production, ..settings() }).unwrap();
+    let production = App::new(settings_for(Environment::Production)).unwrap();
     let misuse = Session::for_location(&production, saved.try_into().unwrap()).unwrap_err();
     assert_eq!(misuse, Misuse::WrongEnvironment { token: Environment::Staging, app: Environment::Production });
 }

@@ -3,10 +3,8 @@
 mod support;
 
 use http::Request;
-use location_auth::{
-    App, Attempt, Environment, LocationAccessToken, Misuse, Session, Settings, Verdict, may_carry_secrets,
-};
-use support::{app, done, settings, token_response, user_token, whole};
+use location_auth::{App, Attempt, Environment, LocationAccessToken, Misuse, Session, Verdict, may_carry_secrets};
+use support::{app, done, settings, settings_for, token_response, user_token, whole};
 
 fn token(app: &App, id: &str, token: &str) -> LocationAccessToken {
     done(app.location(id).unwrap().exchange(&user_token(app)).unwrap(), &token_response(token))
@@ -92,8 +90,7 @@ fn a_token_in_the_query_is_appended_and_what_stands_there_is_left_byte_for_byte(
 
 #[test]
 fn a_port_that_is_left_out_is_the_schemes_own() {
-    let app =
-        App::new(Settings { api_origins: &["http://localhost", "https://data.example.com"], ..settings() }).unwrap();
+    let app = App::new(settings().api_origin("http://localhost").api_origin("https://data.example.com")).unwrap();
     let session = Session::without_token(&app);
     for (url, is_own) in [
         ("http://localhost:80/x", true),
@@ -177,8 +174,7 @@ fn a_call_that_names_another_host_than_its_urls_is_refused() {
 
 #[test]
 fn a_credential_goes_only_to_the_origins_that_the_settings_name() {
-    let local =
-        App::new(Settings { api_origins: &["http://localhost:8080", "https://[2001:db8::1]"], ..settings() }).unwrap();
+    let local = App::new(settings().api_origin("http://localhost:8080").api_origin("https://[2001:db8::1]")).unwrap();
     let local = Session::for_location(&local, token(&local, "loc-1", "t-1")).unwrap();
     for url in [
         "https://api.example.com/",
@@ -255,7 +251,7 @@ fn a_call_that_is_too_large_for_its_credentials_is_refused() {
 fn a_token_never_meets_an_app_of_the_other_environment() {
     use Environment::{Production, Staging};
     let staging = app();
-    let production = App::new(Settings { environment: Production, ..settings() }).unwrap();
+    let production = App::new(settings_for(Production)).unwrap();
     let misuse = Misuse::WrongEnvironment { token: Staging, app: Production };
     assert_eq!(Session::for_location(&production, token(&staging, "loc-1", "t-1")).unwrap_err(), misuse);
     assert_eq!(Session::for_user(&production, user_token(&staging)).unwrap_err(), misuse);
@@ -300,7 +296,7 @@ fn table() -> String {
             renew(session, attempt, token(&app(), "loc-2", "t-3"))
         }),
         ("`renew` with a token of the other environment", |session, attempt| {
-            let production = App::new(Settings { environment: Environment::Production, ..settings() }).unwrap();
+            let production = App::new(settings_for(Environment::Production)).unwrap();
             renew(session, attempt, token(&production, "loc-1", "t-3"))
         }),
     ];

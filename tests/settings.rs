@@ -2,19 +2,19 @@
 
 mod support;
 
-use location_auth::{App, Field, Flow, LocationId, Misuse, Settings, UrlProblem};
+use location_auth::{App, Environment, Field, Flow, LocationId, Misuse, Settings, UrlProblem};
 use support::{EMAIL, PASSWORD, app, settings};
 
-fn misuse(settings: Settings<'_>) -> Misuse {
+fn misuse(settings: Settings) -> Misuse {
     App::new(settings).expect_err("a mistake")
 }
 
 /// What is wrong with this text in each of the three places for a URL.
 fn url_problems(url: &str) -> [Option<Misuse>; 3] {
     [
-        App::new(Settings { user_token_url: url, ..settings() }).err(),
-        App::new(Settings { location_token_url: url, ..settings() }).err(),
-        App::new(Settings { api_origins: &["https://ok.example.com", url], ..settings() }).err(),
+        App::new(settings().user_token_url(url)).err(),
+        App::new(settings().location_token_url(url)).err(),
+        App::new(settings().api_origin("https://ok.example.com").api_origin(url)).err(),
     ]
 }
 
@@ -23,7 +23,6 @@ fn a_url_that_credentials_must_not_go_to_is_refused_for_its_own_reason() {
     use UrlProblem::*;
     let long = format!("https://api.example.com/{}", "a".repeat(70_000));
     let cases = [
-        ("", Invalid),
         ("/user_token", Invalid),
         ("api.example.com", Invalid),
         ("https:", Invalid),
@@ -109,20 +108,38 @@ fn a_url_that_credentials_may_go_to_is_taken() {
 fn an_origin_has_no_path_and_a_user_token_url_no_placeholder() {
     for origin in ["https://api.example.com/v1", "https://api.example.com/?", "https://api.example.com?a=b"] {
         let expected = Misuse::Url { field: Field::ApiOrigin, problem: UrlProblem::Path };
-        assert_eq!(misuse(Settings { api_origins: &[origin], ..settings() }), expected, "{origin}");
+        assert_eq!(misuse(settings().api_origin(origin)), expected, "{origin}");
     }
     assert_eq!(
-        misuse(Settings { user_token_url: "https://api.example.com/{location_id}", ..settings() }),
+        misuse(settings().user_token_url("https://api.example.com/{location_id}")),
         Misuse::Url { field: Field::UserTokenUrl, problem: UrlProblem::Placeholder }
     );
 }
 
 #[test]
-fn every_credential_is_needed() {
-    assert_eq!(misuse(Settings { api_key: "", ..settings() }), Misuse::Empty(Field::ApiKey));
-    assert_eq!(misuse(Settings { client_id: "", ..settings() }), Misuse::Empty(Field::ClientId));
-    assert_eq!(misuse(Settings { client_secret: "", ..settings() }), Misuse::Empty(Field::ClientSecret));
-    assert_eq!(misuse(Settings { data_source_name: Some(""), ..settings() }), Misuse::Empty(Field::DataSourceName));
+fn every_setting_but_two_is_needed() {
+    let none = || Settings::new(Environment::Staging);
+    let urls = || none().user_token_url("https://a.test/u").location_token_url("https://a.test/l");
+    for (settings, field) in [
+        (none(), Field::UserTokenUrl),
+        (none().user_token_url("https://a.test/u"), Field::LocationTokenUrl),
+        (urls(), Field::ApiKey),
+        (urls().api_key("k"), Field::ClientId),
+        (urls().api_key("k").client_id("c"), Field::ClientSecret),
+    ] {
+        assert_eq!(misuse(settings), Misuse::Empty(field));
+    }
+    let least = App::new(urls().api_key("k").client_id("c").client_secret("s")).unwrap();
+    assert_eq!(least.data_source_name(), None);
+
+    assert_eq!(
+        url_problems(""),
+        [Field::UserTokenUrl, Field::LocationTokenUrl, Field::ApiOrigin].map(|field| Some(Misuse::Empty(field)))
+    );
+    assert_eq!(misuse(settings().api_key("")), Misuse::Empty(Field::ApiKey));
+    assert_eq!(misuse(settings().client_id("")), Misuse::Empty(Field::ClientId));
+    assert_eq!(misuse(settings().client_secret("")), Misuse::Empty(Field::ClientSecret));
+    assert_eq!(misuse(settings().data_source_name("")), Misuse::Empty(Field::DataSourceName));
     assert_eq!(app().user_login("", PASSWORD).unwrap_err(), Misuse::Empty(Field::Email));
     assert_eq!(app().user_login(EMAIL, "").unwrap_err(), Misuse::Empty(Field::Password));
     let location = app().location("loc-1").unwrap();
@@ -134,26 +151,22 @@ fn every_credential_is_needed() {
 #[test]
 fn a_credential_with_a_character_it_cannot_have_is_refused() {
     for key in ["key ", "a key", "key\n", "\tkey", "key\0", "kéy", "key\u{7f}"] {
-        assert_eq!(misuse(Settings { api_key: key, ..settings() }), Misuse::Character(Field::ApiKey), "{key:?}");
+        assert_eq!(misuse(settings().api_key(key)), Misuse::Character(Field::ApiKey), "{key:?}");
     }
     for secret in ["secret\n", "secret\r\n", "sec\0ret", "sécret", "secret\u{7f}", "sec\tret"] {
-        assert_eq!(
-            misuse(Settings { client_id: secret, ..settings() }),
-            Misuse::Character(Field::ClientId),
-            "{secret:?}"
-        );
-        let settings = Settings { client_secret: secret, ..settings() };
+        assert_eq!(misuse(settings().client_id(secret)), Misuse::Character(Field::ClientId), "{secret:?}");
+        let settings = settings().client_secret(secret);
         assert_eq!(misuse(settings), Misuse::Character(Field::ClientSecret), "{secret:?}");
     }
-    let settings = Settings { data_source_name: Some("a\nb"), ..settings() };
+    let settings = settings().data_source_name("a\nb");
     assert_eq!(misuse(settings), Misuse::Character(Field::DataSourceName));
-    assert!(App::new(Settings { client_secret: r#"a "quoted\" secret"#, ..support::settings() }).is_ok());
+    assert!(App::new(support::settings().client_secret(r#"a "quoted\" secret"#)).is_ok());
 }
 
 #[test]
 fn the_locations_id_is_filled_in_as_one_segment_or_one_value() {
     let filled = |template, id| {
-        let app = App::new(Settings { location_token_url: template, ..settings() }).unwrap();
+        let app = App::new(settings().location_token_url(template)).unwrap();
         let token = support::user_token(&app);
         app.location(id).unwrap().exchange(&token).unwrap().request().uri().to_string()
     };
@@ -191,7 +204,7 @@ fn a_misuse_says_what_to_do_and_never_the_value() {
         let text = format!("{misuse} {misuse:?}");
         assert!(!text.contains("S3CR3T") && text.contains(": remove it"), "{text}");
     }
-    let misuse = misuse(Settings { api_key: "S3CR3T\n", ..settings() });
+    let misuse = misuse(settings().api_key("S3CR3T\n"));
     assert_eq!(
         misuse.to_string(),
         "the API Key holds a character that it cannot have: copy it again, without spaces or line ends around it"
@@ -205,4 +218,77 @@ fn an_app_says_what_it_is_for() {
     let location = app().location("loc-1").unwrap();
     assert_eq!(location.id().to_string(), "loc-1");
     assert_eq!(location.app().environment(), app().environment());
+}
+
+/// What serde makes of a file of settings in JSON.
+fn read(json: &str) -> Result<App, String> {
+    let settings: Settings = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    App::new(settings).map_err(|misuse| misuse.to_string())
+}
+
+const WRITTEN: &str = r#"{"environment": "staging", "user_token_url": "https://a.test/u", "location_token_url": "https://a.test/l",
+    "api_key": "S3CR3T", "client_id": "c", "client_secret": "s", "api_origins": ["https://b.test"]}"#;
+
+#[test]
+fn serde_reads_what_a_program_could_have_filled_in() {
+    let origins = |text: &str| {
+        let app = read(&WRITTEN.replace(r#"["https://b.test"]"#, text)).unwrap();
+        let session = location_auth::Session::without_token(&app);
+        let allowed = |host: &str| {
+            let mut call = http::Request::get(format!("https://{host}.test/")).body(()).unwrap();
+            session.authorize(&mut call).is_ok()
+        };
+        ["a", "b", "c", "d"].map(allowed)
+    };
+    assert_eq!(origins("[]"), [true, false, false, false]);
+    assert_eq!(origins("null"), [true, false, false, false]);
+    assert_eq!(origins(r#""""#), [true, false, false, false]);
+    assert_eq!(origins(r#"["https://b.test"]"#), [true, true, false, false]);
+    assert_eq!(origins(r#"["https://b.test", "https://d.test"]"#), [true, true, false, true]);
+    // As a variable of the environment holds a list.
+    assert_eq!(origins(r#""https://b.test, https://c.test""#), [true, true, true, false]);
+
+    let named = |name: &str| read(&WRITTEN.replace(r#""c","#, &format!(r#""c", "data_source_name": {name},"#)));
+    assert_eq!(named(r#""salons""#).unwrap().data_source_name(), Some("salons"));
+    assert_eq!(named("null").unwrap().data_source_name(), None);
+    assert_eq!(read(WRITTEN).unwrap().environment(), Environment::Staging);
+    let production = WRITTEN.replace("staging", "production");
+    assert_eq!(read(&production).unwrap().environment(), Environment::Production);
+    assert_eq!(serde_json::from_str::<LocationId>(r#""loc-1""#).unwrap().as_str(), "loc-1");
+    assert_eq!("loc-1".parse(), LocationId::new("loc-1"));
+}
+
+#[test]
+fn what_serde_cannot_read_is_told_without_a_value() {
+    let with = |old: &str, new: &str| {
+        assert!(WRITTEN.contains(old), "{old}");
+        WRITTEN.replace(old, new)
+    };
+    for (json, told) in [
+        (r#""S3CR3T""#.into(), "the settings are not a map"),
+        ("5318008".into(), "the settings are not a map"),
+        (r#"["S3CR3T"]"#.into(), "expected a map of settings"),
+        (with(r#""staging""#, r#""S3CR3T""#), "the environment is neither: write staging or production"),
+        (with(r#""environment": "staging","#, ""), "the setting environment is missing"),
+        (with(r#""S3CR3T""#, "5318008"), "a value is not a text: put it between quotes"),
+        (with(r#""S3CR3T""#, "true"), "a value is not a text"),
+        (with(r#""S3CR3T""#, r#"{"value": "S3CR3T"}"#), "expected a text"),
+        (with(r#""S3CR3T""#, "null"), "expected a text"),
+        (with(r#""c""#, r#""c", "api_key": "S3CR3T""#), "the setting api_key stands there twice"),
+        (
+            with(r#""client_id""#, r#""client_di""#),
+            "the setting client_di is not known: the settings are environment, ",
+        ),
+        (with(r#""client_id""#, r#""S3CR3T""#), "the setting of an unusual name is not known"),
+        (with(r#"["https://b.test"]"#, "5318008"), "api_origins is not a list of texts"),
+        (with(r#"["https://b.test"]"#, r#"["https://b.test", 5318008]"#), "a value is not a text"),
+    ] {
+        let text = read(&json).unwrap_err();
+        assert!(text.contains(told), "{text}");
+        assert!(!text.contains("S3CR3T") && !text.contains("5318008"), "{text}");
+    }
+    for id in [r#""..""#, r#""""#, "5318008", r#""a\nb""#] {
+        let text = serde_json::from_str::<LocationId>(id).unwrap_err().to_string();
+        assert!(!text.contains("5318008"), "{text}");
+    }
 }

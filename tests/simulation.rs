@@ -58,16 +58,14 @@ fn api_key(environment: Environment) -> &'static str {
 
 fn app(environment: Environment) -> App {
     let host = host(environment);
-    App::new(Settings {
-        environment,
-        user_token_url: &format!("https://{host}/user_token"),
-        location_token_url: &format!("https://{host}/locations/{{location_id}}/token"),
-        api_origins: &[],
-        api_key: api_key(environment),
-        client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
-        data_source_name: None,
-    })
+    App::new(
+        Settings::new(environment)
+            .user_token_url(format!("https://{host}/user_token"))
+            .location_token_url(format!("https://{host}/locations/{{location_id}}/token"))
+            .api_key(api_key(environment))
+            .client_id(CLIENT_ID)
+            .client_secret(CLIENT_SECRET),
+    )
     .unwrap()
 }
 

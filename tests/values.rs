@@ -7,9 +7,11 @@ use std::fmt::Debug;
 use http::{Request, Response};
 use location_auth::{
     App, Environment, Error, ErrorKind, Fault, Flow, Misuse, RESPONSE_LIMIT, Redacted, Retry, SavedToken, Session,
-    Settings, Step, Verdict,
+    Step, Verdict,
 };
-use support::{EMAIL, PASSWORD, app, location_token, next, response, settings, token_response, user_token};
+use support::{
+    EMAIL, PASSWORD, app, location_token, next, response, settings, settings_for, token_response, user_token,
+};
 
 #[test]
 fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
@@ -71,7 +73,7 @@ fn a_failed_flow_answers_as_its_error_does() {
 
 #[test]
 fn a_misuse_is_the_callers() {
-    let misuse = App::new(Settings { api_key: "", ..settings() }).unwrap_err();
+    let misuse = App::new(settings().api_key("")).unwrap_err();
     assert_eq!(misuse.fault(), Fault::Caller);
     let wrong = Misuse::WrongEnvironment { token: Environment::Staging, app: Environment::Production };
     assert_eq!(wrong.fault(), Fault::Caller);
@@ -81,7 +83,7 @@ fn a_misuse_is_the_callers() {
 fn a_login_knows_its_app_at_both_steps() {
     let login = app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
     assert_eq!(login.app().environment(), Environment::Staging);
-    let production = App::new(Settings { environment: Environment::Production, ..settings() }).unwrap();
+    let production = App::new(settings_for(Environment::Production)).unwrap();
     let login = production.location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
     assert_eq!(next(login, &token_response("t")).app().environment(), Environment::Production);
 }

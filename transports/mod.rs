@@ -24,11 +24,10 @@
 //! assert_eq!(token.expose_secret(), "l-1");
 //! # Ok(())
 //! # }
-//! # log_in(&App::new(location_auth::Settings {
-//! #     environment: location_auth::Environment::Staging,
-//! #     user_token_url: "https://api.example.com/user_token",
-//! #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-//! #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?)?;
+//! # log_in(&App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+//! #     .user_token_url("https://api.example.com/user_token")
+//! #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+//! #     .client_secret("client secret"))?)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -112,11 +111,10 @@ pub use send_error::{SendError, SendErrorKind};
 /// use http::{Request, Response};
 /// use location_auth::transports::{SendError, SendErrorKind, Delivery, Transport, run};
 /// use location_auth::{Fault, Retry};
-/// # let app = location_auth::App::new(location_auth::Settings {
-/// #     environment: location_auth::Environment::Staging,
-/// #     user_token_url: "https://api.example.com/user_token",
-/// #     location_token_url: "https://api.example.com/locations/{location_id}/token",
-/// #     api_origins: &[], api_key: "k-12", client_id: "id", client_secret: "client secret", data_source_name: None })?;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
 ///
 /// struct Unplugged;
 ///

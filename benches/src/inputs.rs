@@ -19,16 +19,14 @@ pub fn app() -> App {
 }
 
 pub fn app_at(user_token_url: &str, location_token_url: &str) -> App {
-    App::new(Settings {
-        environment: Environment::Staging,
-        user_token_url,
-        location_token_url,
-        api_origins: &[],
-        api_key: API_KEY,
-        client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
-        data_source_name: None,
-    })
+    App::new(
+        Settings::new(Environment::Staging)
+            .user_token_url(user_token_url)
+            .location_token_url(location_token_url)
+            .api_key(API_KEY)
+            .client_id(CLIENT_ID)
+            .client_secret(CLIENT_SECRET),
+    )
     .expect("good settings")
 }
 

@@ -36,16 +36,14 @@ pub fn demo() -> Emulator {
 
 /// The demo service's integrator, with the service at this URL. The example `login` shows what stands for what.
 pub fn app(base: &str) -> Result<App, Misuse> {
-    App::new(Settings {
-        environment: Environment::Staging,
-        user_token_url: &format!("{base}{}", Emulator::USER_TOKEN_PATH),
-        location_token_url: &format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
-        api_origins: &[],
-        api_key: API_KEY,
-        client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
-        data_source_name: None,
-    })
+    App::new(
+        Settings::new(Environment::Staging)
+            .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
+            .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
+            .api_key(API_KEY)
+            .client_id(CLIENT_ID)
+            .client_secret(CLIENT_SECRET),
+    )
 }
 
 /// The demo owner's login at such a service.

@@ -4,7 +4,7 @@
 use std::env;
 use std::error::Error;
 
-use location_auth::{App, Environment, Misuse, Settings};
+use location_auth::{App, Misuse, Settings};
 
 /// One line for standard error, and the exit code.
 pub struct Failure {
@@ -45,60 +45,31 @@ pub fn require(names: &[&str], otherwise: &str) -> Result<(), Failure> {
     Err(wrong_settings(format_args!("not set: {}: set them{otherwise}", missing.join(", "))))
 }
 
-/// What an `App` is made of.
-pub struct AppSettings {
-    pub environment: Environment,
-    pub user_token_url: String,
-    pub location_token_url: String,
-    pub api_key: String,
-    pub client_id: String,
-    pub client_secret: String,
+/// What [`app_settings`] reads.
+pub const APP_VARIABLES: [&str; 6] = [
+    "LOCATION_AUTH_ENVIRONMENT",
+    "LOCATION_AUTH_USER_TOKEN_URL",
+    "LOCATION_AUTH_LOCATION_TOKEN_URL",
+    "LOCATION_AUTH_API_KEY",
+    "LOCATION_AUTH_CLIENT_ID",
+    "LOCATION_AUTH_CLIENT_SECRET",
+];
+
+pub fn app_settings() -> Result<Settings, Failure> {
+    let environment = get("LOCATION_AUTH_ENVIRONMENT")?
+        .parse()
+        .map_err(|_| wrong_settings("LOCATION_AUTH_ENVIRONMENT is neither: set it to staging or production"))?;
+    Ok(Settings::new(environment)
+        .user_token_url(get("LOCATION_AUTH_USER_TOKEN_URL")?)
+        .location_token_url(get("LOCATION_AUTH_LOCATION_TOKEN_URL")?)
+        .api_key(get("LOCATION_AUTH_API_KEY")?)
+        .client_id(get("LOCATION_AUTH_CLIENT_ID")?)
+        .client_secret(get("LOCATION_AUTH_CLIENT_SECRET")?))
 }
 
-impl AppSettings {
-    pub const VARIABLES: [&str; 6] = [
-        "LOCATION_AUTH_ENVIRONMENT",
-        "LOCATION_AUTH_USER_TOKEN_URL",
-        "LOCATION_AUTH_LOCATION_TOKEN_URL",
-        "LOCATION_AUTH_API_KEY",
-        "LOCATION_AUTH_CLIENT_ID",
-        "LOCATION_AUTH_CLIENT_SECRET",
-    ];
-
-    pub fn from_environment() -> Result<Self, Failure> {
-        Ok(Self {
-            environment: match get("LOCATION_AUTH_ENVIRONMENT")?.as_str() {
-                "staging" => Environment::Staging,
-                "production" => Environment::Production,
-                _ => {
-                    return Err(wrong_settings(
-                        "LOCATION_AUTH_ENVIRONMENT is neither: set it to staging or production",
-                    ));
-                }
-            },
-            user_token_url: get("LOCATION_AUTH_USER_TOKEN_URL")?,
-            location_token_url: get("LOCATION_AUTH_LOCATION_TOKEN_URL")?,
-            api_key: get("LOCATION_AUTH_API_KEY")?,
-            client_id: get("LOCATION_AUTH_CLIENT_ID")?,
-            client_secret: get("LOCATION_AUTH_CLIENT_SECRET")?,
-        })
-    }
-
-    /// An App whose credentials may also go to the origin of this URL: whoever names a URL to be called allows its origin.
-    pub fn app(&self, called: Option<&http::Uri>) -> Result<App, Misuse> {
-        let origin = called.map(|uri| {
-            let authority = uri.authority().map_or("", |authority| authority.as_str());
-            format!("{}://{authority}", uri.scheme_str().unwrap_or_default())
-        });
-        App::new(Settings {
-            environment: self.environment,
-            user_token_url: &self.user_token_url,
-            location_token_url: &self.location_token_url,
-            api_origins: origin.as_deref().as_slice(),
-            api_key: &self.api_key,
-            client_id: &self.client_id,
-            client_secret: &self.client_secret,
-            data_source_name: None,
-        })
-    }
+/// An App whose credentials may also go to the origin of this URL: whoever names a URL to be called allows its origin.
+pub fn app(settings: Settings, called: Option<&http::Uri>) -> Result<App, Misuse> {
+    let Some(uri) = called else { return App::new(settings) };
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    App::new(settings.api_origin(format!("{}://{authority}", uri.scheme_str().unwrap_or_default())))
 }

@@ -3,12 +3,14 @@
 use http::{Request, Uri};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::{
-    App, Attempt, Environment, Flow, LocationAccessToken, LocationId, Misuse, Progress, SavedToken, Session, Settings,
-    Verdict, may_carry_secrets,
+    App, Attempt, Environment, Flow, LocationAccessToken, LocationId, Misuse, Progress, SavedToken, Session, Verdict,
+    may_carry_secrets,
 };
 use url::Url;
 
-use super::input::{API_KEY, CLIENT_ID, CLIENT_SECRET, Input, app, settings, shows_none, token_response, whole};
+use super::input::{
+    API_KEY, CLIENT_ID, CLIENT_SECRET, Input, app, settings, settings_for, shows_none, token_response, whole,
+};
 
 /// A token of any Location, without a login.
 fn token(environment: &str, location: &str, token: &str) -> LocationAccessToken {
@@ -23,7 +25,7 @@ fn token(environment: &str, location: &str, token: &str) -> LocationAccessToken 
 pub fn endpoints(data: &[u8]) {
     let mut input = Input(data);
     let (setting, called, id) = (input.text(), input.text(), input.text());
-    let app = match App::new(Settings { location_token_url: &setting, ..settings() }) {
+    let app = match App::new(settings().location_token_url(&setting)) {
         Ok(app) => app,
         Err(misuse) => return shows_none(&format!("{misuse} {misuse:?}"), &["m4rk3r"]),
     };
@@ -99,7 +101,7 @@ fn of(uri: &Uri) -> String {
 pub fn session(data: &[u8]) {
     let mut input = Input(data);
     let app = app();
-    let production = App::new(Settings { environment: Environment::Production, ..settings() }).expect("is right");
+    let production = App::new(settings_for(Environment::Production)).expect("is right");
     let mut session =
         Session::for_location(&app, token("staging", "loc-1", "token-0")).expect("is of this environment");
     let mut stranger =
@@ -171,7 +173,7 @@ pub fn round_trip(data: &[u8]) {
     let mut input = Input(data);
     let (email, password, id, key) = (input.text(), input.text(), input.text(), input.text());
     let key = if key.is_empty() { API_KEY } else { &key };
-    let Ok(app) = App::new(Settings { api_key: key, ..settings() }) else { return };
+    let Ok(app) = App::new(settings().api_key(key)) else { return };
     let (Ok(location), Ok(known)) = (app.location(&id), LocationId::new(&id)) else { return };
     let Ok(mut flow) = location.login(&email, &password) else { return };
     let mut emulator = Emulator::new(key, CLIENT_ID, CLIENT_SECRET);

@@ -55,17 +55,17 @@ pub const CLIENT_ID: &str = "m4rk3r-client";
 pub const CLIENT_SECRET: &str = "m4rk3r-secret \"\\/%41";
 pub const USER_TOKEN: &str = "m4rk3r-user-token";
 
-pub fn settings() -> Settings<'static> {
-    Settings {
-        environment: Environment::Staging,
-        user_token_url: "https://api.example.com/user_token",
-        location_token_url: "https://api.example.com/locations/{location_id}/token",
-        api_origins: &[],
-        api_key: API_KEY,
-        client_id: CLIENT_ID,
-        client_secret: CLIENT_SECRET,
-        data_source_name: None,
-    }
+pub fn settings() -> Settings {
+    settings_for(Environment::Staging)
+}
+
+pub fn settings_for(environment: Environment) -> Settings {
+    Settings::new(environment)
+        .user_token_url("https://api.example.com/user_token")
+        .location_token_url("https://api.example.com/locations/{location_id}/token")
+        .api_key(API_KEY)
+        .client_id(CLIENT_ID)
+        .client_secret(CLIENT_SECRET)
 }
 
 pub fn app() -> App {

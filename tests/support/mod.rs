@@ -7,17 +7,19 @@ use location_auth::{App, Environment, Flow, LocationAccessToken, Progress, Setti
 pub const EMAIL: &str = "owner@example.com";
 pub const PASSWORD: &str = "the owner's password";
 
-pub fn settings() -> Settings<'static> {
-    Settings {
-        environment: Environment::Staging,
-        user_token_url: "https://api.example.com/user_token",
-        location_token_url: "https://api.example.com/locations/{location_id}/token",
-        api_origins: &["https://data.example.com:8443"],
-        api_key: "the-api-key",
-        client_id: "the-client-id",
-        client_secret: "the-client-secret",
-        data_source_name: Some("the data source"),
-    }
+pub fn settings() -> Settings {
+    settings_for(Environment::Staging)
+}
+
+pub fn settings_for(environment: Environment) -> Settings {
+    Settings::new(environment)
+        .user_token_url("https://api.example.com/user_token")
+        .location_token_url("https://api.example.com/locations/{location_id}/token")
+        .api_origin("https://data.example.com:8443")
+        .api_key("the-api-key")
+        .client_id("the-client-id")
+        .client_secret("the-client-secret")
+        .data_source_name("the data source")
 }
 
 pub fn app() -> App {

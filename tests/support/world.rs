@@ -15,17 +15,17 @@ pub struct World {
     pub emulator: Mutex<Emulator>,
 }
 
-pub fn settings() -> Settings<'static> {
-    Settings {
-        environment: location_auth::Environment::Staging,
-        user_token_url: "https://api.example.com/user_token",
-        location_token_url: "https://api.example.com/locations/{location_id}/token",
-        api_origins: &[],
-        api_key: "key-1",
-        client_id: "client-1",
-        client_secret: "secret-1",
-        data_source_name: None,
-    }
+pub fn settings() -> Settings {
+    settings_for(location_auth::Environment::Staging)
+}
+
+pub fn settings_for(environment: location_auth::Environment) -> Settings {
+    Settings::new(environment)
+        .user_token_url("https://api.example.com/user_token")
+        .location_token_url("https://api.example.com/locations/{location_id}/token")
+        .api_key("key-1")
+        .client_id("client-1")
+        .client_secret("secret-1")
 }
 
 impl World {

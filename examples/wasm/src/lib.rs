@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use location_auth::transports::run_async;
-use location_auth::{App, Environment, LocationLogin, Settings};
+use location_auth::{App, LocationLogin, Settings};
 use serde_json::{Value, json};
 
 #[link(wasm_import_module = "javascript")]
@@ -91,20 +91,15 @@ async fn token(settings: &Value) -> Result<String, Box<dyn Error>> {
 
 fn login(settings: &Value) -> Result<LocationLogin, Box<dyn Error>> {
     let setting = |name: &str| settings[name].as_str().ok_or_else(|| format!("the setting {name} is missing"));
-    let app = App::new(Settings {
-        environment: match setting("environment")? {
-            "staging" => Environment::Staging,
-            "production" => Environment::Production,
-            _ => return Err("the setting environment is neither staging nor production".into()),
-        },
-        user_token_url: setting("userTokenUrl")?,
-        location_token_url: setting("locationTokenUrl")?,
-        api_origins: &[],
-        api_key: setting("apiKey")?,
-        client_id: setting("clientId")?,
-        client_secret: setting("clientSecret")?,
-        data_source_name: None,
-    })?;
+    let environment = setting("environment")?.parse()?;
+    let app = App::new(
+        Settings::new(environment)
+            .user_token_url(setting("userTokenUrl")?)
+            .location_token_url(setting("locationTokenUrl")?)
+            .api_key(setting("apiKey")?)
+            .client_id(setting("clientId")?)
+            .client_secret(setting("clientSecret")?),
+    )?;
     Ok(app.location(setting("location")?)?.login(setting("email")?, setting("password")?)?)
 }
 

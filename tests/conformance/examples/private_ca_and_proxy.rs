@@ -54,16 +54,14 @@ fn with_reqwest(authority: &[u8], proxy: &str) -> Result<Reqwest, Box<dyn Error>
 
 fn login(service: &Server) -> Result<LocationLogin, Misuse> {
     let base = format!("https://{}", service.address);
-    let app = App::new(Settings {
-        environment: Environment::Staging,
-        user_token_url: &format!("{base}{}", Emulator::USER_TOKEN_PATH),
-        location_token_url: &format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
-        api_origins: &[],
-        api_key: "k-12",
-        client_id: "c-34",
-        client_secret: "s-56",
-        data_source_name: None,
-    })?;
+    let app = App::new(
+        Settings::new(Environment::Staging)
+            .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
+            .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
+            .api_key("k-12")
+            .client_id("c-34")
+            .client_secret("s-56"),
+    )?;
     app.location("loc-1")?.login("owner@example.com", "hunter2")
 }
 

@@ -24,16 +24,12 @@ fn emulator() -> Emulator {
 }
 
 fn login(base: &str) -> LocationLogin {
-    let settings = Settings {
-        environment: Environment::Staging,
-        user_token_url: &format!("{base}{}", Emulator::USER_TOKEN_PATH),
-        location_token_url: &format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
-        api_origins: &[],
-        api_key: "k-12",
-        client_id: "c-34",
-        client_secret: "s-56",
-        data_source_name: None,
-    };
+    let settings = Settings::new(Environment::Staging)
+        .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
+        .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
+        .api_key("k-12")
+        .client_id("c-34")
+        .client_secret("s-56");
     App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", "hunter2").unwrap()
 }
 

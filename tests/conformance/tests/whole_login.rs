@@ -11,16 +11,12 @@ use location_auth::{App, Environment, LocationAccessToken, LocationLogin, Settin
 
 fn login(server: &Server) -> LocationLogin {
     let base = format!("https://{}", server.address);
-    let settings = Settings {
-        environment: Environment::Staging,
-        user_token_url: &format!("{base}{}", Emulator::USER_TOKEN_PATH),
-        location_token_url: &format!("{base}{}", Emulator::LOCATION_TOKEN_PATH),
-        api_origins: &[],
-        api_key: "k-12",
-        client_id: "c-34",
-        client_secret: "s-56",
-        data_source_name: None,
-    };
+    let settings = Settings::new(Environment::Staging)
+        .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
+        .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
+        .api_key("k-12")
+        .client_id("c-34")
+        .client_secret("s-56");
     App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", "hunter2").unwrap()
 }
 

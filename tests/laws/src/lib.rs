@@ -15,16 +15,14 @@ use proptest::test_runner::RngSeed;
 use url::Url;
 
 fn app() -> App {
-    App::new(Settings {
-        environment: Environment::Staging,
-        user_token_url: "https://api.example.com/user_token",
-        location_token_url: "https://api.example.com/locations/{location_id}/token",
-        api_origins: &[],
-        api_key: "~key~",
-        client_id: "~id~",
-        client_secret: "~secret~",
-        data_source_name: None,
-    })
+    App::new(
+        Settings::new(Environment::Staging)
+            .user_token_url("https://api.example.com/user_token")
+            .location_token_url("https://api.example.com/locations/{location_id}/token")
+            .api_key("~key~")
+            .client_id("~id~")
+            .client_secret("~secret~"),
+    )
     .unwrap()
 }
 

@@ -23,16 +23,14 @@ mod tests {
 
     #[test]
     fn a_login_runs_over_traits_of_our_own() {
-        let app = App::new(Settings {
-            environment: Environment::Staging,
-            user_token_url: "https://api.example.com/user_token",
-            location_token_url: "https://api.example.com/locations/{location_id}/token",
-            api_origins: &[],
-            api_key: "k-12",
-            client_id: "c-34",
-            client_secret: "s-56",
-            data_source_name: None,
-        })
+        let app = App::new(
+            Settings::new(Environment::Staging)
+                .user_token_url("https://api.example.com/user_token")
+                .location_token_url("https://api.example.com/locations/{location_id}/token")
+                .api_key("k-12")
+                .client_id("c-34")
+                .client_secret("s-56"),
+        )
         .unwrap();
         let step = Cell::new(0);
         let transport = |_: Request<Vec<u8>>, _: usize| -> Result<_, SendError> {
