@@ -65,10 +65,10 @@ impl Outcome {
     }
 }
 
-/// Whether a status other than 401 shows that the service looked at the token and took it. Those that a limiter, a proxy or a service in
-/// trouble answers before anybody looks at a token show nothing.
+/// Whether the status of a call shows that the service looked at the token and took it. What a limiter, a proxy, a login page or a service in
+/// trouble answers before anybody looks at a token shows nothing.
 pub(crate) fn shows_that_token_works(status: StatusCode) -> bool {
-    !matches!(status.as_u16(), 401 | 403 | 407 | 408 | 425 | 429) && status.as_u16() < 500
+    status.is_success() || status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 407 | 408 | 425 | 429)
 }
 
 impl Gate {

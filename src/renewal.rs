@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use http::{Request, Response};
 
-use crate::gate::{Outcome, Ticket, shows_that_token_works};
+use crate::gate::{Outcome, Ticket};
 use crate::session::{Attempt, Identity};
 use crate::{
     Delivery, Error, Flow, LocationId, Misuse, Owner, Progress, ReceiveError, RenewError, RenewErrorKind, Replay,
@@ -139,7 +139,8 @@ impl Renewal {
         match checked {
             Ok(()) => {
                 let ticket = session.gate.ticket();
-                let context = Context { session: self.session, owner: owner.identity, generation: self.generation };
+                let (session, owner) = (self.session, owner.identity);
+                let context = Context { session, owner, generation: self.generation, ticket };
                 Renewing::AwaitTurn(AwaitTurn { context, turn: Turn::Location, ticket })
             }
             Err(error) => failed(session, error.at(Step::LocationToken)),
@@ -154,6 +155,8 @@ struct Context {
     owner: Identity,
     /// Which of the Location's tokens was rejected.
     generation: u64,
+    /// The Location's gate when the renewal began, or when its turn came.
+    ticket: Ticket,
 }
 
 /// Waiting for a turn.
@@ -295,9 +298,6 @@ impl SendToken {
                     context.user_token_rejected(error, owner_generation, session, owner, now)
                 }
                 Err(ReceiveError { error, .. }) => {
-                    if shows_that_token_works(error.status()) {
-                        owner.token_works(owner_generation);
-                    }
                     let outcome = Outcome::of_response(&error);
                     let error = RenewError::from(RenewErrorKind::Response(error)).at(Step::LocationToken);
                     let error = error.of(session.location());
@@ -369,7 +369,10 @@ impl Context {
     }
 
     /// Step 2 with the User Access Token that there is, or else a login first. It is the Location's turn.
-    fn exchange(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
+    fn exchange(mut self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
+        // Credentials may have been handed over while somebody logged in.
+        session.arm_after(owner);
+        self.ticket = session.gate.ticket();
         if let Err(error) = session.gate.check(now) {
             return self.give_up(session, error.at(Step::LocationToken));
         }
@@ -440,8 +443,7 @@ impl Context {
     /// The owner can't: all who wait for this Location are told.
     fn give_up(self, session: &mut Session, error: RenewError) -> Renewing {
         let error = error.of(session.location());
-        let ticket = session.gate.ticket();
-        session.gate.fail(ticket, &error);
+        session.gate.fail(self.ticket, &error);
         Renewing::Done(Err(error))
     }
 }

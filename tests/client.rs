@@ -8,46 +8,73 @@ use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::future::{Future, ready};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use http::{Request, Response};
-use location_auth::emulator::Condition;
-use location_auth::transports::client::{AsyncClient, CallError, Client};
-use location_auth::transports::{AsyncTransport, Delivery, Transport};
-use location_auth::{
-    App, Environment, Fault, Flow, LocationAccessToken, Misuse, Progress, Retry, SavedToken, Session, Step,
+use location_auth::emulator::{Access, Condition};
+use location_auth::transports::client::{
+    AsyncClient, AsyncTokenStore, CallError, Client, NotSaved, StoreError, TokenStore,
 };
-use world::{CONTACTS, PASSWORD, World, call, is_login};
+use location_auth::transports::{AsyncTransport, Transport};
+use location_auth::{
+    App, Attempt, Delivery, Environment, Fault, LocationAccessToken, Misuse, Owner, RenewError, RenewErrorKind, Replay,
+    Retry, SavedToken, Session, Step, TokenState, UserAccessToken, UserLogin,
+};
+use world::{CONTACTS, EMAIL, PASSWORD, World, call, is_login};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("the line was cut")]
 struct Cut;
 
-/// Carries requests to the world, notes their paths, and cuts the line where it is told to.
+/// Carries requests to the world and keeps tokens, notes both, and does as it is told.
 struct Line<'a> {
     world: &'a World,
-    paths: RefCell<Vec<String>>,
+    noted: RefCell<Vec<String>>,
+    /// The paths whose next requests are cut before they arrive.
     cut: RefCell<Vec<&'static str>>,
+    /// The paths whose next requests arrive, and the answer of which is cut.
+    cut_after: RefCell<Vec<&'static str>>,
+    /// What is answered to the next requests to a path instead of the world's answer.
+    answers: RefCell<Vec<(&'static str, u16)>>,
+    store_fails: Cell<bool>,
 }
 
 impl<'a> Line<'a> {
     fn new(world: &'a World) -> Self {
-        Self { world, paths: RefCell::default(), cut: RefCell::default() }
+        Self {
+            world,
+            noted: RefCell::default(),
+            cut: RefCell::default(),
+            cut_after: RefCell::default(),
+            answers: RefCell::default(),
+            store_fails: Cell::new(false),
+        }
     }
 
     fn carry(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Cut> {
         let path = request.uri().path().rsplit('/').next().unwrap().to_owned();
-        self.paths.borrow_mut().push(path.clone());
-        let mut cut = self.cut.borrow_mut();
-        if let Some(index) = cut.iter().position(|wanted| *wanted == path) {
-            cut.remove(index);
+        self.noted.borrow_mut().push(path.clone());
+        let take = |paths: &RefCell<Vec<&str>>| {
+            let place = paths.borrow().iter().position(|wanted| *wanted == path);
+            place.map(|place| paths.borrow_mut().remove(place)).is_some()
+        };
+        let answer = self.answers.borrow().iter().position(|(wanted, _)| *wanted == path);
+        if take(&self.cut) {
             return Err(Cut);
         }
-        Ok(self.world.handle(request))
+        if let Some(place) = answer {
+            let (_, status) = self.answers.borrow_mut().remove(place);
+            return Ok(Response::builder().status(status).body(vec![]).unwrap());
+        }
+        let response = self.world.handle(request);
+        if take(&self.cut_after) { Err(Cut) } else { Ok(response) }
     }
 
-    fn take_paths(&self) -> Vec<String> {
-        self.paths.take()
+    /// What was sent and saved since this was last asked.
+    fn take(&self) -> Vec<String> {
+        self.noted.take()
     }
 }
 
@@ -66,6 +93,20 @@ impl AsyncTransport for &Line<'_> {
     }
 }
 
+impl TokenStore for &Line<'_> {
+    fn save(&self, token: &SavedToken) -> Result<(), StoreError> {
+        let whose = token.location().map_or("a user's", |location| location.as_str());
+        self.noted.borrow_mut().push(format!("save {whose}"));
+        if self.store_fails.get() { Err("the disk is full".into()) } else { Ok(()) }
+    }
+}
+
+impl AsyncTokenStore for &Line<'_> {
+    fn save(&self, token: SavedToken) -> impl Future<Output = Result<(), StoreError>> {
+        ready(TokenStore::save(self, &token))
+    }
+}
+
 /// Nothing here ever waits, so one poll is enough.
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -76,8 +117,17 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 /// The two clients, to be asked the same and to do the same.
 enum Either<'a> {
-    Blocking(Client<&'a Line<'a>>),
-    Async(AsyncClient<&'a Line<'a>>),
+    Blocking(Client<&'a Line<'a>, &'a Line<'a>>),
+    Async(AsyncClient<&'a Line<'a>, &'a Line<'a>>),
+}
+
+macro_rules! both {
+    ($self:ident, $client:ident => $result:expr) => {
+        match $self {
+            Self::Blocking($client) => $result,
+            Self::Async($client) => $result,
+        }
+    };
 }
 
 impl Either<'_> {
@@ -88,203 +138,485 @@ impl Either<'_> {
         }
     }
 
-    fn log_in_with(&self, login: location_auth::LocationLogin) -> Result<(), Misuse> {
+    fn call_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<Cut>> {
         match self {
-            Self::Blocking(client) => client.log_in_with(login),
-            Self::Async(client) => client.log_in_with(login),
+            Self::Blocking(client) => client.call_once(request),
+            Self::Async(client) => now(client.call_once(request)),
         }
     }
 
-    fn take_new_token(&self) -> Option<LocationAccessToken> {
+    fn received(&self, attempt: Attempt, status: u16) -> Result<Option<Replay>, RenewError> {
+        let status = status.try_into().unwrap();
         match self {
-            Self::Blocking(client) => client.take_new_token(),
-            Self::Async(client) => client.take_new_token(),
+            Self::Blocking(client) => client.received(attempt, status),
+            Self::Async(client) => now(client.received(attempt, status)),
+        }
+    }
+
+    fn authorize(&self, request: &mut Request<Vec<u8>>) -> Attempt {
+        both!(self, client => client.authorize(request)).unwrap()
+    }
+
+    fn replay(&self, replay: Replay, request: &mut Request<Vec<u8>>) -> Attempt {
+        both!(self, client => client.replay(replay, request)).unwrap()
+    }
+
+    fn set_login(&self, login: UserLogin) -> Result<(), Misuse> {
+        both!(self, client => client.set_login(login))
+    }
+
+    fn set_user_token(&self, token: UserAccessToken) -> Result<(), Misuse> {
+        both!(self, client => client.set_user_token(token))
+    }
+
+    fn renew(&self, token: LocationAccessToken) -> Result<(), Misuse> {
+        both!(self, client => client.renew(token))
+    }
+
+    fn forget(&self) {
+        both!(self, client => client.forget());
+    }
+
+    fn state(&self) -> TokenState {
+        both!(self, client => client.state())
+    }
+
+    /// The call met a 401 that could not be helped, and this is why.
+    fn rejection(&self, request: Request<Vec<u8>>) -> RenewError {
+        match self.call(request) {
+            Err(CallError::TokenRejected { error, response, .. }) => {
+                assert_eq!(response.status(), 401, "the caller gets what the service answered to the call");
+                error
+            }
+            other => panic!("{other:?}"),
         }
     }
 }
 
 /// Runs the test against both clients, each in a world of its own.
-fn with_both(session: fn(&World) -> Session, test: impl Fn(&World, &Line<'_>, Either<'_>)) {
+fn with_both(session: fn(&World) -> Session, owner: fn(&World) -> Owner, test: impl Fn(&World, &Line<'_>, Either<'_>)) {
     for blocking in [true, false] {
         let world = World::new();
         let line = Line::new(&world);
-        let session = session(&world);
+        let (session, owner) = (session(&world), owner(&world));
         let client = if blocking {
-            Either::Blocking(Client::new(session, &line, 1000))
+            Either::Blocking(Client::with_owner(session, owner, &line, &line).with_limit(1000))
         } else {
-            Either::Async(AsyncClient::new(session, &line, 1000))
+            Either::Async(AsyncClient::with_owner(session, owner, &line, &line).with_limit(1000))
         };
         test(&world, &line, client);
     }
 }
 
+fn nobody(world: &World) -> Owner {
+    Owner::new(&world.app)
+}
+
+fn with_login(world: &World) -> Owner {
+    world.owner(PASSWORD)
+}
+
+fn with_user_token(world: &World) -> Owner {
+    let mut owner = Owner::new(&world.app);
+    owner.set_token(world.user_token()).unwrap();
+    owner
+}
+
+fn with_old_password(world: &World) -> Owner {
+    world.owner("an old password")
+}
+
+const BOTH_STEPS: [&str; 6] = ["contacts", "user_token", "save a user's", "token", "save loc-1", "contacts"];
+const STEP_2_ALONE: [&str; 4] = ["contacts", "token", "save loc-1", "contacts"];
+
 #[test]
 fn a_call_is_authorized_and_sent_once() {
-    with_both(World::session, |_, line, client| {
+    with_both(World::session, with_login, |_, line, client| {
         let response = client.call(call(1)).unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(line.take_paths(), ["contacts"]);
+        assert_eq!((response.status().as_u16(), response.extensions().get::<NotSaved>().is_none()), (200, true));
+        assert_eq!(line.take(), ["contacts"]);
     });
 }
 
 #[test]
 fn a_rejected_token_is_told_with_its_location_and_nothing_logs_in_by_itself() {
-    with_both(World::revoked_session, |_, line, client| {
+    with_both(World::revoked_session, nobody, |_, line, client| {
         let error = client.call(call(1)).unwrap_err();
-        assert!(matches!(&error, CallError::TokenRejected { location: Some(id), response }
-            if id.as_str() == "loc-1" && response.status() == 401 && response.headers().contains_key("x-request-id")));
+        assert!(
+            matches!(&error, CallError::TokenRejected { error, response, .. } if error.location().unwrap().as_str() == "loc-1"
+            && matches!(error.kind(), RenewErrorKind::NotEnabled) && response.headers().contains_key("x-request-id"))
+        );
         assert_eq!(
             error.to_string(),
-            "the token of Location loc-1 was rejected; the caller is at fault: \
-             log in again, with the owner's present password if it was changed"
+            "the access token of Location loc-1 was rejected; the caller is at fault: log in again, or let an Owner renew it"
         );
-        assert_eq!((error.fault(), error.source().is_none()), (Fault::Caller, true));
-        assert_eq!(line.take_paths(), ["contacts"]);
+        assert_eq!((error.fault(), error.retry(), error.source().is_none()), (Fault::Caller, Retry::Never, true));
+        assert_eq!(line.take(), ["contacts"]);
+        assert!(matches!(client.state(), TokenState::Rejected));
     });
 }
 
 #[test]
-fn with_the_owners_login_a_revoked_token_is_renewed_and_the_call_made_once_more() {
-    with_both(World::revoked_session, |world, line, client| {
-        client.log_in_with(world.login(PASSWORD)).unwrap();
-        assert!(client.take_new_token().is_none());
+fn with_the_owners_login_a_rejected_token_is_renewed_and_each_new_token_is_saved_before_it_is_used() {
+    with_both(World::revoked_session, with_login, |world, line, client| {
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
-        assert_eq!(line.take_paths(), ["contacts", "user_token", "token", "contacts"]);
-        let token = client.take_new_token().unwrap();
-        assert!(client.take_new_token().is_none(), "it is told once");
-        assert_eq!(client.call(call(1)).unwrap().status(), 200);
-        assert_eq!(line.take_paths(), ["contacts"]);
+        assert_eq!(line.take(), BOTH_STEPS);
+        assert!(matches!(client.state(), TokenState::Present));
 
-        assert!(world.emulator.lock().unwrap().revoke(token.expose_secret()));
-        assert_eq!(client.call(call(1)).unwrap().status(), 200, "and again, from the start");
-        assert_eq!(line.take_paths(), ["contacts", "user_token", "token", "contacts"]);
+        world.emulator.lock().unwrap().revoke_location("loc-1");
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take(), STEP_2_ALONE, "the User Access Token is kept: no second login");
+
+        world.revoke_all();
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        let from_step_1 =
+            ["contacts", "token", "user_token", "save a user's", "token", "save loc-1", "contacts"].map(String::from);
+        assert_eq!(line.take(), from_step_1, "the User Access Token was revoked, too");
     });
 }
 
 #[test]
-fn a_new_token_is_told_though_the_call_failed_that_it_was_for() {
-    let world = World::new();
-    let calls = Cell::new(0);
-    let cut_the_second = |request: Request<Vec<u8>>, _: usize| {
-        if !is_login(&request) {
-            calls.set(calls.get() + 1);
-            if calls.get() == 2 {
-                return Err(Cut);
-            }
+fn with_a_user_access_token_there_is_no_login_at_all() {
+    with_both(World::revoked_session, with_user_token, |world, line, client| {
+        let logins = world.issued().0;
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!((line.take(), world.issued().0), (STEP_2_ALONE.map(String::from).to_vec(), logins));
+
+        world.revoke_all();
+        let error = client.rejection(call(1));
+        assert!(matches!(error.kind(), RenewErrorKind::Response(error) if error.step() == Step::LocationToken));
+        for _ in 0..20 {
+            let error = client.rejection(call(1));
+            assert!(error.is_final() && matches!(error.kind(), RenewErrorKind::Response(_)), "{error:?}");
         }
-        Ok(world.handle(request))
-    };
-    let client = Client::new(world.revoked_session(), cut_the_second, 1000);
-    client.log_in_with(world.login(PASSWORD)).unwrap();
-    assert!(matches!(client.call(call(1)).unwrap_err(), CallError::Transport { error: Cut, .. }));
-    let token = client.take_new_token().unwrap();
-    assert!(world.emulator.lock().unwrap().revoke(token.expose_secret()), "it is one that the service takes");
+        assert_eq!(line.take().iter().filter(|noted| *noted != "contacts").count(), 1, "the owner has to log in");
+        assert!(matches!(client.state(), TokenState::Stopped(_)));
+        client.set_user_token(world.user_token()).unwrap();
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+    });
+}
+
+#[test]
+fn what_the_store_fails_to_keep_is_told_once_and_used_all_the_same() {
+    with_both(World::revoked_session, with_login, |_, line, client| {
+        line.store_fails.set(true);
+        let response = client.call(call(1)).unwrap();
+        assert_eq!((response.status().as_u16(), line.take()), (200, BOTH_STEPS.map(String::from).to_vec()));
+        let not_saved = response.extensions().get::<NotSaved>().unwrap();
+        let told: Vec<_> = not_saved
+            .tokens()
+            .map(|(token, error)| (token.location().map(ToString::to_string), error.to_string()))
+            .collect();
+        let full = || "the disk is full".to_owned();
+        assert_eq!(told, [(None, full()), (Some("loc-1".to_owned()), full())]);
+        assert_eq!(format!("{not_saved:?}"), "NotSaved { tokens: 2, .. }");
+
+        let response = client.call(call(1)).unwrap();
+        assert!(response.extensions().get::<NotSaved>().is_none());
+        assert_eq!(line.take(), ["contacts"]);
+    });
+}
+
+#[test]
+fn what_the_store_failed_to_keep_is_told_by_the_next_response_where_the_call_has_none() {
+    with_both(World::revoked_session, with_login, |_, line, client| {
+        line.store_fails.set(true);
+        line.answers.borrow_mut().push(("contacts", 401));
+        line.cut.borrow_mut().push("contacts");
+        // Cut at once: nothing was renewed yet.
+        assert!(matches!(client.call(call(1)), Err(CallError::Transport { error: Cut, .. })));
+        line.answers.borrow_mut().push(("contacts", 401));
+        assert!(
+            matches!(client.rejection(call(1)).kind(), RenewErrorKind::InVain),
+            "401 to the first and to the second"
+        );
+        assert_eq!(client.call(call(1)).unwrap().extensions().get::<NotSaved>().unwrap().tokens().count(), 2);
+    });
+}
+
+#[test]
+fn a_new_token_is_in_the_store_though_the_call_failed_that_it_was_for() {
+    with_both(World::session, with_login, |_, line, client| {
+        line.answers.borrow_mut().push(("contacts", 401));
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        line.take();
+        // The next one is rejected, renewed, and then cut.
+        line.answers.borrow_mut().push(("contacts", 401));
+        let mut request = call(1);
+        let attempt = client.authorize(&mut request);
+        let replay = client.received(attempt, 401).unwrap().unwrap();
+        assert_eq!(line.take(), ["token", "save loc-1"], "saved before the call is sent again");
+        client.replay(replay, &mut call(1));
+    });
 }
 
 #[test]
 fn a_second_401_is_not_tried_a_third_time() {
-    with_both(World::revoked_session, |world, line, client| {
+    with_both(World::revoked_session, with_login, |world, line, client| {
         // A route that no Location's token opens: the new token meets a 401 as well.
-        world.emulator.lock().unwrap().add_route("/me", location_auth::emulator::Access::User);
-        client.log_in_with(world.login(PASSWORD)).unwrap();
-        let request = Request::get("https://api.example.com/me").body(vec![]).unwrap();
-        assert!(matches!(client.call(request.clone()).unwrap_err(), CallError::TokenRejected { .. }));
-        assert_eq!(line.take_paths(), ["me", "user_token", "token", "me"]);
+        world.emulator.lock().unwrap().add_route("/me", Access::User);
+        let me = || Request::get("https://api.example.com/me").body(vec![]).unwrap();
+        assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
+        assert_eq!(line.take(), ["me", "user_token", "save a user's", "token", "save loc-1", "me"]);
 
-        // The login was in vain, so a route that always answers 401 does not buy a token for each call.
+        // It was in vain, so a route that always answers 401 does not cost a token for each call.
         for _ in 0..50 {
             assert_eq!(client.call(call(1)).unwrap().status(), 200);
-            assert!(matches!(client.call(request.clone()).unwrap_err(), CallError::TokenRejected { .. }));
+            assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
         }
         assert_eq!(world.issued(), (2, 2));
-        client.log_in_with(world.login(PASSWORD)).unwrap();
-        assert!(client.call(request.clone()).is_err());
-        assert_eq!(world.issued(), (3, 3), "who hands the login over again allows one again");
+        client.set_login(world.login(PASSWORD)).unwrap();
+        assert!(client.call(me()).is_err());
+        assert_eq!(world.issued(), (2, 3), "who hands credentials over again allows one again");
     });
 }
 
 #[test]
-fn a_user_token_that_was_kept_and_then_revoked_does_not_count_against_the_password() {
-    with_both(World::revoked_session, |world, line, client| {
-        client.log_in_with(world.login(PASSWORD)).unwrap();
-        line.cut.borrow_mut().push("token");
-        assert!(client.call(call(1)).is_err());
-        assert_eq!(world.emulator.lock().unwrap().revoke_owner(world::EMAIL), 2);
-        line.take_paths();
+fn whatever_the_repeat_meets_a_route_that_answers_401_costs_two_tokens_at_most() {
+    for met in [302, 401, 403, 407, 408, 425, 429, 500, 502, 503, 504] {
+        with_both(World::session, with_login, |world, line, client| {
+            for _ in 0..30 {
+                line.answers.borrow_mut().extend([("contacts", 401), ("contacts", met)]);
+                let _ = client.call(call(1));
+                line.answers.borrow_mut().clear();
+            }
+            assert!(world.issued().1 <= 1 + 2, "{met}: {:?}", world.issued());
+        });
+    }
+    with_both(World::session, with_login, |world, line, client| {
+        for _ in 0..30 {
+            line.answers.borrow_mut().push(("contacts", 401));
+            let attempt = client.authorize(&mut call(1));
+            if let Ok(Some(replay)) = client.received(attempt, 401) {
+                client.replay(replay, &mut call(1)); // its answer never comes
+            }
+        }
+        assert_eq!(world.issued(), (2, 2), "a token that was not seen to work is the last one");
+    });
+}
+
+#[test]
+fn a_token_that_has_worked_may_be_renewed_when_it_is_revoked_later() {
+    for works in [200, 201, 204, 404, 409, 422] {
+        with_both(World::session, with_login, |world, line, client| {
+            for round in 1..5 {
+                line.answers.borrow_mut().extend([("contacts", 401), ("contacts", works)]);
+                assert_eq!(client.call(call(1)).unwrap().status(), works);
+                assert_eq!(world.issued().1, 1 + round, "{works}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_login_is_sent_once_whatever_final_answer_it_meets() {
+    for status in [200, 204, 302, 307, 400, 401, 403, 404, 422, 451] {
+        with_both(World::revoked_session, with_login, |world, line, client| {
+            line.answers.borrow_mut().push(("user_token", status));
+            for _ in 0..50 {
+                let error = client.rejection(call(1));
+                assert!(error.is_final() && error.retry() == Retry::Never, "{status}: {error:?}");
+                assert!(
+                    error.to_string().ends_with("; nothing is tried again until the program hands over credentials")
+                );
+            }
+            assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1, "{status}");
+            client.set_login(world.login(PASSWORD)).unwrap();
+            assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        });
+    }
+}
+
+#[test]
+fn a_login_whose_outcome_is_unknown_is_sent_twice_at_most() {
+    for status in [408, 425, 500, 502, 504, 599] {
+        with_both(World::revoked_session, with_login, |_, line, client| {
+            line.answers.borrow_mut().extend([("user_token", status); 3]);
+            for _ in 0..50 {
+                assert!(!matches!(client.call(call(1)), Ok(response) if response.status() == 401));
+            }
+            assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 2, "{status}");
+            assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::InDoubt));
+        });
+    }
+    with_both(World::revoked_session, with_login, |world, line, client| {
+        line.cut_after.borrow_mut().extend(["user_token"; 3]);
+        for _ in 0..50 {
+            client.rejection(call(1));
+        }
+        assert_eq!(world.issued(), (3, 1), "two tokens that nobody has, and no third");
+        line.cut_after.borrow_mut().clear();
+        client.set_login(world.login(PASSWORD)).unwrap();
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
-        assert_eq!(line.take_paths(), ["contacts", "token", "user_token", "token", "contacts"], "from step 1 on");
     });
 }
 
 #[test]
-fn a_login_that_goes_on_and_is_refused_from_step_1_on_too_is_not_tried_again() {
-    with_both(World::revoked_session, |world, line, client| {
-        client.log_in_with(world.login(PASSWORD)).unwrap();
+fn a_login_that_the_service_did_not_act_on_may_be_tried_by_the_next_caller() {
+    for status in [407, 429, 503] {
+        with_both(World::revoked_session, with_login, |_, line, client| {
+            line.answers.borrow_mut().extend([("user_token", status); 5]);
+            for _ in 0..5 {
+                assert!(!client.rejection(call(1)).is_final());
+            }
+            assert_eq!(client.call(call(1)).unwrap().status(), 200, "{status}");
+            assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 6);
+        });
+    }
+}
+
+thread_local! {
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+#[test]
+fn a_wait_that_the_service_asks_for_is_kept_between_callers() {
+    for condition in [Condition::Throttling(Some(3600)), Condition::Down(Some(3600))] {
+        let world = World::new();
+        let line = Line::new(&world);
+        let client = Client::with_owner(world.revoked_session(), world.owner(PASSWORD), &line, &line);
+        let client = client.with_limit(1000).with_clock(|| NOW.get());
+        let tell = |condition| world.emulator.lock().unwrap().set_condition(condition);
+        NOW.set(Duration::from_secs(1000));
+        line.answers.borrow_mut().push(("contacts", 401));
+        tell(condition);
+        let Err(CallError::TokenRejected { error, .. }) = client.call(call(1)) else { panic!("there is no token") };
+        assert!(matches!(error.kind(), RenewErrorKind::Response(_)));
+        tell(Condition::Up);
+        for second in [1000, 1001, 4599] {
+            NOW.set(Duration::from_secs(second));
+            let Err(error) = client.call(call(1)) else { panic!("there is no token") };
+            assert_eq!(error.retry(), Retry::After(Duration::from_secs(4600 - second)));
+        }
+        assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1);
+        NOW.set(Duration::from_secs(4600));
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+    }
+}
+
+#[test]
+fn an_exchange_that_failed_is_sent_again_without_another_login() {
+    with_both(World::revoked_session, with_login, |world, line, client| {
         line.cut.borrow_mut().push("token");
-        assert!(client.call(call(1)).is_err());
-        world.emulator.lock().unwrap().owner(world::EMAIL, "a new password").revoke_owner(world::EMAIL);
-        line.take_paths();
-        for _ in 0..20 {
-            let CallError::LoginFailed(stopped) = client.call(call(1)).unwrap_err() else { panic!("it is refused") };
-            assert_eq!(stopped.step(), Step::UserToken);
-        }
-        assert_eq!(line.take_paths().iter().filter(|path| *path != "contacts").count(), 2, "one of each step");
+        let error = client.call(call(1)).unwrap_err();
+        assert!(matches!(&error, CallError::TokenRejected { error, .. } if error.step() == Some(Step::LocationToken)));
+        assert_eq!(error.source().unwrap().to_string(), "the line was cut");
+        assert_eq!(
+            error.to_string(),
+            "the access token of Location loc-1 was rejected, and renewing it failed at step 2 (Location Access Token): no response \
+             came, and the request may have arrived; the transport is at fault: check the network and the location token URL"
+        );
+        line.take();
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take(), STEP_2_ALONE);
+        assert_eq!(world.issued(), (2, 2), "one of each for the world's own first token, one of each for the client");
     });
 }
 
 #[test]
-fn a_login_that_is_handed_over_at_step_2_and_refused_there_is_not_tried_again() {
-    with_both(World::revoked_session, |world, line, client| {
-        let login = world.login(PASSWORD);
-        let response = world.handle(login.request());
-        let Progress::Next(at_step_2) = login.receive(&response).unwrap() else { panic!("there is a step 2") };
-        world.emulator.lock().unwrap().revoke_owner(world::EMAIL);
-        client.log_in_with(at_step_2).unwrap();
-        for _ in 0..20 {
-            let error = client.call(call(1)).unwrap_err();
-            assert!(error.to_string().ends_with("; this login is not tried again: hand the client new credentials"));
+fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
+    with_both(World::revoked_session, with_old_password, |world, line, client| {
+        let error = client.call(call(1)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the access token of Location loc-1 was rejected, and renewing it failed: step 1 (User Access Token): the service refused \
+             (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
+             check the owner's email and password, the Client ID and the Client Secret; nothing is tried again until the program \
+             hands over credentials"
+        );
+        for _ in 0..50 {
+            assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::Response(_)));
         }
-        assert_eq!(line.take_paths().iter().filter(|path| *path == "token").count(), 1);
+        assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1);
+        assert!(matches!(client.state(), TokenState::Stopped(error) if error.step() == Some(Step::UserToken)));
+        client.set_login(world.login(PASSWORD)).unwrap();
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
     });
 }
 
 #[test]
-fn a_login_of_the_other_environment_is_not_taken() {
-    with_both(World::session, |world, line, client| {
+fn a_call_whose_body_can_not_be_sent_again_is_told_so_and_the_token_is_renewed() {
+    with_both(World::revoked_session, with_login, |_, line, client| {
+        let error = client.call_once(call(1)).unwrap_err();
+        assert!(matches!(&error, CallError::NotRepeated { response } if response.status() == 401));
+        assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
+        assert_eq!(line.take(), BOTH_STEPS[..5]);
+        assert_eq!(client.call_once(call(1)).unwrap().status(), 200);
+    });
+}
+
+#[test]
+fn a_request_of_the_programs_own_works_on_the_same_state() {
+    with_both(World::revoked_session, with_login, |world, line, client| {
+        let mut request = call(1);
+        let attempt = client.authorize(&mut request);
+        assert_eq!(line.carry(request).unwrap().status(), 401);
+        let replay = client.received(attempt, 401).unwrap().unwrap();
+        let mut again = call(1);
+        let attempt = client.replay(replay, &mut again);
+        assert_eq!(line.carry(again).unwrap().status(), 200);
+        assert!(client.received(attempt, 200).unwrap().is_none());
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(world.issued(), (2, 2), "one revocation, one login");
+    });
+}
+
+#[test]
+fn a_token_from_outside_is_used_by_calls_that_are_under_way() {
+    with_both(World::revoked_session, nobody, |world, _, client| {
+        let attempt = client.authorize(&mut call(1));
+        client.renew(world.token()).unwrap();
+        assert!(client.received(attempt, 401).unwrap().is_some(), "it may be sent again");
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        let elsewhere = world.token_of("loc-2", &world.user_token());
+        assert_eq!(client.renew(elsewhere).unwrap_err(), Misuse::WrongLocation);
+    });
+}
+
+#[test]
+fn a_client_that_forgets_its_owner_renews_nothing_any_more() {
+    with_both(World::revoked_session, with_login, |_, line, client| {
+        client.forget();
+        assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::NotEnabled));
+        assert_eq!(line.take(), ["contacts"]);
+    });
+}
+
+#[test]
+fn credentials_of_the_other_environment_are_not_taken() {
+    with_both(World::session, nobody, |world, line, client| {
         let production = App::new(world::settings_for(Environment::Production)).unwrap();
-        let login = production.location("loc-1").unwrap().login(world::EMAIL, PASSWORD).unwrap();
+        let login = production.user_login(EMAIL, PASSWORD).unwrap();
         let misuse = Misuse::WrongEnvironment { token: Environment::Production, app: Environment::Staging };
-        assert_eq!(client.log_in_with(login).unwrap_err(), misuse);
-        assert_eq!((line.take_paths(), world.issued()), (vec![], (1, 1)));
+        assert_eq!(client.set_login(login).unwrap_err(), misuse);
+        assert_eq!((line.take(), world.issued()), (vec![], (1, 1)));
     });
 }
 
 #[test]
 fn any_other_status_is_the_callers_to_judge() {
-    with_both(World::session, |world, line, client| {
-        client.log_in_with(world.login(PASSWORD)).unwrap();
-        let elsewhere = http::Request::get("https://api.example.com/elsewhere").body(vec![]).unwrap();
+    with_both(World::session, with_login, |_, line, client| {
+        let elsewhere = Request::get("https://api.example.com/elsewhere").body(vec![]).unwrap();
         assert_eq!(client.call(elsewhere).unwrap().status(), 404);
-        assert_eq!(line.take_paths(), ["elsewhere"]);
+        assert_eq!(line.take(), ["elsewhere"]);
     });
 }
 
 #[test]
 fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
-    with_both(World::session, |world, line, client| {
-        client.log_in_with(world.login(PASSWORD)).unwrap();
+    with_both(World::session, with_login, |world, line, client| {
         for (condition, retry) in [
-            (Condition::Down(Some(9)), Retry::After(std::time::Duration::from_secs(9))),
+            (Condition::Down(Some(9)), Retry::After(Duration::from_secs(9))),
             (Condition::Throttling(None), Retry::Unspecified),
         ] {
             world.emulator.lock().unwrap().set_condition(condition);
             let response = client.call(call(1)).unwrap();
-            assert_eq!((Retry::from_response(&response), line.take_paths()), (retry, vec!["contacts".to_owned()]));
+            assert_eq!((Retry::from_response(&response), line.take()), (retry, vec!["contacts".to_owned()]));
         }
         line.cut.borrow_mut().push("contacts");
         let error = client.call(call(1)).unwrap_err();
         assert!(matches!(&error, CallError::Transport { error: Cut, delivery: Delivery::Unknown }));
-        assert_eq!(line.take_paths(), ["contacts"]);
+        assert_eq!(line.take(), ["contacts"]);
         assert_eq!(
             error.to_string(),
             "no response to the call came, and it may have arrived; the transport is at fault: \
@@ -298,67 +630,105 @@ fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
 fn a_401_of_a_session_without_a_token_is_a_response_like_any_other() {
     with_both(
         |world| Session::without_token(&world.app),
+        with_login,
         |_, line, client| {
             assert_eq!(client.call(call(1)).unwrap().status(), 401);
             let open = Request::get("https://api.example.com/open").body(vec![]).unwrap();
             assert_eq!(client.call(open).unwrap().status(), 200);
-            assert_eq!(line.take_paths(), ["contacts", "open"]);
+            assert_eq!(line.take(), ["contacts", "open"]);
+            assert!(matches!(client.state(), TokenState::NoToken));
         },
     );
 }
 
 #[test]
+fn the_token_of_a_user_is_not_renewed() {
+    let session = |world: &World| Session::for_user(&world.app, world.user_token()).unwrap();
+    with_both(session, with_login, |_, line, client| {
+        let error = client.rejection(call(1));
+        assert!(matches!(error.kind(), RenewErrorKind::NotEnabled) && error.location().is_none());
+        assert_eq!(line.take(), ["contacts"]);
+    });
+}
+
+#[test]
 fn a_call_that_may_not_carry_credentials_is_not_sent() {
-    with_both(World::session, |_, line, client| {
+    with_both(World::session, with_login, |_, line, client| {
         let elsewhere = Request::get("https://evil.example.net/").body(vec![]).unwrap();
         let error = client.call(elsewhere).unwrap_err();
         assert!(matches!(error, CallError::Misuse(Misuse::OriginNotAllowed)));
-        assert_eq!((error.fault(), line.take_paths()), (Fault::Caller, vec![]));
+        assert_eq!((error.fault(), line.take()), (Fault::Caller, vec![]));
     });
 }
 
 #[test]
-fn the_login_of_another_location_is_not_taken() {
-    with_both(World::session, |world, _, client| {
-        let login = world.app.location("loc-2").unwrap().login(world::EMAIL, PASSWORD).unwrap();
-        assert_eq!(client.log_in_with(login).unwrap_err(), Misuse::WrongLocation);
-    });
+fn clients_of_an_owners_locations_share_the_owner() {
+    let world = World::new();
+    let line = Line::new(&world);
+    let user = world.user_token();
+    let [first, second] =
+        ["loc-1", "loc-2"].map(|location| Session::for_location(&world.app, world.token_of(location, &user)).unwrap());
+    world.revoke_all();
+    let first = Client::with_owner(first, world.owner(PASSWORD), &line, &line).with_limit(1000);
+    let second = first.for_session(second);
+    for (client, location) in [(&first, "loc-1"), (&second, "loc-2"), (&first.clone(), "loc-1")] {
+        let url = format!("https://api.example.com/locations/{location}/contacts");
+        assert_eq!(client.call(Request::get(url).body(vec![]).unwrap()).unwrap().status(), 200);
+        assert_eq!(client.location().unwrap().as_str(), location);
+    }
+    assert_eq!(world.issued(), (2, 4), "one login for both");
 }
 
 #[test]
-fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
-    with_both(World::revoked_session, |world, line, client| {
-        client.log_in_with(world.login("an old password")).unwrap();
-        let error = client.call(call(1)).unwrap_err();
-        assert!(matches!(&error, CallError::LoginFailed(stopped) if stopped.step() == Step::UserToken));
-        assert_eq!(
-            error.to_string(),
-            "the token was rejected, and logging in again failed: step 1 (User Access Token) of Location loc-1: the service refused \
-             (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
-             check the owner's email and password, the Client ID and the Client Secret; this login is not tried again: \
-             hand the client new credentials"
-        );
-        for _ in 0..50 {
-            assert!(matches!(client.call(call(1)).unwrap_err(), CallError::LoginFailed(_)));
-        }
-        assert_eq!(line.take_paths().iter().filter(|path| *path == "user_token").count(), 1);
-        client.log_in_with(world.login(PASSWORD)).unwrap();
-        assert_eq!(client.call(call(1)).unwrap().status(), 200);
-    });
+fn the_limit_of_a_response_is_the_clients_and_may_be_another_for_one_call() {
+    let world = World::new();
+    let limits = RefCell::new(vec![]);
+    let transport = |request: Request<Vec<u8>>, limit: usize| {
+        limits.borrow_mut().push(limit);
+        Ok::<_, Cut>(world.handle(request))
+    };
+    let client = Client::new(world.session(), transport);
+    client.call(call(1)).unwrap();
+    client.with_limit(5).call(call(1)).unwrap();
+    client.call(call(1)).unwrap();
+    assert_eq!(limits.take(), [1024 * 1024, 5, 1024 * 1024]);
 }
 
 #[test]
-fn a_login_that_failed_at_step_2_goes_on_there() {
-    with_both(World::revoked_session, |world, line, client| {
-        client.log_in_with(world.login(PASSWORD)).unwrap();
-        line.cut.borrow_mut().push("token");
-        let error = client.call(call(1)).unwrap_err();
-        assert!(matches!(&error, CallError::LoginFailed(stopped) if stopped.step() == Step::LocationToken));
-        assert_eq!(error.source().unwrap().to_string(), "the line was cut");
-        assert_eq!(client.call(call(1)).unwrap().status(), 200);
-        assert_eq!(line.take_paths(), ["contacts", "user_token", "token", "contacts", "token", "contacts"]);
-        assert_eq!(world.issued(), (2, 2), "one of each for the world's own first token, one of each for the client");
-    });
+fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_where_it_would_wait_for_itself() {
+    type Send = Box<dyn Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>>, Cut>>;
+    type Save = Box<dyn Fn(&SavedToken) -> Result<(), StoreError>>;
+    for store_calls in [false, true] {
+        let (world, told) = (Rc::new(World::new()), Rc::new(RefCell::new(vec![])));
+        let client = Rc::new(RefCell::new(None::<Client<Send, Save>>));
+        let call_from_within = {
+            let (client, told) = (Rc::clone(&client), Rc::clone(&told));
+            Rc::new(move || {
+                let own = client.borrow().clone().unwrap();
+                told.borrow_mut().push(own.call(call(2)).unwrap_err().to_string());
+            })
+        };
+        let (service, within) = (Rc::clone(&world), Rc::clone(&call_from_within));
+        let send = move |request: Request<Vec<u8>>, _: usize| {
+            if is_login(&request) && !store_calls {
+                within();
+            }
+            Ok(service.handle(request))
+        };
+        let save = move |_: &SavedToken| {
+            if store_calls {
+                call_from_within();
+            }
+            Ok(())
+        };
+        let (send, save) = (Box::new(send) as Send, Box::new(save) as Save);
+        let own = Client::with_owner(world.revoked_session(), world.owner(PASSWORD), send, save);
+        *client.borrow_mut() = Some(own.clone());
+        assert_eq!(own.call(call(1)).unwrap().status(), 200);
+        assert_eq!(told.borrow().len(), 2, "once for each step");
+        assert!(told.borrow().iter().all(|told| told.contains("give it a client of its own")), "{told:?}");
+        client.borrow_mut().take();
+    }
 }
 
 #[test]
@@ -367,9 +737,9 @@ fn a_restart_from_a_saved_token_needs_no_login() {
     let written = serde_json::to_string(&SavedToken::from(&world.token())).unwrap();
     let saved: SavedToken = serde_json::from_str(&written).unwrap();
     let line = Line::new(&world);
-    let client = Client::new(Session::for_location(&world.app, saved.try_into().unwrap()).unwrap(), &line, 1000);
-    assert_eq!(client.call(Request::get(CONTACTS).body(vec![]).unwrap()).unwrap().status(), 200);
-    assert_eq!(line.take_paths(), ["contacts"]);
+    let client = Client::new(Session::for_location(&world.app, saved.try_into().unwrap()).unwrap(), &line);
+    assert_eq!(client.with_limit(1000).call(Request::get(CONTACTS).body(vec![]).unwrap()).unwrap().status(), 200);
+    assert_eq!(line.take(), ["contacts"]);
 }
 
 #[test]
@@ -377,12 +747,13 @@ fn the_future_of_a_call_is_send_where_the_transport_is_and_need_not_be() {
     fn is_send(_: &impl Send) {}
     let world = World::new();
     let answer = |_: Request<Vec<u8>>, _: usize| ready(Ok::<_, Cut>(Response::new(vec![])));
-    is_send(&AsyncClient::new(world.session(), answer, 1000).call(call(1)));
+    let save = |_: SavedToken| ready(Ok::<(), Cut>(()));
+    is_send(&AsyncClient::with_owner(world.session(), world.owner(PASSWORD), answer, save).call(call(1)));
 
-    let line = std::rc::Rc::new(Line::new(&world));
+    let line = Rc::new(Line::new(&world));
     let answer = |request: Request<Vec<u8>>, _: usize| {
-        let line = std::rc::Rc::clone(&line);
+        let line = Rc::clone(&line);
         async move { line.carry(request) }
     };
-    assert_eq!(now(AsyncClient::new(world.session(), answer, 1000).call(call(1))).unwrap().status(), 200);
+    assert_eq!(now(AsyncClient::new(world.session(), answer).call(call(1))).unwrap().status(), 200);
 }

@@ -9,8 +9,8 @@ mod dice;
 #[path = "support/network.rs"]
 mod network;
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
@@ -19,10 +19,11 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
-use location_auth::transports::client::{AsyncClient, CallError};
-use location_auth::transports::{AsyncTransport, Delivery, run_async, run_async_with_retries};
+use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
+use location_auth::transports::{AsyncTransport, run_async, run_async_with_retries};
 use location_auth::{
-    App, Backoff, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Retry, Session, Settings, Step,
+    App, Backoff, Delivery, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Owner, Retry, SavedToken,
+    Session, Settings, Step, UserLogin,
 };
 use network::{FAULTS, Fault, LineError, Network};
 
@@ -69,28 +70,31 @@ fn app(environment: Environment) -> App {
     .unwrap()
 }
 
-fn email(location: usize) -> String {
-    format!("m4rk3r-{location}@example.com")
+/// All Locations of an environment have one owner.
+fn email(environment: Environment) -> String {
+    format!("m4rk3r-{environment}@example.com")
+}
+
+fn user_login(environment: Environment) -> UserLogin {
+    app(environment).user_login(&email(environment), PASSWORD).unwrap()
 }
 
 fn login(location: usize) -> LocationLogin {
-    login_to(environment(location), location)
-}
-
-fn login_to(environment: Environment, location: usize) -> LocationLogin {
-    app(environment).location(&location.to_string()).unwrap().login(&email(location), PASSWORD).unwrap()
+    let environment = environment(location);
+    app(environment).location(&location.to_string()).unwrap().login(&email(environment), PASSWORD).unwrap()
 }
 
 fn service(environment: Environment) -> (&'static str, Emulator) {
     let mut emulator = Emulator::new(api_key(environment), CLIENT_ID, CLIENT_SECRET);
+    emulator.owner(&email(environment), PASSWORD);
     for location in (0..LOCATIONS).filter(|location| self::environment(*location) == environment) {
-        emulator.owner(&email(location), PASSWORD).location(&location.to_string(), &email(location));
+        emulator.location(&location.to_string(), &email(environment));
     }
     emulator.add_route("/locations/{location_id}/contacts", Access::Location);
     (host(environment), emulator)
 }
 
-/// One Location's way to the service: watches what its client sends.
+/// One owner's way to the service, and its store: watches what its clients do.
 #[derive(Clone)]
 struct Wire {
     network: Network,
@@ -100,39 +104,99 @@ struct Wire {
 
 #[derive(Default)]
 struct Watch {
-    /// Whether there is a reason to log in: a call was answered with 401 since the last login ended well.
-    rejected: Cell<bool>,
-    logging_in: Cell<bool>,
-    sends: Cell<u32>,
+    /// The Locations a call of which was answered with 401 since their last new token.
+    rejected: RefCell<BTreeSet<String>>,
+    /// Whose token request is on its way: a Location's, or the owner's.
+    under_way: RefCell<BTreeSet<String>>,
+    /// How many token requests in a row had an unknown outcome, for each of these.
+    unknown: RefCell<BTreeMap<String, u32>>,
+    /// How often the program has handed credentials over.
+    armed: Cell<u64>,
+    received: RefCell<BTreeSet<String>>,
+    stored: RefCell<BTreeSet<String>>,
+    /// How many token requests have got no response that they waited for.
+    without_response: Cell<u64>,
 }
+
+impl Wire {
+    fn new(network: &Network, environment: Environment) -> Self {
+        Self { network: network.clone(), environment, watch: Rc::default() }
+    }
+
+    /// Before the request is sent.
+    fn check(&self, request: &Request<Vec<u8>>, whose: &str, is_call: bool) {
+        let watch = &self.watch;
+        let uri = request.uri();
+        assert_eq!((uri.scheme_str(), uri.host(), uri.port()), (Some("https"), Some(host(self.environment)), None));
+        assert_eq!(request.headers()["x-api-key"], api_key(self.environment));
+        if is_call {
+            let bearer = request.headers()["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap();
+            assert!(watch.stored.borrow().contains(bearer), "a token is used that is not in the store");
+            return;
+        }
+        let needed =
+            if whose == OWNER { !watch.rejected.borrow().is_empty() } else { watch.rejected.borrow().contains(whose) };
+        assert!(needed, "a token request that was not needed: {whose}");
+        assert!(watch.under_way.borrow_mut().insert(whose.to_owned()), "two token requests at once: {whose}");
+        assert!(
+            watch.unknown.borrow().get(whose).is_none_or(|unknown| *unknown < 2),
+            "a third after two in doubt: {whose}"
+        );
+    }
+
+    fn note(&self, answer: &Result<Response<Vec<u8>>, LineError>, whose: &str, is_call: bool, armed: u64) {
+        let watch = &self.watch;
+        let status = answer.as_ref().map_or(0, |response| response.status().as_u16());
+        if is_call {
+            match status {
+                401 => _ = watch.rejected.borrow_mut().insert(whose.to_owned()),
+                200..=299 => _ = watch.unknown.borrow_mut().remove(whose),
+                _ => {}
+            }
+            return;
+        }
+        watch.under_way.borrow_mut().remove(whose);
+        let token = answer.as_ref().ok().filter(|_| status == 200).and_then(network::token);
+        let token = token.filter(|token| !token.contains("forged"));
+        let is_unknown = match answer {
+            Ok(_) => matches!(status, 408 | 425 | 500..=502 | 504..),
+            Err(error) => self.network.delivery(error) == Delivery::Unknown,
+        };
+        if answer.is_err() && is_unknown {
+            watch.without_response.set(watch.without_response.get() + 1);
+        }
+        if is_unknown && armed == watch.armed.get() {
+            *watch.unknown.borrow_mut().entry(whose.to_owned()).or_default() += 1;
+        }
+        if let Some(token) = token {
+            watch.received.borrow_mut().insert(token);
+            if whose != OWNER {
+                watch.rejected.borrow_mut().remove(whose);
+                watch.unknown.borrow_mut().remove(OWNER);
+            }
+        }
+    }
+
+    fn hand_over(&self) {
+        self.watch.armed.set(self.watch.armed.get() + 1);
+        self.watch.unknown.borrow_mut().clear();
+    }
+}
+
+/// Whose step 1 is.
+const OWNER: &str = "owner";
 
 impl AsyncTransport for Wire {
     type Error = LineError;
 
-    async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, LineError> {
-        let watch = &self.watch;
-        watch.sends.set(watch.sends.get() + 1);
-        let uri = request.uri().clone();
-        assert_eq!((uri.scheme_str(), uri.host(), uri.port()), (Some("https"), Some(host(self.environment)), None));
-        assert_eq!(request.headers()["x-api-key"], api_key(self.environment));
-        let is_call = uri.path().ends_with("contacts");
-        if !is_call {
-            assert!(watch.rejected.get(), "a login that was not needed");
-            assert!(!watch.logging_in.replace(true), "two logins of one client at once");
-        }
-        let is_step_2 = uri.path().ends_with("/token");
+    async fn send(&self, mut request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, LineError> {
+        let path = request.uri().path().to_owned();
+        let (whose, is_call) = (path.split('/').nth(2).unwrap_or(OWNER), path.ends_with("contacts"));
+        self.check(&request, whose, is_call);
+        request.headers_mut().insert(network::CLIENTS, "1".parse().unwrap());
+        let armed = self.watch.armed.get();
         let answer = self.network.send(request, limit).await;
-        if is_call {
-            if answer.as_ref().is_ok_and(|response| response.status() == 401) {
-                watch.rejected.set(true);
-            }
-        } else {
-            watch.logging_in.set(false);
-            let bought = |response: &Response<Vec<u8>>| response.body().starts_with(br#"{"access_token":"location-"#);
-            if is_step_2 && answer.as_ref().is_ok_and(bought) {
-                watch.rejected.set(false);
-            }
-        }
+        self.note(&answer, whose, is_call, armed);
         answer
     }
 
@@ -141,7 +205,20 @@ impl AsyncTransport for Wire {
     }
 }
 
-type Client = AsyncClient<Wire>;
+impl AsyncTokenStore for Wire {
+    async fn save(&self, token: SavedToken) -> Result<(), StoreError> {
+        self.network.sleep(Duration::from_millis(self.network.dice(50) as u64)).await;
+        self.watch.stored.borrow_mut().insert(secret(&token));
+        Ok(())
+    }
+}
+
+fn secret(token: &SavedToken) -> String {
+    let written = serde_json::to_value(token).unwrap();
+    written["access_token"].as_str().unwrap().to_owned()
+}
+
+type Client = AsyncClient<Wire, Wire>;
 type Task<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// What one seed came to.
@@ -154,27 +231,37 @@ struct Tally {
 
 fn simulate(seed: u64) -> Tally {
     let network = Network::new(seed, [Environment::Staging, Environment::Production].map(service), LOCATIONS);
-    let tokens: Vec<_> = (0..LOCATIONS).map(|location| first_token(&network, location)).collect();
-    let clients: Vec<Client> =
-        tokens.into_iter().enumerate().map(|(location, token)| client(&network, location, token)).collect();
+    let wires = [0, 1].map(|location| Wire::new(&network, environment(location)));
+    let clients: Vec<Client> = clients(&network, &wires);
 
     network.storm();
-    let calls = (0..LOCATIONS * CALLERS)
-        .map(|number| Box::pin(call_many(&network, &clients[number % LOCATIONS], number % LOCATIONS)) as Task<'_>);
+    let calls = (0..LOCATIONS * CALLERS).map(|number| {
+        let location = number % LOCATIONS;
+        Box::pin(call_many(&network, &clients[location], &wires[location % 2], location)) as Task<'_>
+    });
     let logins = (0..LOGINS).map(|number| Box::pin(log_in(&network, number % LOCATIONS)) as Task<'_>);
     network::run(&network, calls.chain(logins));
 
     // Once faults stop, every call whose credentials are valid succeeds.
     network.calm();
     let recovered = (0..LOCATIONS).map(|location| {
-        let client = &clients[location];
+        let (client, wire) = (&clients[location], &wires[location % 2]);
         Box::pin(async move {
-            client.log_in_with(login(location)).unwrap();
+            wire.hand_over();
+            client.set_login(user_login(environment(location))).unwrap();
             assert_eq!(client.call(call(location)).await.unwrap().status(), 200);
         }) as Task<'_>
     });
     network::run(&network, recovered);
 
+    let mut unknown = 0;
+    for Wire { watch, .. } in &wires {
+        assert!(watch.received.borrow().is_subset(&watch.stored.borrow()), "a token is not in the store");
+        unknown += watch.without_response.get();
+    }
+    let is_stored = |token: &String| wires.iter().any(|wire| wire.watch.stored.borrow().contains(token));
+    let lost = network.take_issued().iter().filter(|token| !is_stored(token)).count() as u64;
+    assert!(lost <= unknown, "{lost} tokens are lost, and {unknown} outcomes were told as unknown");
     let counts = network.counts();
     assert!(counts.iter().all(|counts| counts.wrong_location == 0), "a token reached another Location");
     let (events, faults, digest) = network.tally();
@@ -188,12 +275,25 @@ fn first_token(network: &Network, location: usize) -> LocationAccessToken {
     token.into_inner().expect("nothing goes wrong yet")
 }
 
-fn client(network: &Network, location: usize, token: LocationAccessToken) -> Client {
-    let watch = Rc::new(Watch::default());
-    let wire = Wire { network: network.clone(), environment: environment(location), watch };
-    let client = AsyncClient::new(Session::for_location(&app(environment(location)), token).unwrap(), wire, 10_000);
-    client.log_in_with(login(location)).unwrap();
-    client
+/// One for each Location, those of an environment with one owner.
+fn clients(network: &Network, wires: &[Wire; 2]) -> Vec<Client> {
+    let tokens: Vec<_> = (0..LOCATIONS).map(|location| first_token(network, location)).collect();
+    let mut clients: Vec<Client> = vec![];
+    for (location, token) in tokens.into_iter().enumerate() {
+        let (wire, environment) = (&wires[location % 2], environment(location));
+        wire.watch.stored.borrow_mut().insert(token.expose_secret().to_owned());
+        let session = Session::for_location(&app(environment), token).unwrap();
+        let client = match clients.get(location % 2) {
+            Some(first) => first.for_session(session),
+            None => {
+                let mut owner = Owner::new(&app(environment));
+                owner.set_login(user_login(environment)).unwrap();
+                AsyncClient::with_owner(session, owner, wire.clone(), wire.clone()).with_clock(network::now)
+            }
+        };
+        clients.push(client);
+    }
+    clients
 }
 
 fn call(location: usize) -> Request<Vec<u8>> {
@@ -202,7 +302,7 @@ fn call(location: usize) -> Request<Vec<u8>> {
 }
 
 /// One caller: makes its calls one after another, and waits where it is told to.
-async fn call_many(network: &Network, client: &Client, location: usize) {
+async fn call_many(network: &Network, client: &Client, wire: &Wire, location: usize) {
     let mut backoff = Backoff::new(TRIES, Duration::from_secs(1), Duration::from_secs(20));
     for _ in 0..CALLS {
         match client.call(call(location)).await {
@@ -216,13 +316,13 @@ async fn call_many(network: &Network, client: &Client, location: usize) {
             Err(error) => {
                 shows_no_secret(&error);
                 network.note(&error);
-                if !matches!(error, CallError::Transport { .. }) {
-                    // A forged refusal locks the login, as a real one does: somebody hands it over again, after a while.
+                if matches!(&error, CallError::TokenRejected { error, .. } if error.is_final()) {
+                    // A forged refusal stops the owner, as a real one does: somebody hands the login over again, after a while.
                     network.sleep(Duration::from_millis(network.dice(3000) as u64)).await;
-                    let other = environment(location + 1);
-                    let refused = client.log_in_with(login_to(other, location));
-                    assert!(matches!(refused, Err(Misuse::WrongEnvironment { .. })));
-                    client.log_in_with(login(location)).unwrap();
+                    let other = client.set_login(user_login(environment(location + 1)));
+                    assert!(matches!(other, Err(Misuse::WrongEnvironment { .. })));
+                    wire.hand_over();
+                    client.set_login(user_login(environment(location))).unwrap();
                 }
             }
         }
@@ -232,13 +332,15 @@ async fn call_many(network: &Network, client: &Client, location: usize) {
 
 /// A login on its own, with a budget of repeats.
 async fn log_in(network: &Network, location: usize) {
-    let watch = Rc::new(Watch::default());
-    watch.rejected.set(true);
-    let wire = Wire { network: network.clone(), environment: environment(location), watch: Rc::clone(&watch) };
+    let sends = Cell::new(0);
+    let send = |request: Request<Vec<u8>>, limit: usize| {
+        sends.set(sends.get() + 1);
+        network.send(request, limit)
+    };
     network.sleep(Duration::from_millis(network.dice(10_000) as u64)).await;
     let backoff = Backoff::new(TRIES, Duration::from_secs(1), Duration::from_secs(20));
-    let outcome = run_async_with_retries(login(location), &wire, backoff, |wait| network.sleep(wait)).await;
-    assert!(watch.sends.get() <= 2 + TRIES, "the budget is used up");
+    let outcome = run_async_with_retries(login(location), &send, backoff, |wait| network.sleep(wait)).await;
+    assert!(sends.get() <= 2 + TRIES, "the budget is used up");
     match outcome {
         Ok(token) => network.note(token.location()),
         Err(stopped) => {

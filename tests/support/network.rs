@@ -1,6 +1,6 @@
 //! A network, a clock and an executor that are all made of numbers: the same seed, the same run.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::fmt;
@@ -43,6 +43,15 @@ pub const FAULTS: [Fault; 10] = {
     use Fault::*;
     [Refused, RequestLost, ResponseLost, Doubled, Late, Cut, Forged, Revoked, Throttled, Down]
 };
+
+/// Marks the requests of a client.
+pub const CLIENTS: &str = "x-client";
+
+/// The token that a service's response holds.
+pub fn token(response: &Response<Vec<u8>>) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(response.body()).ok()?;
+    Some(body.get("access_token")?.as_str()?.to_owned())
+}
 
 /// What somebody else answers.
 const FORGERIES: [(u16, &str); 10] = [
@@ -97,6 +106,17 @@ struct State {
     processed: u64,
     faults: BTreeMap<Fault, u64>,
     digest: u64,
+    /// The tokens that the services issued to clients, but for those that a doubled request may have been issued twice.
+    issued: Vec<String>,
+}
+
+thread_local! {
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// The time on the network that runs on this thread: a clock for clients.
+pub fn now() -> Duration {
+    NOW.get()
 }
 
 /// Carries requests to the emulated services, after a while, or does not.
@@ -105,6 +125,7 @@ pub struct Network(Rc<RefCell<State>>);
 
 impl Network {
     pub fn new(seed: u64, services: impl IntoIterator<Item = (&'static str, Emulator)>, locations: usize) -> Self {
+        NOW.set(Duration::ZERO);
         Self(Rc::new(RefCell::new(State {
             now: 0,
             next: 0,
@@ -118,6 +139,7 @@ impl Network {
             processed: 0,
             faults: BTreeMap::new(),
             digest: 0xcbf2_9ce4_8422_2325,
+            issued: Vec::new(),
         })))
     }
 
@@ -138,6 +160,11 @@ impl Network {
     /// What each service has counted.
     pub fn counts(&self) -> Vec<Counts> {
         self.0.borrow().services.values().map(Emulator::counts).collect()
+    }
+
+    /// Takes what the services issued to clients.
+    pub fn take_issued(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.borrow_mut().issued)
     }
 
     pub fn dice(&self, bound: usize) -> usize {
@@ -227,13 +254,18 @@ impl State {
     fn happen(&mut self) -> bool {
         let Some(Reverse((time, number))) = self.queue.pop() else { return false };
         self.now = time;
+        NOW.set(Duration::from_millis(time));
         self.processed += 1;
         match self.events.remove(&number).unwrap() {
             Event::Wake(waker) => waker.wake(),
             Event::Weather => self.weather(),
             Event::Arrive { id, request, fault } => {
                 let service = self.services.get_mut(request.uri().host().unwrap()).expect("a host of a service");
+                let is_clients = request.headers().contains_key(CLIENTS);
                 let response = service.handle(request);
+                if let Some(token) = token(&response).filter(|_| is_clients && fault != Some(Fault::Doubled)) {
+                    self.issued.push(token);
+                }
                 let answer = match fault {
                     Some(Fault::ResponseLost) => return true,
                     Some(Fault::Cut) => Err(LineError::Cut),

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
-use location_auth::{App, Flow, LocationAccessToken, LocationLogin, Progress, Session, Settings};
+use location_auth::{App, Flow, LocationAccessToken, Owner, Progress, Session, Settings, UserAccessToken, UserLogin};
 
 pub const EMAIL: &str = "owner@example.com";
 pub const PASSWORD: &str = "the owner's password";
@@ -42,25 +42,55 @@ impl World {
         self.emulator.lock().unwrap().handle(request)
     }
 
-    pub fn login(&self, password: &str) -> LocationLogin {
-        self.app.location("loc-1").unwrap().login(EMAIL, password).unwrap()
+    pub fn login(&self, password: &str) -> UserLogin {
+        self.app.user_login(EMAIL, password).unwrap()
+    }
+
+    /// An owner who renews by logging in.
+    pub fn owner(&self, password: &str) -> Owner {
+        let mut owner = Owner::new(&self.app);
+        owner.set_login(self.login(password)).unwrap();
+        owner
+    }
+
+    pub fn user_token(&self) -> UserAccessToken {
+        self.run(self.login(PASSWORD))
     }
 
     pub fn token(&self) -> LocationAccessToken {
-        let mut flow = self.login(PASSWORD);
+        self.token_of("loc-1", &self.user_token())
+    }
+
+    pub fn token_of(&self, location: &str, user: &UserAccessToken) -> LocationAccessToken {
+        self.run(self.app.location(location).unwrap().exchange(user).unwrap())
+    }
+
+    fn run<F: Flow>(&self, mut flow: F) -> F::Output {
         loop {
             let response = self.handle(flow.request());
-            match flow.receive(&response).unwrap() {
+            match flow.receive(&response).map_err(|failed| failed.error).unwrap() {
                 Progress::Next(next) => flow = next,
                 Progress::Done(token) => return token,
             }
         }
     }
 
+    /// The owner's User Access Tokens and the tokens of both Locations.
+    pub fn revoke_all(&self) {
+        let mut emulator = self.emulator.lock().unwrap();
+        emulator.revoke_owner(EMAIL);
+        emulator.revoke_location("loc-1");
+        emulator.revoke_location("loc-2");
+    }
+
+    pub fn revoke(&self, token: &str) {
+        assert!(self.emulator.lock().unwrap().revoke(token));
+    }
+
     /// A session whose token has just been revoked.
     pub fn revoked_session(&self) -> Session {
         let token = self.token();
-        assert!(self.emulator.lock().unwrap().revoke(token.expose_secret()));
+        self.revoke(token.expose_secret());
         Session::for_location(&self.app, token).unwrap()
     }
 
