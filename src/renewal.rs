@@ -1,6 +1,5 @@
 //! What follows a 401, as a value: who waits for whom, which token request is sent, and what each answer leads to (`Q12`, `Q17`, `Q18`).
 
-use core::fmt;
 use core::time::Duration;
 
 use http::{Request, Response};
@@ -174,12 +173,14 @@ pub struct AwaitTurn {
 ///
 /// The page of [`Renewal`] shows where it stands.
 #[must_use = "it does nothing by itself: send its request"]
+#[derive(Debug)]
 pub struct SendToken {
     context: Context,
     ticket: Ticket,
     sent: Sent,
 }
 
+#[derive(Debug)]
 enum Sent {
     Login { login: UserLogin, owner_generation: u64 },
     Exchange { exchange: TokenExchange, owner_generation: u64 },
@@ -455,14 +456,4 @@ fn may_log_in(owner: &Owner, now: Duration) -> Result<UserLogin, RenewError> {
 
 fn failed(session: &Session, error: RenewError) -> Renewing {
     Renewing::Done(Err(error.of(session.location())))
-}
-
-/// Step and Location, no credential.
-impl fmt::Debug for SendToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendToken")
-            .field("step", &self.step())
-            .field("location", &self.location())
-            .finish_non_exhaustive()
-    }
 }
