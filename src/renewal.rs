@@ -58,6 +58,8 @@ use alloc::vec::Vec;
 ///     }
 /// }
 /// ```
+///
+#[doc = include_str!("renewal.md")]
 #[must_use = "it does nothing by itself: start it, or tell that the token was rejected"]
 #[derive(Debug)]
 pub struct Renewal {
@@ -138,8 +140,8 @@ impl Renewal {
         let checked = if session.unsaved.is_some() { Ok(()) } else { session.gate.check(now) };
         match checked {
             Ok(()) => {
-                let ticket = session.gate.ticket();
-                let context = Context { session: self.session, owner: owner.identity, generation: self.generation };
+                let (generation, ticket) = (self.generation, session.gate.ticket());
+                let context = Context { session: self.session, owner: owner.identity, generation, ticket };
                 Renewing::AwaitTurn(AwaitTurn { context, turn: Turn::Location, ticket })
             }
             Err(error) => failed(session, error.at(Step::LocationToken)),
@@ -154,6 +156,8 @@ struct Context {
     owner: Identity,
     /// Which of the Location's tokens was rejected.
     generation: u64,
+    /// When it became the Location's turn: what fails says nothing to who came after a later hand-over.
+    ticket: Ticket,
 }
 
 /// Waiting for a turn.
@@ -201,7 +205,7 @@ impl AwaitTurn {
 
     /// It is the caller's turn now.
     pub fn granted(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
-        let Self { context, turn, ticket } = self;
+        let Self { mut context, turn, ticket } = self;
         if let Err(error) = context.check(session, owner) {
             return failed(session, error);
         }
@@ -215,6 +219,7 @@ impl AwaitTurn {
                 if let Some(error) = session.gate.failed_since(ticket) {
                     return Renewing::Done(Err(error));
                 }
+                context.ticket = session.gate.ticket();
                 context.exchange(session, owner, now)
             }
             Turn::Owner => {
@@ -268,7 +273,7 @@ impl SendToken {
         match sent {
             Sent::Login { login, owner_generation } => match login.receive(response) {
                 Ok(Progress::Done(token)) => {
-                    owner.gate.succeed(ticket);
+                    owner.gate.end(ticket);
                     let saved = SavedToken::from(&token);
                     owner.unsaved = Some((owner_generation, token));
                     Renewing::Keep(Keep { context, of: Turn::Owner, token: saved })
@@ -283,7 +288,7 @@ impl SendToken {
             },
             Sent::Exchange { exchange, owner_generation } => match exchange.receive(response) {
                 Ok(Progress::Done(token)) => {
-                    session.gate.succeed(ticket);
+                    session.gate.end(ticket);
                     owner.token_works(owner_generation);
                     let saved = SavedToken::from(&token);
                     session.unsaved = Some((context.generation, token));
@@ -346,6 +351,10 @@ impl Keep {
             }
             Turn::Location => {
                 session.saved();
+                if session.generation == self.context.generation {
+                    // It was bought for an older token than the one that was rejected now.
+                    return self.context.exchange(session, owner, now);
+                }
                 Renewing::Done(Ok(Replay::new(session)))
             }
         }
@@ -440,8 +449,7 @@ impl Context {
     /// The owner can't: all who wait for this Location are told.
     fn give_up(self, session: &mut Session, error: RenewError) -> Renewing {
         let error = error.of(session.location());
-        let ticket = session.gate.ticket();
-        session.gate.fail(ticket, &error);
+        session.gate.fail(self.ticket, &error);
         Renewing::Done(Err(error))
     }
 }
