@@ -115,18 +115,14 @@ impl Gate {
         self.ticket()
     }
 
-    /// A request has come to a token. What was unknown before stays counted until the token has worked.
-    pub(crate) fn succeed(&mut self, ticket: Ticket) {
-        self.end(ticket);
-        self.failure = None;
-    }
-
-    /// A request was answered, and the answer says nothing of whom the gate is for.
+    /// A request has come to a token, or to an answer that says nothing of whom the gate is for. What was unknown before stays counted until
+    /// the token has worked.
     pub(crate) fn end(&mut self, ticket: Ticket) {
         if ticket.armed == self.armed {
             self.in_flight = false;
         }
         self.ended = self.ended.saturating_add(1);
+        self.failure = None;
     }
 
     /// A request, or what had to come before it, has failed: for all who wait now.

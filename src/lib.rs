@@ -164,6 +164,7 @@ extern crate alloc;
 extern crate self as location_auth;
 
 mod app;
+mod attempt;
 mod body;
 mod call;
 mod delivery;
@@ -183,6 +184,7 @@ mod query;
 mod redacted;
 mod renew_error;
 mod renewal;
+mod renewing;
 mod request;
 mod response;
 mod retry;
@@ -195,6 +197,7 @@ mod token;
 pub mod transports;
 
 pub use app::{App, Location};
+pub use attempt::{Attempt, Renewal, Replay, Verdict};
 pub use call::{Call, CallFailure, Next, RejectedCall};
 pub use delivery::Delivery;
 pub use endpoint::may_carry_secrets;
@@ -205,12 +208,12 @@ pub use misuse::{Field, Misuse, UrlProblem};
 pub use owner::Owner;
 pub use redacted::Redacted;
 pub use renew_error::{RenewError, RenewErrorKind};
-pub use renewal::{AwaitTurn, Keep, Renewal, Renewing, SendToken, Turn};
+pub use renewing::{AwaitTurn, Keep, Renewing, SendToken, Turn};
 pub use request::RequestHead;
 pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
 pub use saved::SavedToken;
-pub use session::{Attempt, Replay, Session, TokenState, Verdict};
+pub use session::{Session, TokenState};
 pub use settings::{Environment, Settings};
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 

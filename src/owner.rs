@@ -2,8 +2,8 @@
 
 use core::fmt;
 
+use crate::attempt::Identity;
 use crate::gate::Gate;
-use crate::session::Identity;
 use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
 
 /// What the Locations of one owner share: the owner's User Access Token, or the login that gets one, or both.

@@ -1,121 +1,18 @@
-//! What follows a 401, as a value: who waits for whom, which token request is sent, and what each answer leads to (`Q12`, `Q17`, `Q18`).
+//! What follows a 401: who waits for whom, which token request is sent, and what each answer leads to (`Q12`, `Q17`, `Q18`).
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use http::{Request, Response};
 
-use crate::gate::{Outcome, Ticket};
-use crate::session::{Attempt, Identity};
+use crate::gate::Outcome;
+use crate::renewing::{Context, Sent};
 use crate::{
-    Delivery, Error, Flow, LocationId, Misuse, Owner, Progress, ReceiveError, RenewError, RenewErrorKind, Replay,
-    SavedToken, Session, Step, TokenExchange, UserLogin,
+    AwaitTurn, Delivery, Error, Flow, Keep, LocationId, Misuse, Owner, Progress, ReceiveError, RenewError,
+    RenewErrorKind, Renewal, Renewing, SavedToken, SendToken, Session, Step, Turn, UserLogin,
 };
-use alloc::vec::Vec;
-
-/// A rejected token on its way to a new one. [`Session::received`] makes it; [`start`](Self::start) says what is first.
-///
-/// ```text
-/// start ─┬─▶ a newer token is there ──────────────────────────────────────────────────▶ Done(Ok)
-///        ├─▶ the owner can't renew, or must not ────────────────────────────────────────▶ Done(Err)
-///        └─▶ AwaitTurn(Location) ─▶ SendToken(step 2) ─▶ token ─▶ Keep ─────────────────▶ Done(Ok)
-///                                     ▲   └─▶ 401: the User Access Token is rejected
-///                                     │        └─▶ AwaitTurn(Owner) ─▶ SendToken(step 1) ─▶ token ─▶ Keep
-///                                     └───────────────────────────────────────────────────────────────┘
-/// ```
-///
-/// Each state is given what came by its one method and is used up by it. Whoever drives it holds a lock for each turn, the Location's before
-/// the owner's, and gives a turn up as soon as [`Renewing::holds`] no longer names it. Dropping a state is allowed at any time: what was
-/// on its way counts as unknown.
-///
-/// ```
-/// use core::time::Duration;
-/// use http::{Request, Response};
-/// use location_auth::{Delivery, Owner, Renewal, Renewing, RenewError, Replay, SavedToken, Session};
-///
-/// /// A driver for a program with one thread: no one else waits, so a turn is always free.
-/// fn renew(
-///     renewal: Renewal,
-///     (session, owner): (&mut Session, &mut Owner),
-///     now: impl Fn() -> Duration,
-///     send: impl Fn(Request<Vec<u8>>) -> Option<Response<Vec<u8>>>,
-///     save: impl Fn(SavedToken),
-/// ) -> Result<Replay, RenewError> {
-///     let mut next = renewal.start(session, owner, now());
-///     loop {
-///         next = match next {
-///             Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now()),
-///             Renewing::SendToken(step) => match send(step.request()) {
-///                 Some(response) => step.received(&response, session, owner, now()),
-///                 None => step.failed(Delivery::Unknown, session, owner, now()),
-///             },
-///             Renewing::Keep(keep) => {
-///                 save(keep.token());
-///                 keep.kept(session, owner, now())
-///             }
-///             Renewing::Done(result) => return result,
-///         }
-///     }
-/// }
-/// ```
-#[must_use = "it does nothing by itself: start it, or tell that the token was rejected"]
-#[derive(Debug)]
-pub struct Renewal {
-    session: Identity,
-    /// Which token was rejected.
-    generation: u64,
-}
-
-/// What a [`Renewal`] needs next.
-///
-/// The page of [`Renewal`] shows a loop over it.
-#[derive(Debug)]
-pub enum Renewing {
-    /// Wait until nobody else has this turn.
-    AwaitTurn(AwaitTurn),
-    /// Send a token request.
-    SendToken(SendToken),
-    /// Give a new token to the program's store.
-    Keep(Keep),
-    /// There is a newer token, and the call may be sent again; or there is none.
-    Done(Result<Replay, RenewError>),
-}
-
-/// For what one caller at a time acts.
-///
-/// ```
-/// use location_auth::{Renewing, Turn};
-///
-/// /// The turns that a driver still holds.
-/// fn held(next: &Renewing) -> Vec<Turn> {
-///     [Turn::Location, Turn::Owner].into_iter().filter(|turn| next.holds(*turn)).collect()
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Turn {
-    /// The exchange for one Location.
-    Location,
-    /// The login of one owner.
-    Owner,
-}
-
-impl Renewing {
-    /// Whether the caller keeps this turn until the next state. A turn that it does not keep passes to the next who waits.
-    pub fn holds(&self, turn: Turn) -> bool {
-        match (self, turn) {
-            (Self::AwaitTurn(AwaitTurn { turn: Turn::Location, .. }) | Self::Done(_), _) => false,
-            (Self::AwaitTurn(_), turn) => turn == Turn::Location,
-            (Self::SendToken(_) | Self::Keep(_), Turn::Location) => true,
-            (Self::SendToken(SendToken { sent, .. }), Turn::Owner) => matches!(sent, Sent::Login { .. }),
-            (Self::Keep(Keep { of, .. }), Turn::Owner) => *of == Turn::Owner,
-        }
-    }
-}
 
 impl Renewal {
-    pub(crate) fn new(attempt: &Attempt) -> Self {
-        Self { session: attempt.session, generation: attempt.generation }
-    }
-
     /// Says what is first. `now` is any clock that only goes forward, the same one for all of an owner's calls.
     pub fn start(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
         let environments = (session.app().environment(), owner.environment());
@@ -127,7 +24,7 @@ impl Renewal {
             return failed(session, RenewErrorKind::Misuse(misuse).into());
         }
         if session.generation != self.generation {
-            return Renewing::Done(Ok(Replay::new(session)));
+            return Renewing::Done(Ok(session.leave_to_replay()));
         }
         session.arm_after(owner);
         let kind = RenewErrorKind::NotEnabled;
@@ -137,64 +34,13 @@ impl Renewal {
         let checked = if session.unsaved.is_some() { Ok(()) } else { session.gate.check(now) };
         match checked {
             Ok(()) => {
-                let ticket = session.gate.ticket();
-                let (session, owner) = (self.session, owner.identity);
-                let context = Context { session, owner, generation: self.generation, ticket };
+                let (generation, ticket) = (self.generation, session.gate.ticket());
+                let context = Context { session: self.session, owner: owner.identity, generation, ticket };
                 Renewing::AwaitTurn(AwaitTurn { context, turn: Turn::Location, ticket })
             }
             Err(error) => failed(session, error.at(Step::LocationToken)),
         }
     }
-}
-
-/// What all states know.
-#[derive(Clone, Copy, Debug)]
-struct Context {
-    session: Identity,
-    owner: Identity,
-    /// Which of the Location's tokens was rejected.
-    generation: u64,
-    /// The Location's gate when the renewal began, or when its turn came.
-    ticket: Ticket,
-}
-
-/// Waiting for a turn.
-///
-/// The page of [`Renewal`] shows where it stands.
-#[must_use = "it does nothing by itself"]
-#[derive(Debug)]
-pub struct AwaitTurn {
-    context: Context,
-    turn: Turn,
-    ticket: Ticket,
-}
-
-/// A token request to send.
-///
-/// The page of [`Renewal`] shows where it stands.
-#[must_use = "it does nothing by itself: send its request"]
-#[derive(Debug)]
-pub struct SendToken {
-    context: Context,
-    ticket: Ticket,
-    sent: Sent,
-}
-
-#[derive(Debug)]
-enum Sent {
-    Login { login: UserLogin, owner_generation: u64 },
-    Exchange { exchange: TokenExchange, owner_generation: u64 },
-}
-
-/// A new token to give to the program's store before it is used.
-///
-/// The page of [`Renewal`] shows where it stands.
-#[must_use = "it does nothing by itself: give its token to the store"]
-#[derive(Debug)]
-pub struct Keep {
-    context: Context,
-    of: Turn,
-    token: SavedToken,
 }
 
 impl AwaitTurn {
@@ -272,7 +118,7 @@ impl SendToken {
         match sent {
             Sent::Login { login, owner_generation } => match login.receive(response) {
                 Ok(Progress::Done(token)) => {
-                    owner.gate.succeed(ticket);
+                    owner.gate.end(ticket);
                     let saved = SavedToken::from(&token);
                     owner.unsaved = Some((owner_generation, token));
                     Renewing::Keep(Keep { context, of: Turn::Owner, token: saved })
@@ -287,7 +133,7 @@ impl SendToken {
             },
             Sent::Exchange { exchange, owner_generation } => match exchange.receive(response) {
                 Ok(Progress::Done(token)) => {
-                    session.gate.succeed(ticket);
+                    session.gate.end(ticket);
                     owner.token_works(owner_generation);
                     let saved = SavedToken::from(&token);
                     session.unsaved = Some((context.generation, token));
@@ -347,7 +193,7 @@ impl Keep {
             }
             Turn::Location => {
                 session.saved();
-                Renewing::Done(Ok(Replay::new(session)))
+                Renewing::Done(Ok(session.leave_to_replay()))
             }
         }
     }
@@ -366,7 +212,7 @@ impl Context {
         if let Some((_, token)) = &session.unsaved {
             return Some(Renewing::Keep(Keep { context: self, of: Turn::Location, token: SavedToken::from(token) }));
         }
-        (session.generation != self.generation).then(|| Renewing::Done(Ok(Replay::new(session))))
+        (session.generation != self.generation).then(|| Renewing::Done(Ok(session.leave_to_replay())))
     }
 
     /// Step 2 with the User Access Token that there is, or else a login first. It is the Location's turn.

@@ -2,16 +2,16 @@
 
 use alloc::string::String;
 use core::fmt;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{StatusCode, header};
 
+use crate::attempt::Identity;
 use crate::gate::{Gate, shows_that_token_works};
 use crate::request::X_API_KEY;
 use crate::token::BearerToken;
 use crate::{
-    App, Environment, Field, Location, LocationAccessToken, LocationId, Misuse, Owner, RenewError, RenewErrorKind,
-    Renewal, RequestHead, SavedToken, Step, UserAccessToken,
+    App, Attempt, Environment, Field, Location, LocationAccessToken, LocationId, Misuse, Owner, RenewError,
+    RenewErrorKind, Renewal, Replay, RequestHead, SavedToken, Step, UserAccessToken, Verdict,
 };
 use crate::{endpoint, query};
 
@@ -82,97 +82,6 @@ pub struct Session {
     /// How often the owner was armed when this session last saw it.
     armed: u64,
     pub(crate) gate: Gate,
-}
-
-/// Tells one session's attempts from another's. A number, since all threads that make calls would write to the count of an `Arc`.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) struct Identity(usize);
-
-/// Without the number, which is another in each run: what is printed is the same for the same run.
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Identity")
-    }
-}
-
-impl Identity {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicUsize = AtomicUsize::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// A call that was authorized: which session did it, and with which of its tokens.
-///
-/// [`Session::received`] takes it together with the status that the call was answered with.
-///
-/// ```
-/// use location_auth::{Attempt, Misuse, Session};
-///
-/// /// The call as it is sent, and what [`Session::received`] takes when it is answered: keep both together, and the original.
-/// fn prepare(session: &Session, original: &http::Request<()>) -> Result<(http::Request<()>, Attempt), Misuse> {
-///     let mut call = original.clone();
-///     let attempt = session.authorize(&mut call)?;
-///     Ok((call, attempt))
-/// }
-/// ```
-pub struct Attempt {
-    pub(crate) session: Identity,
-    pub(crate) generation: u64,
-    /// Whether the call was sent before, with another token.
-    again: bool,
-}
-
-/// What follows the answer to a call.
-///
-/// ```
-/// use location_auth::Verdict;
-///
-/// fn in_words(verdict: &Verdict) -> &'static str {
-///     match verdict {
-///         Verdict::Answered => "the answer is the caller's",
-///         Verdict::Replay(_) => "send the call again: there is a newer token",
-///         Verdict::Renew(_) => "the token is rejected: renew it, or tell that it is",
-///         Verdict::Rejected(_) => "the newer token is rejected, too",
-///     }
-/// }
-/// ```
-#[derive(Debug)]
-pub enum Verdict {
-    /// The answer is the caller's: any status but 401, or a session without a token.
-    Answered,
-    /// The answer was 401, and the session has a newer token than the attempt: send the call again, once.
-    Replay(Replay),
-    /// The answer was 401, and the session has no newer token: renew it, or tell the caller that it was rejected.
-    Renew(Renewal),
-    /// The answer was 401 to a call that was sent again. It is not sent a third time.
-    Rejected(RenewError),
-}
-
-/// The leave to send a call again, once, with a newer token. [`Session::replay`] takes it.
-///
-/// ```
-/// use location_auth::{Attempt, Misuse, Replay, Session};
-///
-/// fn once_more(
-///     session: &Session,
-///     replay: Replay,
-///     original: &http::Request<()>,
-/// ) -> Result<(http::Request<()>, Attempt), Misuse> {
-///     let mut call = original.clone();
-///     let attempt = session.replay(replay, &mut call)?;
-///     Ok((call, attempt))
-/// }
-/// ```
-#[must_use = "it is the leave to send the call again"]
-pub struct Replay {
-    session: Identity,
-}
-
-impl Replay {
-    pub(crate) fn new(session: &Session) -> Self {
-        Self { session: session.identity }
-    }
 }
 
 /// How a session's token fares: for a health route.
@@ -326,8 +235,8 @@ impl Session {
         Ok(match (attempt.again, is_newest) {
             (true, true) if !self.works => Verdict::Rejected(in_vain),
             (true, _) => Verdict::Rejected(again),
-            (false, false) => Verdict::Replay(Replay::new(self)),
-            (false, true) => Verdict::Renew(Renewal::new(&attempt)),
+            (false, false) => Verdict::Replay(self.leave_to_replay()),
+            (false, true) => Verdict::Renew(Renewal { session: self.identity, generation: self.generation }),
         })
     }
 
@@ -358,10 +267,11 @@ impl Session {
         Ok(())
     }
 
-    /// The store was given the new token. It is the session's now, unless the program has brought another one meanwhile.
+    /// The store was given the new token. It is the session's now, unless the program has brought another one meanwhile that was not
+    /// rejected.
     pub(crate) fn saved(&mut self) {
         if let Some((replaced, token)) = self.unsaved.take() {
-            if replaced == self.generation {
+            if replaced == self.generation || self.rejected {
                 self.replace_token(token);
                 self.works = false;
             }
@@ -374,6 +284,10 @@ impl Session {
             self.armed = owner.armed;
             self.gate.arm();
         }
+    }
+
+    pub(crate) fn leave_to_replay(&self) -> Replay {
+        Replay { session: self.identity }
     }
 
     fn replace_token(&mut self, token: LocationAccessToken) {
@@ -433,20 +347,5 @@ impl fmt::Debug for Session {
             .field("armed", &self.armed)
             .field("gate", &self.gate)
             .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Attempt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt")
-            .field("generation", &self.generation)
-            .field("again", &self.again)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Replay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replay").finish_non_exhaustive()
     }
 }

@@ -2,9 +2,14 @@
 
 mod support;
 
-use http::Request;
-use location_auth::{App, Attempt, Environment, LocationAccessToken, Misuse, Session, Verdict, may_carry_secrets};
-use support::{app, done, settings, settings_for, token_response, user_token, whole};
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use location_auth::{
+    App, Attempt, Environment, LocationAccessToken, Misuse, Owner, Renewing, Session, TokenState, Verdict,
+    may_carry_secrets,
+};
+use support::{app, done, renew, settings, settings_for, token_response, user_token, whole};
 
 fn token(app: &App, id: &str, token: &str) -> LocationAccessToken {
     done(app.location(id).unwrap().exchange(&user_token(app)).unwrap(), &token_response(token))
@@ -257,59 +262,107 @@ fn a_token_never_meets_an_app_of_the_other_environment() {
     assert_eq!(Session::for_user(&production, user_token(&staging)).unwrap_err(), misuse);
 }
 
-/// The sessions of the table's columns, each with an attempt to be judged.
-fn columns() -> [(Session, Attempt); 5] {
-    let app = app();
-    let authorize = |session: Session| {
-        let attempt = session.authorize(&mut get(CALL)).unwrap();
-        (session, attempt)
+/// A session whose token the owner has bought, and the call that led to it, sent again: the token has not worked yet.
+fn bought(app: &App) -> (Session, Attempt) {
+    let mut session = session();
+    let mut owner = Owner::new(app);
+    owner.set_token(user_token(app)).unwrap();
+    let attempt = session.authorize(&mut get(CALL)).unwrap();
+    let Ok(Verdict::Renew(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else {
+        panic!("no newer one")
     };
-    let mut older = authorize(session());
-    assert_eq!(older.0.renew(&older.1, token(&app, "loc-1", "t-2")), Ok(true));
+    let replay = renew(renewal, &mut session, &mut owner, |_| token_response("t-2")).unwrap();
+    let again = session.replay(replay, &mut get(CALL)).unwrap();
+    (session, again)
+}
+
+/// The sessions of the table's columns, each with an attempt to be judged.
+fn columns() -> [(&'static str, Session, Attempt); 8] {
+    let app = app();
+    let authorize = |name, session: Session| {
+        let attempt = session.authorize(&mut get(CALL)).unwrap();
+        (name, session, attempt)
+    };
+    let mut older = authorize("an older token", session());
+    older.1.renew(token(&app, "loc-1", "t-2")).unwrap();
+    let mut replayed = session();
+    let first = replayed.authorize(&mut get(CALL)).unwrap();
+    replayed.renew(token(&app, "loc-1", "t-2")).unwrap();
+    let Ok(Verdict::Replay(replay)) = replayed.received(first, StatusCode::UNAUTHORIZED) else { panic!("a newer one") };
+    let again = replayed.replay(replay, &mut get(CALL)).unwrap();
+    let bought = bought(&app);
     [
-        authorize(session()),
+        authorize("the newest token", session()),
+        authorize("the newest token, bought, not seen to work", self::bought(&app).0),
+        ("…by the call that led to it, sent again", bought.0, bought.1),
         older,
-        authorize(Session::for_user(&app, user_token(&app)).unwrap()),
-        authorize(Session::without_token(&app)),
-        (session(), authorize(session()).1),
+        ("a call that was sent again", replayed, again),
+        authorize("a user's session", Session::for_user(&app, user_token(&app)).unwrap()),
+        authorize("without a token", Session::without_token(&app)),
+        ("another session's attempt", session(), authorize("", session()).2),
     ]
 }
 
-fn table() -> String {
-    type Event = (&'static str, fn(&mut Session, Attempt) -> Result<String, Misuse>);
-    fn renew(session: &mut Session, attempt: Attempt, token: LocationAccessToken) -> Result<String, Misuse> {
-        let renewed = session.renew(&attempt, token)?;
-        Ok(if renewed { "renewed".into() } else { "no: a newer one stands".into() })
-    }
-    let events: [Event; 4] = [
-        ("`rejected`: the attempt met a 401", |session, attempt| {
-            let Verdict::Replay(replay) = session.rejected(attempt)? else { return Ok("`LogIn`".into()) };
+fn code(text: String) -> String {
+    format!("`{}`", text.split([' ', '(', '{']).next().unwrap())
+}
+
+/// What the session says of these statuses, one call after the other, and how its token fares then.
+fn received(session: &mut Session, attempt: Attempt, statuses: &[u16]) -> Result<String, Misuse> {
+    let mut attempt = Some(attempt);
+    let mut told = String::new();
+    for status in statuses {
+        let attempt = attempt.take().unwrap_or_else(|| session.authorize(&mut get(CALL)).unwrap());
+        let verdict = session.received(attempt, StatusCode::from_u16(*status).unwrap())?;
+        told = match &verdict {
+            Verdict::Rejected(error) => format!("`Rejected`: {}", code(format!("{:?}", error.kind()))),
+            verdict => code(format!("{verdict:?}")),
+        };
+        if let Verdict::Replay(replay) = verdict {
             let mut again = get(CALL);
             session.replay(replay, &mut again)?;
-            assert_eq!(again.headers()["authorization"], "Bearer t-2");
-            Ok("`Replay`, with the newer token".into())
-        }),
-        ("`renew` with a token of its Location", |session, attempt| {
-            renew(session, attempt, token(&app(), "loc-1", "t-3"))
-        }),
-        ("`renew` with a token of another Location", |session, attempt| {
-            renew(session, attempt, token(&app(), "loc-2", "t-3"))
-        }),
-        ("`renew` with a token of the other environment", |session, attempt| {
-            let production = App::new(settings_for(Environment::Production)).unwrap();
-            renew(session, attempt, token(&production, "loc-1", "t-3"))
-        }),
+            assert_eq!(again.headers()["authorization"], "Bearer t-2", "the newest");
+        }
+    }
+    let state = match session.state() {
+        TokenState::Stopped(error) => format!("`Stopped`: {}", code(format!("{:?}", error.kind()))),
+        state => code(format!("{state:?}")),
+    };
+    Ok(format!("{told}; {state}"))
+}
+
+fn renewed(session: &mut Session, environment: Environment, location: &str) -> Result<String, Misuse> {
+    let app = App::new(settings_for(environment)).unwrap();
+    session.renew(token(&app, location, "t-3"))?;
+    let mut call = get(CALL);
+    session.authorize(&mut call)?;
+    assert_eq!(call.headers()["authorization"], "Bearer t-3");
+    Ok(format!("renewed; {}", code(format!("{:?}", session.state()))))
+}
+
+fn table() -> String {
+    use Environment::{Production, Staging};
+    type Event = (&'static str, fn(&mut Session, Attempt) -> Result<String, Misuse>);
+    let events: [Event; 12] = [
+        ("`received` 200", |session, attempt| received(session, attempt, &[200])),
+        ("`received` 401", |session, attempt| received(session, attempt, &[401])),
+        ("`received` 503", |session, attempt| received(session, attempt, &[503])),
+        ("200, then 401", |session, attempt| received(session, attempt, &[200, 401])),
+        ("404, then 401", |session, attempt| received(session, attempt, &[404, 401])),
+        ("403, then 401", |session, attempt| received(session, attempt, &[403, 401])),
+        ("429, then 401", |session, attempt| received(session, attempt, &[429, 401])),
+        ("500, then 401", |session, attempt| received(session, attempt, &[500, 401])),
+        ("401, then 401", |session, attempt| received(session, attempt, &[401, 401])),
+        ("`renew` with a token of its Location", |session, _| renewed(session, Staging, "loc-1")),
+        ("`renew` with a token of another Location", |session, _| renewed(session, Staging, "loc-2")),
+        ("`renew` with a token of the other environment", |session, _| renewed(session, Production, "loc-1")),
     ];
-    let mut table = String::from(
-        "| event | a Location's session, its newest token's attempt | …an older token's attempt | a user's session | \
-         without a token | another session's attempt |\n| --- | --- | --- | --- | --- | --- |\n",
-    );
+    let mut table = format!("| event | {} |\n", columns().map(|(name, ..)| name).join(" | "));
+    table += &format!("| --- | {} |\n", ["---"; 8].join(" | "));
     for (name, event) in events {
-        let cells = columns().map(|(mut session, attempt)| {
-            event(&mut session, attempt).unwrap_or_else(|misuse| {
-                let name = format!("{misuse:?}");
-                format!("`Misuse::{}`", name.split(' ').next().unwrap())
-            })
+        let cells = columns().map(|(_, mut session, attempt)| {
+            event(&mut session, attempt)
+                .unwrap_or_else(|misuse| format!("`Misuse::{}", &code(format!("{misuse:?}"))[1..]))
         });
         table += &format!("| {name} | {} |\n", cells.join(" | "));
     }
@@ -319,21 +372,36 @@ fn table() -> String {
 #[test]
 fn every_event_meets_every_state_as_the_documentation_says() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/session.md");
+    let documented = std::fs::read_to_string(file).unwrap();
+    let (text, documented) = documented.split_at(documented.find("| event").unwrap());
     let table = table();
     if std::env::var_os("UPDATE_TABLES").is_some() {
-        std::fs::write(file, &table).unwrap();
+        return std::fs::write(file, format!("{text}{table}")).unwrap();
     }
-    assert_eq!(std::fs::read_to_string(file).unwrap(), table);
+    assert_eq!(documented, table);
 }
 
 #[test]
-fn an_older_login_that_ends_late_does_not_undo_a_newer_token() {
-    let mut session = session();
+fn a_renewal_that_ends_late_does_not_undo_a_newer_token_and_its_own_reaches_the_store() {
+    let app = app();
+    let (mut session, mut owner) = (session(), Owner::new(&app));
+    owner.set_token(user_token(&app)).unwrap();
     let attempts = [(); 3].map(|()| session.authorize(&mut get(CALL)).unwrap());
-    assert_eq!(session.renew(&attempts[0], token(&app(), "loc-1", "t-2")), Ok(true));
-    assert_eq!(session.renew(&attempts[1], token(&app(), "loc-1", "t-late")), Ok(false));
-    for attempt in attempts {
-        let Verdict::Replay(replay) = session.rejected(attempt).unwrap() else { panic!("there is a newer token") };
+    let [first, rest @ ..] = attempts;
+    let Ok(Verdict::Renew(renewal)) = session.received(first, StatusCode::UNAUTHORIZED) else { panic!("no newer one") };
+    let Renewing::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    session.renew(token(&app, "loc-1", "t-2")).unwrap();
+    let next = step.received(&token_response("t-late"), &mut session, &mut owner, Duration::ZERO);
+    let Renewing::Keep(keep) = next else { panic!("{next:?}") };
+    assert!(serde_json::to_string(&keep.token()).unwrap().contains("t-late"), "it lives for ever, so it is kept");
+    let Renewing::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    let mut again = get(CALL);
+    session.replay(replay, &mut again).unwrap();
+    assert_eq!(again.headers()["authorization"], "Bearer t-2");
+    for attempt in rest {
+        let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
+        let Verdict::Replay(replay) = verdict else { panic!("there is a newer token") };
         let mut again = get(CALL);
         session.replay(replay, &mut again).unwrap();
         assert_eq!(again.headers()["authorization"], "Bearer t-2");
@@ -343,8 +411,9 @@ fn an_older_login_that_ends_late_does_not_undo_a_newer_token() {
 #[test]
 fn a_replay_is_bound_to_its_session_and_leaves_a_refused_request_as_it_was() {
     let replay = || {
-        let [_, (session, attempt), ..] = columns();
-        let Verdict::Replay(replay) = session.rejected(attempt).unwrap() else { panic!("there is a newer token") };
+        let [_, _, _, (_, mut session, attempt), ..] = columns();
+        let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
+        let Verdict::Replay(replay) = verdict else { panic!("there is a newer token") };
         (session, replay)
     };
     let mut again = get(CALL);

@@ -1,10 +1,12 @@
 //! Targets that decide where credentials go.
 
-use http::{Request, Uri};
+use core::time::Duration;
+
+use http::{Request, Response, StatusCode, Uri};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::{
-    App, Attempt, Environment, Flow, LocationAccessToken, LocationId, Misuse, Progress, SavedToken, Session, Verdict,
-    may_carry_secrets,
+    App, Attempt, Delivery, Environment, Flow, LocationAccessToken, LocationId, Misuse, Owner, Progress,
+    RenewErrorKind, Renewal, Renewing, Replay, SavedToken, Session, UserAccessToken, Verdict, may_carry_secrets,
 };
 use url::Url;
 
@@ -97,75 +99,197 @@ fn of(uri: &Uri) -> String {
     uri.path_and_query().map_or("/".into(), ToString::to_string)
 }
 
-/// Events in any order against a plain model: which token stands, and which attempt is older than it.
+/// Events in any order against a plain model: which token stands, which attempt is older than it, and what may still be sent (`Q17`).
 pub fn session(data: &[u8]) {
     let mut input = Input(data);
-    let app = app();
-    let production = App::new(settings_for(Environment::Production)).expect("is right");
-    let mut session =
-        Session::for_location(&app, token("staging", "loc-1", "token-0")).expect("is of this environment");
-    let mut stranger =
-        Session::for_location(&app, token("staging", "loc-1", "stranger")).expect("is of this environment");
-    // The model: how often the token was renewed, and which stands.
-    let (mut renewals, mut standing) = (0, 0);
-    let mut attempts: Vec<(Attempt, usize)> = vec![];
-    let mut bought = 0;
-    let call = || Request::get("https://api.example.com/x").body(()).expect("is a request");
+    let mut model = Model::new();
     while !input.0.is_empty() {
-        let (event, which) = (input.byte() % 6, usize::from(input.byte()));
-        if event == 0 || attempts.is_empty() {
-            let mut call = call();
-            let attempt = session.authorize(&mut call).expect("is of an allowed origin");
-            assert_eq!(call.headers()["authorization"], format!("Bearer token-{standing}"));
-            attempts.push((attempt, renewals));
+        let (event, which) = (input.byte() % 7, usize::from(input.byte()));
+        if event == 0 || model.attempts.is_empty() {
+            model.call();
             continue;
         }
-        let which = which % attempts.len();
-        bought += 1;
-        if event == 1 {
-            let (attempt, generation) = attempts.swap_remove(which);
-            match session.rejected(attempt).expect("is this session's") {
-                Verdict::LogIn(attempt) => {
-                    assert_eq!(generation, renewals);
-                    attempts.push((attempt, generation));
-                }
-                Verdict::Replay(replay) => {
-                    assert!(generation < renewals);
-                    session.replay(replay, &mut call()).expect("is this session's");
-                }
-            }
-            continue;
-        }
-        let (attempt, generation) = &attempts[which];
+        let which = which % model.attempts.len();
         match event {
-            2 => {
-                let new = token("staging", "loc-1", &format!("token-{bought}"));
-                let renewed = session.renew(attempt, new).expect("is this session's");
-                assert_eq!(renewed, *generation == renewals, "an older login never undoes a newer token");
-                if renewed {
-                    (renewals, standing) = (renewals + 1, bought);
-                }
-                let mut call = call();
-                session.authorize(&mut call).expect("is of an allowed origin");
-                assert_eq!(call.headers()["authorization"], format!("Bearer token-{standing}"));
-            }
-            3 => {
-                let other = token("staging", "loc-2", "other");
-                assert_eq!(session.renew(attempt, other), Err(Misuse::WrongLocation));
-            }
+            1 => model.rejected(which, &mut input),
+            2 => model.answered(which, input.byte()),
+            3 => model.renew_from_outside(),
             4 => {
+                let other = token("staging", "loc-2", "other");
+                assert_eq!(model.session.renew(other), Err(Misuse::WrongLocation));
                 let other = token("production", "loc-1", "other");
-                assert!(matches!(session.renew(attempt, other), Err(Misuse::WrongEnvironment { .. })));
+                assert!(matches!(model.session.renew(other), Err(Misuse::WrongEnvironment { .. })));
+                let production = App::new(settings_for(Environment::Production)).expect("is right");
                 assert!(Session::for_location(&production, token("staging", "loc-1", "t")).is_err());
             }
+            5 => {
+                let (attempt, ..) = model.attempts.swap_remove(which);
+                let foreign = model.stranger.received(attempt, StatusCode::UNAUTHORIZED);
+                assert_eq!(foreign.map(|_| ()), Err(Misuse::ForeignAttempt));
+            }
             _ => {
-                let new = token("staging", "loc-1", "other");
-                assert_eq!(stranger.renew(attempt, new), Err(Misuse::ForeignAttempt));
-                let (attempt, _) = attempts.swap_remove(which);
-                assert_eq!(stranger.rejected(attempt).map(|_| ()), Err(Misuse::ForeignAttempt));
+                model.owner.set_token(user_token()).expect("is of this environment");
+                (model.latched, model.unknown, model.handed_over) = (false, 0, true);
             }
         }
     }
+}
+
+/// What is true of the session, kept beside it.
+struct Model {
+    session: Session,
+    stranger: Session,
+    owner: Owner,
+    /// How often the token was renewed, and which stands.
+    renewals: usize,
+    standing: usize,
+    /// Tokens so far.
+    issued: usize,
+    /// Whether the token that stands has worked, or came from outside.
+    works: bool,
+    latched: bool,
+    /// Token requests in a row whose outcome is unknown.
+    unknown: u8,
+    /// Whether credentials were handed over since the last renewal.
+    handed_over: bool,
+    /// Attempts, how often the token was renewed before, and whether it is the second of its call.
+    attempts: Vec<(Attempt, usize, bool)>,
+}
+
+impl Model {
+    fn new() -> Self {
+        let app = app();
+        let session = |secret| Session::for_location(&app, token("staging", "loc-1", secret)).expect("is right");
+        let mut owner = Owner::new(&app);
+        owner.set_token(user_token()).expect("is of this environment");
+        let (session, stranger) = (session("token-0"), session("stranger"));
+        Self {
+            session,
+            stranger,
+            owner,
+            renewals: 0,
+            standing: 0,
+            issued: 0,
+            works: true,
+            latched: false,
+            unknown: 0,
+            handed_over: false,
+            attempts: vec![],
+        }
+    }
+
+    fn request() -> Request<()> {
+        Request::get("https://api.example.com/x").body(()).expect("is a request")
+    }
+
+    fn call(&mut self) {
+        let mut call = Self::request();
+        let attempt = self.session.authorize(&mut call).expect("is of an allowed origin");
+        assert_eq!(call.headers()["authorization"], format!("Bearer token-{}", self.standing));
+        self.attempts.push((attempt, self.renewals, false));
+    }
+
+    fn replay(&mut self, replay: Replay) {
+        let mut call = Self::request();
+        let attempt = self.session.replay(replay, &mut call).expect("is this session's");
+        assert_eq!(call.headers()["authorization"], format!("Bearer token-{}", self.standing));
+        self.attempts.push((attempt, self.renewals, true));
+    }
+
+    /// Any answer but 401.
+    fn answered(&mut self, which: usize, status: u8) {
+        let (attempt, generation, _) = self.attempts.swap_remove(which);
+        let statuses = [200_u16, 204, 302, 400, 403, 404, 408, 422, 425, 429, 500, 503];
+        let status = statuses[usize::from(status) % statuses.len()];
+        let status = StatusCode::from_u16(status).expect("is a status");
+        assert!(matches!(self.session.received(attempt, status), Ok(Verdict::Answered)));
+        if generation == self.renewals && !self.works && matches!(status.as_u16(), 200 | 204 | 302 | 400 | 404 | 422) {
+            (self.works, self.unknown) = (true, 0);
+        }
+    }
+
+    fn renew_from_outside(&mut self) {
+        self.issued += 1;
+        let new = token("staging", "loc-1", &format!("token-{}", self.issued));
+        self.session.renew(new).expect("is of this Location");
+        (self.renewals, self.standing) = (self.renewals + 1, self.issued);
+        (self.works, self.latched, self.unknown) = (true, false, 0);
+    }
+
+    fn rejected(&mut self, which: usize, input: &mut Input<'_>) {
+        let (attempt, generation, again) = self.attempts.swap_remove(which);
+        let is_newest = generation == self.renewals;
+        // A 401 for a bought token that has not worked latches at once; what was handed over before is no help.
+        let in_vain = is_newest && !self.works;
+        let verdict = self.session.received(attempt, StatusCode::UNAUTHORIZED).expect("is this session's");
+        match verdict {
+            Verdict::Rejected(error) => {
+                assert!(again);
+                assert_eq!(matches!(error.kind(), RenewErrorKind::InVain), in_vain);
+                self.latched |= in_vain;
+            }
+            Verdict::Replay(replay) => {
+                assert!(!again && !is_newest);
+                self.replay(replay);
+            }
+            Verdict::Renew(renewal) => {
+                assert!(!again && is_newest);
+                self.latched |= in_vain;
+                self.renew(renewal, input.byte());
+            }
+            Verdict::Answered => unreachable!("the session has a token"),
+        }
+    }
+
+    fn renew(&mut self, renewal: Renewal, answer: u8) {
+        // Credentials that were handed over open the session's gate when it next looks.
+        if core::mem::take(&mut self.handed_over) {
+            (self.latched, self.unknown) = (false, 0);
+        }
+        let (session, owner, now) = (&mut self.session, &mut self.owner, Duration::ZERO);
+        let mut next = renewal.start(session, owner, now);
+        let mut sent = false;
+        let result = loop {
+            next = match next {
+                Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
+                Renewing::SendToken(step) => {
+                    assert!(!self.latched && self.unknown < 2 && !sent, "a request too many");
+                    sent = true;
+                    match answer % 4 {
+                        0 => step.failed(Delivery::NotSent, session, owner, now),
+                        1 => {
+                            self.unknown += 1;
+                            step.failed(Delivery::Unknown, session, owner, now)
+                        }
+                        2 => {
+                            self.latched = true;
+                            let response = Response::builder().status(404).body("").expect("is a response");
+                            step.received(&response, session, owner, now)
+                        }
+                        _ => {
+                            self.issued += 1;
+                            let response = token_response(&format!("token-{}", self.issued));
+                            step.received(&response, session, owner, now)
+                        }
+                    }
+                }
+                Renewing::Keep(keep) => keep.kept(session, owner, now),
+                Renewing::Done(result) => break result,
+            };
+        };
+        match result {
+            Ok(replay) => {
+                (self.renewals, self.standing, self.works) = (self.renewals + 1, self.issued, false);
+                self.replay(replay);
+            }
+            Err(error) => assert!(sent || self.latched || self.unknown == 2, "{error}"),
+        }
+    }
+}
+
+fn user_token() -> UserAccessToken {
+    let form = serde_json::json!({ "version": 1, "environment": "staging", "kind": "user", "access_token": "u" });
+    serde_json::from_value::<SavedToken>(form).expect("is a saved token").try_into().expect("is a user's")
 }
 
 /// What our half writes, the service's half can read, whatever the credentials and ids are.

@@ -1,8 +1,13 @@
 //! What several tests share: an App, and responses to feed it. Only the public API.
 #![allow(dead_code)]
 
+use std::time::Duration;
+
 use http::{Request, Response};
-use location_auth::{App, Environment, Flow, LocationAccessToken, Progress, Settings, UserAccessToken};
+use location_auth::{
+    App, Environment, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing, Replay, Session,
+    Settings, Step, UserAccessToken,
+};
 
 pub const EMAIL: &str = "owner@example.com";
 pub const PASSWORD: &str = "the owner's password";
@@ -68,4 +73,26 @@ pub fn whole(request: &Request<Vec<u8>>) -> String {
         text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));
     }
     text + "\n" + &String::from_utf8_lossy(request.body())
+}
+
+/// Runs a renewal to its end for a caller who is alone: each step's request meets this answer, and the store keeps all.
+pub fn renew(
+    renewal: Renewal,
+    session: &mut Session,
+    owner: &mut Owner,
+    answer: impl Fn(Step) -> Response<String>,
+) -> Result<Replay, RenewError> {
+    let now = Duration::ZERO;
+    let mut next = renewal.start(session, owner, now);
+    loop {
+        next = match next {
+            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
+            Renewing::SendToken(step) => {
+                let response = answer(step.step());
+                step.received(&response, session, owner, now)
+            }
+            Renewing::Keep(keep) => keep.kept(session, owner, now),
+            Renewing::Done(result) => return result,
+        };
+    }
 }

@@ -4,10 +4,10 @@
 
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use location_auth::{
-    App, Attempt, Backoff, Environment, Flow, LocationAccessToken, Progress, Retry, SavedToken, Session, Settings,
-    Verdict,
+    App, Attempt, Backoff, Environment, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing,
+    Replay, Retry, SavedToken, Session, Settings, UserAccessToken, Verdict,
 };
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use proptest::prelude::*;
@@ -31,6 +31,27 @@ fn token(token: &str) -> LocationAccessToken {
         "version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": token,
     });
     serde_json::from_value::<SavedToken>(form).unwrap().try_into().unwrap()
+}
+
+fn user_token() -> UserAccessToken {
+    let form = serde_json::json!({ "version": 1, "environment": "staging", "kind": "user", "access_token": "u" });
+    serde_json::from_value::<SavedToken>(form).unwrap().try_into().unwrap()
+}
+
+/// Runs a renewal to its end for a caller who is alone: step 2 comes to this token.
+fn renew(renewal: Renewal, session: &mut Session, owner: &mut Owner, new: &str) -> Result<Replay, RenewError> {
+    let mut next = renewal.start(session, owner, Duration::ZERO);
+    loop {
+        next = match next {
+            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, Duration::ZERO),
+            Renewing::SendToken(step) => {
+                let response = Response::new(serde_json::json!({ "access_token": new }).to_string());
+                step.received(&response, session, owner, Duration::ZERO)
+            }
+            Renewing::Keep(keep) => keep.kept(session, owner, Duration::ZERO),
+            Renewing::Done(result) => return result,
+        };
+    }
 }
 
 fn get(url: &str) -> Request<()> {
@@ -153,34 +174,43 @@ proptest! {
     }
 
     #[test]
-    fn of_all_renewals_for_one_token_the_first_wins_and_a_late_one_changes_nothing(
+    fn however_calls_and_renewals_mix_a_401_leads_to_the_newest_token_and_only_that_ones_to_a_renewal(
         events in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..60),
     ) {
         let mut session = Session::for_location(&app(), token("t-0")).unwrap();
+        let mut owner = Owner::new(&app());
+        owner.set_token(user_token()).unwrap();
         let mut attempts: Vec<(Attempt, usize)> = vec![];
         let mut standing = 0;
+        let judge = |session: &mut Session, owner: &mut Owner, (attempt, made_with): (Attempt, usize), standing: &mut usize, new| {
+            let replay = match session.received(attempt, StatusCode::UNAUTHORIZED).unwrap() {
+                Verdict::Replay(replay) => {
+                    prop_assert_ne!(made_with, *standing);
+                    replay
+                }
+                Verdict::Renew(renewal) => {
+                    prop_assert_eq!(made_with, *standing);
+                    *standing = new;
+                    renew(renewal, session, owner, &format!("t-{new}")).unwrap()
+                }
+                verdict => return Err(TestCaseError::fail(format!("{verdict:?}"))),
+            };
+            let mut again = get("https://api.example.com/");
+            let again_attempt = session.replay(replay, &mut again).unwrap();
+            prop_assert_eq!(&again.headers()["authorization"], &format!("Bearer t-{standing}"));
+            prop_assert!(matches!(session.received(again_attempt, StatusCode::OK), Ok(Verdict::Answered)));
+            Ok(())
+        };
         for (step, (is_call, which)) in events.into_iter().enumerate() {
             if is_call || attempts.is_empty() {
                 attempts.push((session.authorize(&mut get("https://api.example.com/")).unwrap(), standing));
                 continue;
             }
-            let (attempt, made_with) = &attempts[which.index(attempts.len())];
-            let new = step + 1;
-            prop_assert_eq!(session.renew(attempt, token(&format!("t-{new}"))).unwrap(), *made_with == standing);
-            if *made_with == standing {
-                standing = new;
-            }
+            let attempt = attempts.swap_remove(which.index(attempts.len()));
+            judge(&mut session, &mut owner, attempt, &mut standing, step + 1)?;
         }
-        for (attempt, made_with) in attempts {
-            match session.rejected(attempt).unwrap() {
-                Verdict::LogIn(_) => prop_assert_eq!(made_with, standing),
-                Verdict::Replay(replay) => {
-                    prop_assert_ne!(made_with, standing);
-                    let mut again = get("https://api.example.com/");
-                    session.replay(replay, &mut again).unwrap();
-                    prop_assert_eq!(&again.headers()["authorization"], &format!("Bearer t-{standing}"));
-                }
-            }
+        for (number, attempt) in attempts.into_iter().enumerate() {
+            judge(&mut session, &mut owner, attempt, &mut standing, 100 + number)?;
         }
     }
 

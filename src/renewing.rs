@@ -1,0 +1,101 @@
+//! The states of a renewal: what each knows, and which turns its caller holds.
+
+use crate::attempt::Identity;
+use crate::gate::Ticket;
+use crate::{RenewError, Replay, SavedToken, TokenExchange, UserLogin};
+
+/// What a [`Renewal`] needs next.
+///
+/// The page of [`Renewal`] shows a loop over it.
+#[derive(Debug)]
+pub enum Renewing {
+    /// Wait until nobody else has this turn.
+    AwaitTurn(AwaitTurn),
+    /// Send a token request.
+    SendToken(SendToken),
+    /// Give a new token to the program's store.
+    Keep(Keep),
+    /// There is a newer token, and the call may be sent again; or there is none.
+    Done(Result<Replay, RenewError>),
+}
+
+/// For what one caller at a time acts.
+///
+/// ```
+/// use location_auth::{Renewing, Turn};
+///
+/// /// The turns that a driver still holds.
+/// fn held(next: &Renewing) -> Vec<Turn> {
+///     [Turn::Location, Turn::Owner].into_iter().filter(|turn| next.holds(*turn)).collect()
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Turn {
+    /// The exchange for one Location.
+    Location,
+    /// The login of one owner.
+    Owner,
+}
+
+impl Renewing {
+    /// Whether the caller keeps this turn until the next state. A turn that it does not keep passes to the next who waits.
+    pub fn holds(&self, turn: Turn) -> bool {
+        match (self, turn) {
+            (Self::AwaitTurn(AwaitTurn { turn: Turn::Location, .. }) | Self::Done(_), _) => false,
+            (Self::AwaitTurn(_), turn) => turn == Turn::Location,
+            (Self::SendToken(_) | Self::Keep(_), Turn::Location) => true,
+            (Self::SendToken(SendToken { sent, .. }), Turn::Owner) => matches!(sent, Sent::Login { .. }),
+            (Self::Keep(Keep { of, .. }), Turn::Owner) => *of == Turn::Owner,
+        }
+    }
+}
+
+/// What all states know.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context {
+    pub(crate) session: Identity,
+    pub(crate) owner: Identity,
+    /// Which of the Location's tokens was rejected.
+    pub(crate) generation: u64,
+    /// When it became the Location's turn: what fails says nothing to who came after a later hand-over.
+    pub(crate) ticket: Ticket,
+}
+
+/// Waiting for a turn.
+///
+/// The page of [`Renewal`] shows where it stands.
+#[must_use = "it does nothing by itself"]
+#[derive(Debug)]
+pub struct AwaitTurn {
+    pub(crate) context: Context,
+    pub(crate) turn: Turn,
+    pub(crate) ticket: Ticket,
+}
+
+/// A token request to send.
+///
+/// The page of [`Renewal`] shows where it stands.
+#[must_use = "it does nothing by itself: send its request"]
+#[derive(Debug)]
+pub struct SendToken {
+    pub(crate) context: Context,
+    pub(crate) ticket: Ticket,
+    pub(crate) sent: Sent,
+}
+
+#[derive(Debug)]
+pub(crate) enum Sent {
+    Login { login: UserLogin, owner_generation: u64 },
+    Exchange { exchange: TokenExchange, owner_generation: u64 },
+}
+
+/// A new token to give to the program's store before it is used.
+///
+/// The page of [`Renewal`] shows where it stands.
+#[must_use = "it does nothing by itself: give its token to the store"]
+#[derive(Debug)]
+pub struct Keep {
+    pub(crate) context: Context,
+    pub(crate) of: Turn,
+    pub(crate) token: SavedToken,
+}

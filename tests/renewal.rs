@@ -1,0 +1,446 @@
+//! What each outcome of a token request leads to, for whom, and what opens the way again (Q12, Q17, Q18): by hand, with no client.
+//! The table is `src/renewal.md`, which is part of the documentation.
+
+#[path = "support/callers.rs"]
+mod callers;
+mod support;
+
+use std::time::Duration;
+
+use callers::{Callers, Came, SEND_AGAIN, WAITS, call, kept_user_token, location_token};
+use location_auth::{
+    App, Delivery, Environment, Misuse, Owner, RenewErrorKind, Renewing, Session, Step, TokenState, Verdict,
+};
+use support::{renew, settings_for, token_response};
+
+const A: usize = 0;
+const B: usize = 1;
+
+const SECONDS: fn(u64) -> Duration = Duration::from_secs;
+
+/// Who the owner is before the request of the row.
+#[derive(Clone, Copy)]
+enum Before {
+    /// No User Access Token, and a login: step 1 comes first.
+    Login,
+    /// A User Access Token that has worked, and a login.
+    TokenAndLogin,
+    /// A User Access Token that has worked, and nothing else.
+    Token,
+    /// A User Access Token that was bought just now.
+    NewToken,
+}
+
+impl Before {
+    /// Callers, and the one whose next request is the row's.
+    fn callers(self) -> (Callers, usize) {
+        let mut callers = match self {
+            Self::Login | Self::NewToken => Callers::new().with_login(),
+            Self::TokenAndLogin => Callers::new().with_login().with_token(),
+            Self::Token => Callers::new().with_token(),
+        };
+        let sender = callers.enter(A);
+        assert!(callers.told(sender).starts_with("sends step"));
+        if let Self::NewToken = self {
+            callers.outcome(sender, Came::Token);
+            assert_eq!(callers.told(sender), "user token kept, sends step 2");
+        }
+        (callers, sender)
+    }
+
+    fn step(self) -> &'static str {
+        if matches!(self, Self::Login) { "1" } else { "2" }
+    }
+}
+
+/// What opens the way for a caller who does not send, if anything does.
+fn opened_by(stuck: impl Fn() -> Callers) -> String {
+    let sends = |change: fn(&mut Callers)| {
+        let mut callers = stuck();
+        change(&mut callers);
+        callers.told_to_new(A).starts_with("sends step")
+    };
+    let renews = || {
+        let mut callers = stuck();
+        callers.sessions[A].renew(location_token(A, "brought")).unwrap();
+        let caller = callers.enter_with_newest(A);
+        callers.told(caller).starts_with("sends step")
+    };
+    if sends(|_| {}) {
+        return "nothing is shut".into();
+    }
+    let ways = [
+        ("time", sends(|callers| callers.now += SECONDS(30))),
+        ("`set_login`", sends(Callers::set_login)),
+        ("`set_token`", sends(|callers| callers.owner.set_token(kept_user_token()).unwrap())),
+        ("`Session::renew`", renews()),
+    ];
+    ways.iter().filter(|(_, opens)| *opens).map(|(way, _)| *way).collect::<Vec<_>>().join(", ")
+}
+
+fn row(name: &str, before: Before, came: Came) -> String {
+    let after = || {
+        let (mut callers, sender) = before.callers();
+        callers.outcome(sender, came);
+        let told = if matches!(came, Came::Dropped) { "is gone".into() } else { callers.told(sender) };
+        (callers, told)
+    };
+    let told = after().1;
+    let beside = |place| {
+        let (mut callers, sender) = before.callers();
+        let other = callers.enter(place);
+        callers.told(other);
+        callers.outcome(sender, came);
+        if !matches!(came, Came::Dropped) {
+            callers.told(sender);
+        }
+        callers.told(other)
+    };
+    let goes_on = told.contains("sends") || told == WAITS;
+    let later = after().0.told_to_new(A);
+    let twice = || {
+        let (mut callers, _) = after();
+        callers.renew(A, came);
+        callers
+    };
+    let repeats = later == format!("sends step {}", before.step());
+    let third = if repeats { twice().told_to_new(A) } else { "–".into() };
+    let opened = match (goes_on, repeats) {
+        (true, _) => "–".into(),
+        (false, true) => opened_by(twice),
+        (false, false) => opened_by(|| after().0),
+    };
+    let other = after().0.told_to_new(B);
+    let cells = [before.step().into(), told, beside(A), beside(B), later, third, other, opened];
+    format!("| {name} | {} |\n", cells.join(" | "))
+}
+
+fn table() -> String {
+    use Before::{Login, NewToken, Token, TokenAndLogin};
+    let html = "<html>Sign in</html>";
+    let outcomes = [
+        ("a token", Came::Token),
+        ("403", Came::Status(403)),
+        ("404", Came::Status(404)),
+        ("302", Came::Status(302)),
+        ("200, HTML", Came::Body(200, html)),
+        ("200, no token", Came::Body(200, "{}")),
+        ("407", Came::Status(407)),
+        ("408", Came::Status(408)),
+        ("425", Came::Status(425)),
+        ("429", Came::Status(429)),
+        ("429, wait 30 s", Came::Wait(429, 30)),
+        ("500", Came::Status(500)),
+        ("502", Came::Status(502)),
+        ("503", Came::Status(503)),
+        ("503, wait 30 s", Came::Wait(503, 30)),
+        ("none, `NotSent`", Came::Nothing(Delivery::NotSent)),
+        ("none, `Unsendable`", Came::Nothing(Delivery::Unsendable)),
+        ("none, `Unknown`", Came::Nothing(Delivery::Unknown)),
+        ("dropped in flight", Came::Dropped),
+    ];
+    let mut table = String::from(
+        "| outcome | of step | who sent it | who waits for the same Location | who began at the other Location | who comes later | \
+         who comes after the same again | who comes later, at the other Location | what opens the way |\n",
+    ) + "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
+    let mut add = |name: &str, before, came| table += &row(name, before, came);
+    add("401", Login, Came::Status(401));
+    for (name, came) in outcomes {
+        add(name, Login, came);
+    }
+    add("401, the user token had worked, there is a login", TokenAndLogin, Came::Status(401));
+    add("401, the user token had worked, there is no login", Token, Came::Status(401));
+    add("401, the user token is new", NewToken, Came::Status(401));
+    for (name, came) in outcomes {
+        add(name, TokenAndLogin, came);
+    }
+    table
+}
+
+#[test]
+fn every_outcome_of_a_token_request_leads_to_what_the_documentation_says() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/renewal.md");
+    let documented = std::fs::read_to_string(file).unwrap();
+    let (text, documented) = documented.split_at(documented.find("| outcome").unwrap());
+    let table = table();
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        return std::fs::write(file, format!("{text}{table}")).unwrap();
+    }
+    for (documented, seen) in documented.lines().zip(table.lines()) {
+        assert_eq!(documented, seen);
+    }
+    assert_eq!(documented.lines().count(), table.lines().count());
+}
+
+const UNKNOWN: Came = Came::Nothing(Delivery::Unknown);
+const TOKEN: Came = Came::Token;
+
+#[test]
+fn at_most_two_outcomes_in_a_row_are_unknown_whatever_they_are() {
+    let unknown = [UNKNOWN, Came::Dropped, Came::Status(408), Came::Status(500)];
+    for before in [Before::Login, Before::TokenAndLogin] {
+        for (first, second) in unknown.iter().flat_map(|first| unknown.map(|second| (*first, second))) {
+            let (mut callers, sender) = before.callers();
+            callers.renew_as(sender, first);
+            // What never reached the service between them is no end of the row.
+            callers.renew(A, Came::Nothing(Delivery::NotSent));
+            callers.renew(A, Came::Status(503));
+            callers.renew(A, second);
+            let step = before.step();
+            assert_eq!(callers.told_to_new(A), format!("`InDoubt` at step {step}, final"), "{first:?}, {second:?}");
+            assert_eq!(matches!(callers.sessions[A].state(), TokenState::InDoubt), step == "2");
+            assert_eq!(callers.owner.in_doubt(), step == "1");
+        }
+    }
+}
+
+#[test]
+fn what_was_unknown_is_counted_until_a_new_token_has_worked() {
+    // A Location's.
+    let mut callers = Callers::new().with_token();
+    callers.renew(A, UNKNOWN);
+    assert_eq!(callers.renew(A, TOKEN), "token kept, sends the call again");
+    callers.answered(A, 200);
+    for came in [UNKNOWN, UNKNOWN] {
+        let caller = callers.enter_with_newest(A);
+        callers.renew_as(caller, came);
+    }
+    let caller = callers.enter_with_newest(A);
+    assert_eq!(callers.told(caller), "`InDoubt` at step 2, final", "two more, and no third");
+
+    // An owner's: its token has worked once it has bought one, and no other answer shows that.
+    for answer in [200, 302, 403, 404, 422, 429, 503].map(Came::Status) {
+        let mut callers = Callers::new().with_login();
+        callers.renew(A, UNKNOWN);
+        let sender = callers.enter(A);
+        assert_eq!(callers.renew_as(sender, TOKEN), "user token kept, sends step 2");
+        callers.outcome(sender, answer);
+        let rejected = callers.enter(B);
+        assert_eq!(callers.renew_as(rejected, Came::Status(401)), "`InVain` at step 1, final", "{answer:?}");
+    }
+    let mut callers = Callers::new().with_login();
+    callers.renew(A, UNKNOWN);
+    let sender = callers.enter(A);
+    callers.renew_as(sender, TOKEN);
+    callers.outcome(sender, TOKEN);
+    let rejected = callers.enter(B);
+    assert_eq!(callers.renew_as(rejected, Came::Status(401)), "sends step 1");
+    callers.outcome(rejected, UNKNOWN);
+    callers.renew(B, UNKNOWN);
+    assert_eq!(callers.told_to_new(B), "`InDoubt` at step 1, final", "two more, and no third");
+}
+
+#[test]
+fn a_new_token_that_is_rejected_before_it_has_worked_is_in_vain_wherever_the_401_is_read() {
+    for answered in [None, Some(403), Some(429), Some(503)] {
+        let mut callers = Callers::new().with_token();
+        callers.renew(A, TOKEN);
+        if let Some(status) = answered {
+            callers.answered(A, status);
+        }
+        let caller = callers.enter_with_newest(A);
+        assert_eq!(callers.told(caller), "`InVain` at step 2, final", "{answered:?}");
+        assert!(matches!(callers.sessions[A].state(), TokenState::Stopped(_)));
+        assert_eq!(callers.told_to_new(B), "sends step 2", "the other Location is not concerned");
+    }
+}
+
+#[test]
+fn a_slow_callers_old_401_leads_to_the_newer_token_and_latches_nothing() {
+    for has_worked in [false, true] {
+        let mut callers = Callers::new().with_token();
+        callers.renew(A, TOKEN);
+        if has_worked {
+            callers.answered(A, 200);
+        }
+        assert_eq!(callers.told_to_new(A), SEND_AGAIN);
+        assert!(matches!(callers.sessions[A].state(), TokenState::Present));
+        if has_worked {
+            let caller = callers.enter_with_newest(A);
+            assert_eq!(callers.told(caller), "sends step 2", "the token has worked, so it was revoked");
+        }
+    }
+}
+
+#[test]
+fn a_refusal_of_an_old_login_is_not_told_to_who_came_after_the_new_one() {
+    for place in [A, B] {
+        let mut callers = Callers::new().with_login();
+        let sender = callers.enter(A);
+        assert_eq!(callers.told(sender), "sends step 1");
+        let early = callers.enter(place);
+        assert_eq!(callers.told(early), WAITS);
+        callers.set_login();
+        let late = callers.enter(place);
+        assert_eq!(callers.told(late), WAITS);
+        callers.outcome(sender, Came::Status(401));
+        assert_eq!(callers.told(sender), "`Response` 401 at step 1, final");
+        assert!(callers.owner.stopped().is_none(), "the new login was not refused");
+        if place == B {
+            assert_eq!(callers.told(early), "`Response` 401 at step 1, final", "he waited for just this");
+        }
+        assert_eq!(callers.told(late), "sends step 1", "Location {place}");
+    }
+}
+
+#[test]
+fn a_wait_that_the_service_asks_for_is_kept_between_callers_and_ends() {
+    for (before, step) in [(Before::Login, 1), (Before::TokenAndLogin, 2)] {
+        let (mut callers, sender) = before.callers();
+        callers.now = SECONDS(100);
+        callers.renew_as(sender, Came::Wait(503, 30));
+        for (now, left) in [(100, 30), (110, 20), (129, 1)] {
+            callers.now = SECONDS(now);
+            assert_eq!(callers.told_to_new(A), format!("`Postponed` {left} s at step {step}"));
+        }
+        callers.now = SECONDS(130);
+        let next = callers.enter(A);
+        assert_eq!(callers.told(next), format!("sends step {step}"));
+        callers.outcome(next, Came::Wait(429, 30));
+        callers.set_login();
+        assert_eq!(callers.told_to_new(A), format!("sends step {step}"), "credentials are handed over");
+    }
+}
+
+#[test]
+fn a_user_token_that_is_set_in_the_middle_of_an_exchange_is_tried_before_any_login() {
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    callers.owner.set_token(kept_user_token()).unwrap();
+    callers.outcome(sender, Came::Status(401));
+    assert_eq!(callers.told(sender), "sends step 2", "the new token is not the one that was rejected");
+    callers.outcome(sender, TOKEN);
+    assert_eq!(callers.told(sender), "token kept, sends the call again");
+
+    let (mut callers, sender) = Before::Login.callers();
+    callers.owner.set_token(kept_user_token()).unwrap();
+    callers.outcome(sender, TOKEN);
+    assert_eq!(callers.told(sender), "user token kept, sends step 2", "what was bought reaches the store all the same");
+    assert!(format!("{:?}", callers.owner).contains("works: true"), "the program's own token is the owner's");
+}
+
+#[test]
+fn what_is_forgotten_in_the_middle_of_a_renewal_is_not_used_and_its_token_is_not_lost() {
+    let (mut callers, sender) = Before::Login.callers();
+    callers.owner.forget();
+    callers.outcome(sender, TOKEN);
+    assert_eq!(callers.told(sender), "user token kept, `NotEnabled`, final");
+    assert_eq!(callers.store.len(), 1);
+    assert!(!callers.owner.has_token() && !callers.owner.has_login());
+    assert_eq!(callers.told_to_new(A), "`NotEnabled`, final");
+
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    callers.owner.forget();
+    callers.outcome(sender, TOKEN);
+    assert_eq!(callers.told(sender), "token kept, sends the call again");
+
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    callers.owner.forget();
+    callers.outcome(sender, Came::Status(401));
+    assert_eq!(callers.told(sender), "`NotEnabled`, final");
+}
+
+#[test]
+fn a_token_whose_keeping_was_dropped_is_given_to_the_store_by_the_next_renewal_and_nothing_is_sent_for_it() {
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    callers.outcome(sender, TOKEN);
+    callers.drop(sender);
+    assert_eq!(callers.sessions[A].unsaved().unwrap().location().unwrap().as_str(), "loc-0");
+    assert_eq!(callers.told_to_new(A), "token kept, sends the call again");
+    assert!(callers.sessions[A].unsaved().is_none());
+    assert_eq!(callers.store.len(), 1);
+
+    let (mut callers, sender) = Before::Login.callers();
+    callers.outcome(sender, TOKEN);
+    callers.drop(sender);
+    assert!(callers.owner.unsaved().unwrap().location().is_none());
+    assert_eq!(callers.told_to_new(B), "user token kept, sends step 2", "of whichever Location");
+    assert!(callers.owner.unsaved().is_none());
+}
+
+#[test]
+fn a_token_that_the_store_was_not_given_replaces_one_that_the_program_has_brought_only_where_that_is_rejected() {
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    callers.outcome(sender, TOKEN);
+    callers.drop(sender);
+    callers.sessions[A].renew(location_token(A, "brought")).unwrap();
+    assert_eq!(callers.told_to_new(A), "sends the call again", "with the one that was brought");
+    let caller = callers.enter_with_newest(A);
+    assert_eq!(callers.told(caller), "token kept, sends the call again", "the one that was brought was rejected");
+}
+
+#[test]
+fn a_failure_is_told_to_those_who_waited_for_it_and_not_to_who_came_later() {
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    callers.renew_as(sender, Came::Status(503));
+    let rejected = callers.enter(A);
+    callers.told(rejected);
+    let waits = callers.enter(A);
+    assert_eq!(callers.told(waits), WAITS);
+    callers.outcome(rejected, Came::Status(401));
+    callers.drop(rejected);
+    assert_eq!(callers.told(waits), "sends step 1", "the 503 was before his time");
+}
+
+#[test]
+fn a_renewal_meets_its_own_session_its_own_owner_and_their_environment_alone() {
+    let now = Duration::ZERO;
+    let foreign = |next: Renewing| match next {
+        Renewing::Done(Err(error)) => assert!(matches!(error.kind(), RenewErrorKind::Misuse(Misuse::ForeignAttempt))),
+        next => panic!("{next:?}"),
+    };
+    let parts = || {
+        let Callers { owner, sessions: [mut session, stranger], .. } = Callers::new().with_token();
+        let attempt = session.authorize(&mut call()).unwrap();
+        let verdict = session.received(attempt, http::StatusCode::UNAUTHORIZED).unwrap();
+        let Verdict::Renew(renewal) = verdict else { panic!("there is no newer one") };
+        (renewal, session, owner, stranger, Callers::new().with_token().owner)
+    };
+    let waiting = || {
+        let (renewal, mut session, mut owner, stranger, other) = parts();
+        let Renewing::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, now) else { panic!() };
+        (waiting, session, owner, stranger, other)
+    };
+    let sending = || {
+        let (waiting, mut session, mut owner, stranger, other) = waiting();
+        let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, now) else { panic!() };
+        assert_eq!((step.step(), step.location().unwrap().as_str()), (Step::LocationToken, "loc-0"));
+        (step, session, owner, stranger, other)
+    };
+    let (renewal, _, mut owner, mut stranger, _) = parts();
+    foreign(renewal.start(&mut stranger, &mut owner, now));
+    let (at, _, mut owner, mut stranger, _) = waiting();
+    foreign(at.granted(&mut stranger, &mut owner, now));
+    let (at, mut session, _, _, mut other) = waiting();
+    foreign(at.granted(&mut session, &mut other, now));
+    let (step, _, mut owner, mut stranger, _) = sending();
+    foreign(step.received(&token_response("t"), &mut stranger, &mut owner, now));
+    let (step, mut session, _, _, mut other) = sending();
+    foreign(step.failed(Delivery::Unknown, &mut session, &mut other, now));
+    let (step, mut session, mut owner, mut stranger, _) = sending();
+    let Renewing::Keep(keep) = step.received(&token_response("t"), &mut session, &mut owner, now) else { panic!() };
+    foreign(keep.kept(&mut stranger, &mut owner, now));
+
+    let (renewal, mut session, ..) = parts();
+    let production = App::new(settings_for(Environment::Production)).unwrap();
+    let mut owner = Owner::new(&production);
+    let misuse = Misuse::WrongEnvironment { token: Environment::Production, app: Environment::Staging };
+    let error = renew(renewal, &mut session, &mut owner, |_| panic!("nothing is sent")).unwrap_err();
+    assert!(matches!(error.kind(), RenewErrorKind::Misuse(found) if *found == misuse), "{error}");
+    let misuse = Misuse::WrongEnvironment { token: Environment::Staging, app: Environment::Production };
+    assert_eq!(owner.set_token(kept_user_token()), Err(misuse.clone()));
+    assert_eq!(owner.set_login(support::app().user_login("owner@example.com", "p").unwrap()), Err(misuse));
+    assert!(!owner.has_token() && !owner.has_login());
+}
+
+#[test]
+fn a_session_that_is_no_locations_is_not_renewed() {
+    let app = support::app();
+    let mut session = Session::for_user(&app, kept_user_token()).unwrap();
+    let mut owner = Owner::new(&app);
+    owner.set_token(kept_user_token()).unwrap();
+    let attempt = session.authorize(&mut call()).unwrap();
+    let verdict = session.received(attempt, http::StatusCode::UNAUTHORIZED).unwrap();
+    let Verdict::Renew(renewal) = verdict else { panic!("{verdict:?}") };
+    let error = renew(renewal, &mut session, &mut owner, |_| panic!("nothing is sent")).unwrap_err();
+    assert!(matches!(error.kind(), RenewErrorKind::NotEnabled) && error.location().is_none());
+}

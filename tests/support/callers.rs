@@ -1,0 +1,223 @@
+//! One owner with two Locations and callers whose calls met a 401: each renewal is driven by hand, and turns are kept as `holds` says.
+#![allow(dead_code)]
+
+use std::time::Duration;
+
+use http::{Request, StatusCode};
+use location_auth::{
+    App, Attempt, Delivery, LocationAccessToken, Owner, RenewError, RenewErrorKind, Renewing, SavedToken, Session,
+    Step, Turn, UserAccessToken, Verdict,
+};
+
+use super::support::{EMAIL, PASSWORD, app, response};
+
+pub const SEND_AGAIN: &str = "sends the call again";
+pub const WAITS: &str = "waits";
+
+/// What comes of a token request.
+#[derive(Clone, Copy, Debug)]
+pub enum Came {
+    Token,
+    Status(u16),
+    /// A status with `Retry-After` in seconds.
+    Wait(u16, u32),
+    /// A status with this body.
+    Body(u16, &'static str),
+    Nothing(Delivery),
+    /// Whoever sent it is gone before anything came.
+    Dropped,
+}
+
+pub struct Callers {
+    pub app: App,
+    pub owner: Owner,
+    pub sessions: [Session; 2],
+    pub now: Duration,
+    /// What the store was given: the token and whose.
+    pub store: Vec<String>,
+    /// Calls that are on their way with the first token of each Location.
+    early: [Vec<Attempt>; 2],
+    /// Each caller's Location, and where he stands: `None` once he is gone.
+    callers: Vec<(usize, Option<Renewing>)>,
+    issued: usize,
+}
+
+pub fn saved(location: Option<&str>, token: &str) -> SavedToken {
+    let kind = if location.is_some() { "location" } else { "user" };
+    let location = location.map_or(String::new(), |id| format!(r#""location": "{id}", "#));
+    let file =
+        format!(r#"{{"version": 1, "environment": "staging", "kind": "{kind}", {location}"access_token": "{token}"}}"#);
+    serde_json::from_str(&file).unwrap()
+}
+
+pub fn kept_user_token() -> UserAccessToken {
+    saved(None, "user-kept").try_into().unwrap()
+}
+
+pub fn location_token(place: usize, token: &str) -> LocationAccessToken {
+    saved(Some(&format!("loc-{place}")), token).try_into().unwrap()
+}
+
+pub fn call() -> Request<()> {
+    Request::get("https://api.example.com/contacts").body(()).unwrap()
+}
+
+impl Callers {
+    pub fn new() -> Self {
+        let app = app();
+        let sessions = [0, 1].map(|place| Session::for_location(&app, location_token(place, "first")).unwrap());
+        let early = [0, 1].map(|place| (0..9).map(|_| sessions[place].authorize(&mut call()).unwrap()).collect());
+        let owner = Owner::new(&app);
+        Self { app, owner, sessions, now: Duration::ZERO, store: vec![], early, callers: vec![], issued: 0 }
+    }
+
+    pub fn with_login(mut self) -> Self {
+        self.set_login();
+        self
+    }
+
+    pub fn with_token(mut self) -> Self {
+        self.owner.set_token(kept_user_token()).unwrap();
+        self
+    }
+
+    pub fn set_login(&mut self) {
+        self.owner.set_login(self.app.user_login(EMAIL, PASSWORD).unwrap()).unwrap();
+    }
+
+    /// A caller whose call was sent with the Location's first token meets a 401.
+    pub fn enter(&mut self, place: usize) -> usize {
+        let attempt = self.early[place].pop().unwrap();
+        self.enter_with(place, attempt)
+    }
+
+    pub fn enter_with(&mut self, place: usize, attempt: Attempt) -> usize {
+        let session = &mut self.sessions[place];
+        let next = match session.received(attempt, StatusCode::UNAUTHORIZED).unwrap() {
+            Verdict::Replay(replay) => Renewing::Done(Ok(replay)),
+            Verdict::Renew(renewal) => renewal.start(session, &mut self.owner, self.now),
+            Verdict::Rejected(error) => Renewing::Done(Err(error)),
+            Verdict::Answered => panic!("it was 401"),
+        };
+        self.callers.push((place, Some(next)));
+        self.callers.len() - 1
+    }
+
+    /// Makes a call with the newest token, and it is answered so.
+    pub fn answered(&mut self, place: usize, status: u16) {
+        let session = &mut self.sessions[place];
+        let attempt = session.authorize(&mut call()).unwrap();
+        assert!(matches!(session.received(attempt, StatusCode::from_u16(status).unwrap()), Ok(Verdict::Answered)));
+    }
+
+    /// Makes a call with the newest token, and it is answered with 401.
+    pub fn enter_with_newest(&mut self, place: usize) -> usize {
+        let attempt = self.sessions[place].authorize(&mut call()).unwrap();
+        self.enter_with(place, attempt)
+    }
+
+    fn is_free(&self, caller: usize, turn: Turn) -> bool {
+        let place = self.callers[caller].0;
+        !self.callers.iter().enumerate().any(|(other, (at, next))| {
+            other != caller
+                && (turn == Turn::Owner || *at == place)
+                && next.as_ref().is_some_and(|next| next.holds(turn))
+        })
+    }
+
+    /// Lets a caller go on for as long as he has to wait for nobody, and says where he stands.
+    pub fn told(&mut self, caller: usize) -> String {
+        let mut before = String::new();
+        loop {
+            let place = self.callers[caller].0;
+            let next = self.callers[caller].1.take().expect("he is gone");
+            let (session, owner, now) = (&mut self.sessions[place], &mut self.owner, self.now);
+            let (next, text) = match next {
+                Renewing::AwaitTurn(waiting) => {
+                    if !self.is_free(caller, waiting.turn()) {
+                        self.callers[caller].1 = Some(Renewing::AwaitTurn(waiting));
+                        return before + WAITS;
+                    }
+                    let (session, owner) = (&mut self.sessions[place], &mut self.owner);
+                    (waiting.granted(session, owner, now), None)
+                }
+                Renewing::Keep(keep) => {
+                    before += if keep.token().location().is_some() { "token kept, " } else { "user token kept, " };
+                    self.store.push(serde_json::to_string(&keep.token()).unwrap());
+                    (keep.kept(session, owner, now), None)
+                }
+                Renewing::SendToken(step) => {
+                    let number = if step.step() == Step::UserToken { 1 } else { 2 };
+                    (Renewing::SendToken(step), Some(format!("sends step {number}")))
+                }
+                Renewing::Done(result) => {
+                    let text = result.as_ref().map_or_else(described, |_| SEND_AGAIN.into());
+                    (Renewing::Done(result), Some(text))
+                }
+            };
+            self.callers[caller].1 = Some(next);
+            if let Some(text) = text {
+                return before + &text;
+            }
+        }
+    }
+
+    /// As [`told`](Self::told), of a caller who comes now.
+    pub fn told_to_new(&mut self, place: usize) -> String {
+        let caller = self.enter(place);
+        self.told(caller)
+    }
+
+    /// The caller's token request has this outcome. Nobody goes on yet.
+    pub fn outcome(&mut self, caller: usize, came: Came) {
+        let (place, next) = &mut self.callers[caller];
+        let Some(Renewing::SendToken(step)) = next.take() else { panic!("he sends nothing") };
+        let (session, owner, now) = (&mut self.sessions[*place], &mut self.owner, self.now);
+        let mut answer = match came {
+            Came::Token => {
+                self.issued += 1;
+                response(200, &format!(r#"{{"access_token": "new-{}"}}"#, self.issued))
+            }
+            Came::Status(status) | Came::Wait(status, _) => response(status, ""),
+            Came::Body(status, body) => response(status, body),
+            Came::Nothing(delivery) => {
+                *next = Some(step.failed(delivery, session, owner, now));
+                return;
+            }
+            Came::Dropped => return,
+        };
+        if let Came::Wait(_, seconds) = came {
+            answer.headers_mut().insert("retry-after", seconds.into());
+        }
+        *next = Some(step.received(&answer, session, owner, now));
+    }
+
+    /// A caller comes, sends what he is told to send, and this comes of it. What he is told then.
+    pub fn renew(&mut self, place: usize, came: Came) -> String {
+        let caller = self.enter(place);
+        self.renew_as(caller, came)
+    }
+
+    pub fn renew_as(&mut self, caller: usize, came: Came) -> String {
+        let told = self.told(caller);
+        assert!(told.contains("sends step"), "{told}");
+        self.outcome(caller, came);
+        if matches!(came, Came::Dropped) { "is gone".into() } else { self.told(caller) }
+    }
+
+    /// A caller's future is dropped, wherever it stands.
+    pub fn drop(&mut self, caller: usize) {
+        self.callers[caller].1 = None;
+    }
+}
+
+/// What a caller is told, in a few words.
+pub fn described(error: &RenewError) -> String {
+    let kind = match error.kind() {
+        RenewErrorKind::Response(error) => format!("`Response` {}", error.status().as_u16()),
+        RenewErrorKind::Postponed(wait) => format!("`Postponed` {} s", wait.as_secs()),
+        kind => format!("`{kind:?}`"),
+    };
+    let step = error.step().map_or("", |step| if step == Step::UserToken { " at step 1" } else { " at step 2" });
+    format!("{kind}{step}{}", if error.is_final() { ", final" } else { "" })
+}
