@@ -32,11 +32,10 @@ pub fn exhaust<R: Run>(start: impl Fn() -> R) -> Seen {
     let mut path: Vec<(usize, Vec<String>)> = vec![];
     loop {
         let mut run = start();
-        let told = Told(path.iter().map(|(choice, from)| from[*choice].clone()).collect());
+        let mut told = Told(path.iter().map(|(choice, from)| from[*choice].clone()).collect());
         for (choice, _) in &path {
             run.choose(*choice);
         }
-        let mut told = told;
         while known.insert(digest(&run.state())) {
             let choices = run.choices();
             if choices.is_empty() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use http::{Request, Response};
-use location_auth::{App, Delivery, Owner, SavedToken, Session, UserLogin};
+use location_auth::{App, Delivery, LocationAccessToken, Owner, SavedToken, Session, UserAccessToken, UserLogin};
 
 use crate::world;
 
@@ -16,6 +16,8 @@ pub struct Budget {
     pub right_password: bool,
     /// Whether the owner has a User Access Token at the start.
     pub user_token: bool,
+    /// Whether the Locations' tokens are revoked at the start.
+    pub revoked: bool,
 }
 
 /// What may happen.
@@ -76,12 +78,29 @@ pub struct Model {
 
 pub const OWNER: &str = "owner";
 
+/// What each run starts with, made once.
+struct Made {
+    login: UserLogin,
+    user: UserAccessToken,
+    locations: [LocationAccessToken; 2],
+    calls: [Request<()>; 2],
+}
+
 thread_local! {
     static APP: App = App::new(world::settings()).unwrap();
+    static MADE: Made = Made {
+        login: APP.with(|app| app.user_login(world::EMAIL, world::PASSWORD).unwrap()),
+        user: saved(None, "user-0").try_into().unwrap(),
+        locations: [0, 1]
+            .map(|location| saved(Some(location), &format!("location-{location}-0")).try_into().unwrap()),
+        calls: [0, 1].map(|location| {
+            Request::get(format!("https://api.example.com/locations/{location}/contacts")).body(()).unwrap()
+        }),
+    };
 }
 
 pub fn call(location: usize) -> Request<()> {
-    Request::get(format!("https://api.example.com/locations/{location}/contacts")).body(()).unwrap()
+    MADE.with(|made| made.calls[location].clone())
 }
 
 pub fn secret(token: &SavedToken) -> String {
@@ -101,19 +120,18 @@ pub fn start(budget: Budget) -> (Model, [Session; 2], Owner) {
     APP.with(|app| {
         let mut owner = Owner::new(app);
         if budget.user_token {
-            owner.set_token(saved(None, "user-0").try_into().unwrap()).unwrap();
+            owner.set_token(MADE.with(|made| made.user.clone())).unwrap();
         }
-        owner.set_login(app.user_login(world::EMAIL, world::PASSWORD).unwrap()).unwrap();
-        let sessions = [0, 1].map(|location| {
-            let token = saved(Some(location), &format!("location-{location}-0")).try_into().unwrap();
-            Session::for_location(app, token).unwrap()
-        });
+        owner.set_login(MADE.with(|made| made.login.clone())).unwrap();
+        let tokens = MADE.with(|made| made.locations.clone());
+        let sessions = tokens.map(|token| Session::for_location(app, token).unwrap());
         let valid: BTreeSet<_> = ["user-0", "location-0-0", "location-1-0"].map(String::from).into();
-        let allowed = [("owner", u8::from(!budget.user_token)), ("0", 0), ("1", 0)];
+        let revoked = u8::from(budget.revoked);
+        let allowed = [("owner", u8::from(!budget.user_token)), ("0", revoked), ("1", revoked)];
         let model = Model {
             budget,
             stored: valid.clone(),
-            valid,
+            valid: valid.into_iter().filter(|token| !budget.revoked || token == "user-0").collect(),
             issued: 0,
             under_way: BTreeSet::new(),
             unknown: BTreeMap::new(),
@@ -170,7 +188,7 @@ impl Model {
                 self.budget.hand_overs -= 1;
                 self.unknown.clear();
                 self.passwords = 0;
-                APP.with(|app| hand_over(app.user_login(world::EMAIL, world::PASSWORD).unwrap()));
+                hand_over(MADE.with(|made| made.login.clone()));
             }
             other => panic!("{other:?}"),
         }
