@@ -142,10 +142,13 @@ impl fmt::Display for RenewError {
             RenewErrorKind::Misuse(misuse) => return write!(f, ", and not renewed: {misuse}"),
             RenewErrorKind::Response(error) => write!(f, ", and renewing it failed: {error}")?,
             RenewErrorKind::NotEnabled => write!(f, "; {fault}: log in again, or let an Owner renew it")?,
-            RenewErrorKind::InVain => write!(
-                f,
-                ", and so was a new {token} before it had worked; {fault}: check that the call is one that this token may make"
-            )?,
+            RenewErrorKind::InVain => {
+                let advice = match self.step {
+                    Some(Step::UserToken) => "check the Client ID and the Client Secret",
+                    _ => "check that the call is one that this token may make",
+                };
+                write!(f, ", and so was a new {token} before it had worked; {fault}: {advice}")?;
+            }
             RenewErrorKind::RejectedAgain => write!(
                 f,
                 ", and so was the newer {token} that the call was sent again with; {fault}: check that the call is one that this \

@@ -1,15 +1,16 @@
 //! What every error says, read whole: the file `data/errors.txt` has each text, and each tells its reader what to do.
 #![cfg(feature = "client")]
 
+#[path = "support/renew_errors.rs"]
+mod renew_errors;
 mod support;
 
 use std::error::Error as StdError;
 use std::fmt::Display;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use location_auth::transports::client::CallError;
 use location_auth::transports::{Cause, Delivery, RunError, SendError, SendErrorKind};
 use location_auth::{
@@ -188,7 +189,7 @@ fn of_misuse(texts: &mut Texts) {
 
     let call = |url: &str| Request::get(url).body(()).unwrap();
     let contacts = || call("https://api.example.com/contacts");
-    let session = Session::for_location(&app, location.clone()).unwrap();
+    let mut session = Session::for_location(&app, location.clone()).unwrap();
     let with_query_parameter =
         Session::for_location(&app, location.clone()).unwrap().with_query_parameter("access_token").unwrap();
     let empty = Session::without_token(&app).with_query_parameter("").unwrap_err();
@@ -202,11 +203,12 @@ fn of_misuse(texts: &mut Texts) {
     texts.say("a call with the token's parameter", present);
     let long = format!("https://api.example.com/?{}", "x".repeat(65_508));
     texts.say("a call with a long URL", with_query_parameter.authorize(&mut call(&long)).unwrap_err());
-    let rejected = session.rejected(with_query_parameter.authorize(&mut contacts()).unwrap()).unwrap_err();
-    texts.say("another session's attempt", rejected);
+    let foreign = with_query_parameter.authorize(&mut contacts()).unwrap();
+    let foreign = session.received(foreign, StatusCode::UNAUTHORIZED).unwrap_err();
+    texts.say("another session's attempt", foreign);
     let mut users = Session::for_user(&app, user).unwrap();
-    let attempt = users.authorize(&mut contacts()).unwrap();
-    texts.say("a Location's token for a user's session", users.renew(&attempt, location).unwrap_err());
+    texts.say("a Location's token for a user's session", users.renew(location).unwrap_err());
+    texts.say("a transport that calls its own client", Misuse::Reentrant);
 }
 
 const KINDS: [SendErrorKind; 9] = [
@@ -253,21 +255,17 @@ fn of_clients(texts: &mut Texts) {
         let error = SendError::new(SendErrorKind::Connect, delivery, None);
         texts.say(format!("Transport, {delivery:?}"), CallError::Transport { error, delivery });
     }
-    let response = Box::new(response(401, &[], "no"));
-    let user_rejected = CallError::<SendError>::TokenRejected { location: None, response: response.clone() };
-    texts.say("TokenRejected, a user's", user_rejected);
-    let location = Some(LocationId::new("loc-1").unwrap());
-    texts.say("TokenRejected, a Location's", CallError::<SendError>::TokenRejected { location, response });
-    let failed = |status| {
-        let failed = login().receive(&self::response(status, &[], "")).unwrap_err();
-        CallError::<SendError>::LoginFailed(Arc::new(RunError {
-            flow: failed.flow,
-            cause: Cause::Response(failed.error),
-        }))
-    };
-    texts.say("LoginFailed, refused", failed(401));
-    texts.say("LoginFailed, 503", failed(503));
-    texts.say("LoginFailed, no connection", CallError::LoginFailed(Arc::new(stopped(login(), Delivery::NotSent))));
+    texts.say("NotRepeated", CallError::<SendError>::NotRepeated { response: Box::new(response(401, &[], "no")) });
+    texts.title("RenewError, and CallError::TokenRejected, which says the same");
+    for (name, error) in renew_errors::renew_errors() {
+        let rejected = CallError::<SendError>::TokenRejected {
+            response: Box::new(response(401, &[], "no")),
+            error: error.clone(),
+            transport: None,
+        };
+        assert_eq!(rejected.to_string(), error.to_string());
+        texts.say(name, error);
+    }
 }
 
 fn of_saved_tokens(texts: &mut Texts) {
@@ -356,7 +354,8 @@ fn literals(code: &str) -> Vec<String> {
     let lines = code.lines().map(str::trim_start);
     let left_out = ["//", "#[doc", "#[must_use", "#![", "#[cfg", "#[path"];
     let code: Vec<_> = lines.filter(|line| !left_out.iter().any(|start| line.starts_with(start))).collect();
-    let code = code.join("\n").replace("'\"'", "");
+    // A literal goes on behind a backslash at a line's end.
+    let code = code.join("\n").replace("\\\n", "").replace("'\"'", "");
     let mut rest = code.as_str();
     while let Some((_, after)) = rest.split_once('"') {
         let end = (0..after.len()).find(|&at| after[at..].starts_with('"') && !after[..at].ends_with('\\')).unwrap();
@@ -385,7 +384,8 @@ fn no_text_of_the_sources_is_missing_in_the_file() {
         "src/error.rs",
         "src/misuse.rs",
         "src/saved.rs",
-        "transports/client.rs",
+        "src/renew_error.rs",
+        "transports/client/error.rs",
         "transports/drivers.rs",
         "transports/send_error.rs",
     ] {

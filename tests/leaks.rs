@@ -8,15 +8,16 @@ mod support;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
+use std::time::Duration;
 
-use http::Response;
+use http::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::transports::client::{AsyncClient, Client};
+use location_auth::transports::client::{AsyncClient, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, Delivery, RunError, SendError, SendErrorKind, run};
+use location_auth::transports::{Cause, RunError, SendError, SendErrorKind, run};
 use location_auth::*;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use support::{done, next, response, token_response};
@@ -206,14 +207,8 @@ fn sweep() -> Sweep {
         let mut elsewhere = http::Request::get("https://evil.example.net/x").body("").unwrap();
         sweep.error("misuse::Misuse", &session.authorize(&mut elsewhere).unwrap_err());
     }
-    let [mut session, ..] = sessions();
-    let attempt = session.authorize(&mut http::Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
-    session.renew(&attempt, location_token.clone()).unwrap();
-    let verdict = session.rejected(attempt).unwrap();
-    sweep.debug("session::Verdict", &verdict);
-    if let Verdict::Replay(replay) = verdict {
-        sweep.debug("session::Replay", replay);
-    }
+    renewals(&mut sweep, &sessions, &user_login, &user_token);
+    calls(&mut sweep, &sessions, location_token.clone());
 
     let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
     emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).add_route("/x", Access::Location);
@@ -224,37 +219,179 @@ fn sweep() -> Sweep {
     sweep.debug("emulator::Emulator", emulator);
 
     transports(&mut sweep, &login);
-    clients(&mut sweep, sessions, &login);
+    clients(&mut sweep, sessions, &user_login);
     sweep
 }
 
-fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &LocationLogin) {
+const NOW: Duration = Duration::from_secs(1);
+
+fn to_contacts() -> http::Request<Vec<u8>> {
+    http::Request::post("https://api.example.com/x?q=Xq9").body(PASSWORD.into()).unwrap()
+}
+
+/// A 401 for the session's newest token.
+fn rejected(session: &mut Session) -> Renewal {
+    let attempt = session.authorize(&mut to_contacts()).unwrap();
+    let Ok(Verdict::Renew(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else { unreachable!() };
+    renewal
+}
+
+/// Every state of a renewal, and every end of it.
+fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &UserLogin, user_token: &UserAccessToken) {
+    let token = |text: &str| token_response(&text.replace('\\', "\\\\").replace('"', "\\\""));
+    let waits = |mut response: Response<String>| {
+        response.headers_mut().insert("retry-after", "30".parse().unwrap());
+        response
+    };
+    let step_1 = echoes(&CARRIED_BY_STEP_1).into_iter().step_by(7).map(|echo| (Step::UserToken, Some(echo)));
+    let step_2 = echoes(&CARRIED_BY_STEP_2).into_iter().step_by(7).map(|echo| (Step::LocationToken, Some(echo)));
+    let others = [Step::UserToken, Step::LocationToken].into_iter().flat_map(|step| {
+        let answers = [None, Some(waits(response(503, ""))), Some(token(LOCATION_TOKEN))];
+        answers.map(|answer| (step, answer))
+    });
+    for (first, answer) in step_1.chain(step_2).chain(others) {
+        let [mut session, ..] = sessions();
+        let mut owner = Owner::new(session.app());
+        match first {
+            Step::UserToken => owner.set_login(login.clone()).unwrap(),
+            _ => owner.set_token(user_token.clone()).unwrap(),
+        }
+        // Again and again, until what stops it is kept.
+        for _ in 0..3 {
+            let renewal = rejected(&mut session);
+            sweep.debug("renewal::Renewal", &renewal);
+            let mut next = renewal.start(&mut session, &mut owner, NOW);
+            let result = loop {
+                sweep.debug("renewal::Renewing", &next);
+                sweep.debug("owner::Owner", &owner);
+                sweep.debug("session::Session", &session);
+                next = match next {
+                    Renewing::AwaitTurn(waiting) => {
+                        sweep.debug("renewal::AwaitTurn", &waiting);
+                        sweep.debug("renewal::Turn", waiting.turn());
+                        waiting.granted(&mut session, &mut owner, NOW)
+                    }
+                    Renewing::SendToken(step) => {
+                        sweep.debug("renewal::SendToken", &step);
+                        sweep.display("redacted::Redacted", Redacted(&step.request()));
+                        match &answer {
+                            Some(answer) => step.received(answer, &mut session, &mut owner, NOW),
+                            None => step.failed(Delivery::Unknown, &mut session, &mut owner, NOW),
+                        }
+                    }
+                    Renewing::Keep(keep) => {
+                        sweep.debug("renewal::Keep", &keep);
+                        keep.kept(&mut session, &mut owner, NOW)
+                    }
+                    Renewing::Done(result) => break result,
+                };
+            };
+            if let Err(error) = result {
+                sweep.error("renew_error::RenewError", &error);
+                sweep.debug("renew_error::RenewErrorKind", error.kind());
+            }
+            sweep.debug("session::TokenState", session.state());
+        }
+    }
+    // A token that nobody kept.
+    let [mut session, ..] = sessions();
+    let mut owner = Owner::new(session.app());
+    owner.set_token(user_token.clone()).unwrap();
+    let next = rejected(&mut session).start(&mut session, &mut owner, NOW);
+    let Renewing::AwaitTurn(waiting) = next else { unreachable!() };
+    let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, NOW) else { unreachable!() };
+    drop(step.received(&token(LOCATION_TOKEN), &mut session, &mut owner, NOW));
+    sweep.debug("session::Session", &session);
+    sweep.debug("saved::SavedToken", session.unsaved().unwrap());
+}
+
+/// Every state of a call, and every end of it.
+fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationAccessToken) {
+    for call in [Call::new(to_contacts()), Call::once(to_contacts())] {
+        let [mut session, ..] = sessions();
+        let mut next = Next::Send(call);
+        loop {
+            sweep.debug("call::Next", &next);
+            next = match next {
+                Next::Send(mut call) => {
+                    sweep.debug("call::Call", &call);
+                    let (request, attempt) = call.authorize(&session).unwrap();
+                    sweep.display("redacted::Redacted", Redacted(&request));
+                    let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
+                    sweep.debug("session::Verdict", &verdict);
+                    call.received(verdict, response(401, PASSWORD))
+                }
+                Next::Renew(_, waiting) => {
+                    sweep.debug("call::RejectedCall", &waiting);
+                    let late = session.authorize(&mut to_contacts()).unwrap();
+                    session.renew(new.clone()).unwrap();
+                    let Ok(Verdict::Replay(replay)) = session.received(late, StatusCode::UNAUTHORIZED) else {
+                        unreachable!()
+                    };
+                    sweep.debug("session::Replay", &replay);
+                    waiting.renewed(Ok(replay))
+                }
+                Next::Done(result) => {
+                    sweep.debug("call::CallFailure", result.unwrap_err());
+                    break;
+                }
+            };
+        }
+    }
+}
+
+fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserLogin) {
     let call = || http::Request::get("https://api.example.com/x?q=Xq9").body(vec![]).unwrap();
     let refused =
         |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
     let dead = |_, _| Err::<Response<Vec<u8>>, _>(SendError::new(SendErrorKind::Broken, Delivery::Unknown, None));
+    let owner = || {
+        let mut owner = Owner::new(sessions()[0].app());
+        owner.set_login(login.clone()).unwrap();
+        owner
+    };
+    sweep.debug("store::NoStore", NoStore);
     let [session, _, _] = sessions();
-    let client = Client::new(session, refused, 1000);
-    sweep.error("client::CallError", &client.call(call()).unwrap_err());
-    client.log_in_with(login.clone()).unwrap();
-    sweep.error("client::CallError", &client.call(call()).unwrap_err());
+    sweep.error("error::CallError", &Client::new(session, refused).call(call()).unwrap_err());
+    let [session, _, _] = sessions();
+    let client = Client::with_owner(session, owner(), refused, NoStore);
+    sweep.error("error::CallError", &client.call(call()).unwrap_err());
+    sweep.debug("session::TokenState", client.state());
     sweep.debug("blocking::Client", client);
     for session in sessions() {
-        let client = Client::new(session, dead, 1000);
-        sweep.error("client::CallError", &client.call(call()).unwrap_err());
+        let client = Client::new(session, dead);
+        sweep.error("error::CallError", &client.call(call()).unwrap_err());
         let elsewhere = http::Request::get("https://evil.example.net/?q=Xq9").body(vec![]).unwrap();
-        sweep.error("client::CallError", &client.call(elsewhere).unwrap_err());
+        sweep.error("error::CallError", &client.call(elsewhere).unwrap_err());
     }
+    // Every token request succeeds, and the store repeats what it was given; then the call is answered.
+    let is_token_request = |request: &http::Request<Vec<u8>>| request.uri().path().ends_with("token");
+    let token = |text: &str| serde_json::json!({ "access_token": text }).to_string().into_bytes();
+    let served = move |request: http::Request<Vec<u8>>, _: usize| {
+        let old = format!("Bearer {LOCATION_TOKEN}");
+        Ok::<_, SendError>(match request.uri().path() {
+            "/user_token" => Response::new(token(USER_TOKEN)),
+            _ if is_token_request(&request) => Response::new(token("new-location-Xq9")),
+            _ if request.headers()["authorization"] == old.as_str() => response(401, "").map(String::into_bytes),
+            _ => Response::new(vec![]),
+        })
+    };
+    let store = |token: &SavedToken| Err::<(), _>(std::io::Error::other(serde_json::to_string(token).unwrap()));
     let [session, _, _] = sessions();
-    sweep.debug(
-        "asynchronous::AsyncClient",
-        AsyncClient::new(session, |_, _| std::future::ready(dead(call(), 0)), 1000),
-    );
+    let client = Client::with_owner(session, owner(), served, store);
+    let answered = client.call(call()).unwrap();
+    let not_saved = answered.extensions().get::<NotSaved>().unwrap();
+    assert_eq!(not_saved.tokens().count(), 2);
+    sweep.debug("store::NotSaved", not_saved);
+    sweep.debug("blocking::Client", client);
+    let [session, _, _] = sessions();
+    let client = AsyncClient::new(session, |_, _| std::future::ready(dead(call(), 0)));
+    sweep.debug("asynchronous::AsyncClient", client);
 }
 
 fn transports(sweep: &mut Sweep, login: &LocationLogin) {
     let error = || SendError::new(SendErrorKind::Connect, Delivery::NotSent, Some("no route".into()));
-    sweep.debug("mod::Delivery", error().delivery());
+    sweep.debug("delivery::Delivery", error().delivery());
     sweep.display("send_error::SendErrorKind", error().kind());
     sweep.error("send_error::SendError", &error());
     for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {

@@ -5,6 +5,7 @@ mod support;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::fmt::{self, Debug};
 use std::future::Future;
 use std::pin::pin;
@@ -17,7 +18,7 @@ use location_auth::transports::client::{AsyncClient, Client};
 use location_auth::transports::{
     AsyncTransport, Delivery, Transport, run, run_async, run_async_with_retries, run_with_retries,
 };
-use location_auth::{App, Backoff, LocationLogin, Session};
+use location_auth::{App, Backoff, LocationLogin, Owner, SavedToken, Session};
 use support::{response, token_response};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -224,22 +225,27 @@ fn with_retries(answers: fn() -> Vec<Answer>) -> Vec<String> {
     )
 }
 
-/// What the clients tell of one call, with the owner's login handed over or not.
-fn of_a_call(
-    request: fn() -> Request<Vec<u8>>,
-    login: Option<LocationLogin>,
-    answers: fn() -> Vec<Answer>,
-) -> Vec<String> {
+/// An owner with the login, or one who renews nothing.
+fn owner(login: bool) -> Owner {
+    let mut owner = Owner::new(&app());
+    if login {
+        owner.set_login(app().user_login(EMAIL, PASSWORD).unwrap()).unwrap();
+    }
+    owner
+}
+
+fn keep(_: &SavedToken) -> Result<(), Infallible> {
+    Ok(())
+}
+
+/// What the clients tell of one call, by an owner who can renew or not.
+fn of_a_call(request: fn() -> Request<Vec<u8>>, login: bool, answers: fn() -> Vec<Answer>) -> Vec<String> {
     let (ours, theirs) = (session(), session());
     told_by_both(
+        || drop(Client::with_owner(ours, owner(login), Script::new(answers()), keep).call(request())),
         || {
-            let client = Client::new(ours, Script::new(answers()), 1000);
-            login.iter().for_each(|login| client.log_in_with(login.clone()).unwrap());
-            drop(client.call(request()));
-        },
-        || {
-            let client = AsyncClient::new(theirs, Script::new(answers()), 1000);
-            login.iter().for_each(|login| client.log_in_with(login.clone()).unwrap());
+            let store = |token: SavedToken| async move { keep(&token) };
+            let client = AsyncClient::with_owner(theirs, owner(login), Script::new(answers()), store);
             drop(wait_for(client.call(request())));
         },
     )
@@ -307,64 +313,100 @@ fn a_step_without_a_response_tells_whether_the_request_was_sent_and_not_the_tran
 
 const ANSWERED_200: &str = "DEBUG call answered location=loc-1 status=200";
 const ANSWERED_401: &str = "DEBUG call answered location=loc-1 status=401";
-const AWAITED: &str = "DEBUG login awaited location=loc-1";
-const LOGGING_IN: &str = "INFO logging in location=loc-1";
-const REPLAYED: &str = "DEBUG call replayed location=loc-1";
+const USER_TOKEN_REJECTED: &str = "INFO user token rejected step=2 location=loc-1 status=401";
 
 #[test]
 fn a_call_tells_its_status() {
-    assert_eq!(of_a_call(call, None, || vec![ok()]), [ANSWERED_200]);
+    assert_eq!(of_a_call(call, false, || vec![ok()]), [ANSWERED_200]);
 }
 
 #[test]
-fn a_call_with_a_revoked_token_tells_the_login_and_the_replay() {
-    let lines = of_a_call(call, Some(login()), || vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
-    let expected: &[&[&str]] = &[&[ANSWERED_401, AWAITED, LOGGING_IN], &STEP_1, &STEP_2, &[REPLAYED, ANSWERED_200]];
-    assert_eq!(lines, expected.concat());
+fn a_call_with_a_revoked_token_tells_each_step_of_the_renewal_and_both_answers() {
+    let lines = of_a_call(call, true, || vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
+    assert_eq!(lines, [ANSWERED_401, STEP_1[1], STEP_2[1], ANSWERED_200]);
 }
 
 #[test]
-fn callers_at_once_tell_that_all_await_the_login_and_one_logs_in() {
+fn a_user_token_that_was_revoked_too_is_told() {
+    let (ours, theirs) = (session(), session());
+    let answers =
+        || Script::new(vec![unauthorized(), status(401, ("x-a", "b"), ""), user(), location(LOCATION_TOKEN), ok()]);
+    let owner = || {
+        let mut owner = owner(true);
+        owner.set_token(run(app().user_login(EMAIL, PASSWORD).unwrap(), &Script::new(vec![user()])).unwrap()).unwrap();
+        owner
+    };
+    let (our_owner, their_owner) = (owner(), owner());
+    let lines = told_by_both(
+        || drop(Client::with_owner(ours, our_owner, answers(), keep).call(call())),
+        || {
+            let store = |token: SavedToken| async move { keep(&token) };
+            drop(wait_for(AsyncClient::with_owner(theirs, their_owner, answers(), store).call(call())));
+        },
+    );
+    assert_eq!(lines, [ANSWERED_401, USER_TOKEN_REJECTED, STEP_1[1], STEP_2[1], ANSWERED_200]);
+}
+
+#[test]
+fn a_token_that_the_store_did_not_keep_is_told_without_the_stores_words() {
+    let session = session();
+    let answers = Script::new(vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
+    let full = |token: &SavedToken| Err::<(), _>(std::io::Error::other(serde_json::to_string(token).unwrap()));
+    let lines = told(|| drop(Client::with_owner(session, owner(true), answers, full).call(call())));
+    let not_saved = ["WARN token not saved", "WARN token not saved location=loc-1"];
+    assert_eq!(lines, [ANSWERED_401, STEP_1[1], not_saved[0], STEP_2[1], not_saved[1], ANSWERED_200]);
+}
+
+#[test]
+fn callers_at_once_tell_one_renewal() {
     let session = session();
     let lines = told(|| {
         let mut answers: Vec<_> = (0..3).map(|_| unauthorized()).collect();
         answers.extend([user(), location(LOCATION_TOKEN), ok(), ok(), ok()]);
-        let client = AsyncClient::new(session, Script::new(answers), 1000);
-        client.log_in_with(login()).unwrap();
+        let store = |token: SavedToken| async move { keep(&token) };
+        let client = AsyncClient::with_owner(session, owner(true), Script::new(answers), store);
         let mut calls: Vec<_> = (0..3).map(|_| Box::pin(client.call(call()))).collect();
         while !calls.is_empty() {
             calls.retain_mut(|call| call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
         }
     });
     let count = |wanted: &str| lines.iter().filter(|line| *line == wanted).count();
-    assert_eq!([ANSWERED_401, AWAITED, REPLAYED, ANSWERED_200].map(count), [3; 4], "{lines:#?}");
-    assert_eq!([LOGGING_IN, STEP_1[0], STEP_1[1], STEP_2[0], STEP_2[1]].map(count), [1; 5], "{lines:#?}");
-    assert_eq!(lines.len(), 17);
+    assert_eq!([ANSWERED_401, ANSWERED_200].map(count), [3; 2], "{lines:#?}");
+    assert_eq!([STEP_1[1], STEP_2[1]].map(count), [1; 2], "{lines:#?}");
+    assert_eq!(lines.len(), 8);
 }
 
 #[test]
 fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
-    let rejected = "WARN call failed location=loc-1 fault=Caller error=the token of Location loc-1 was rejected; the caller \
-                    is at fault: log in again, with the owner's present password if it was changed";
-    assert_eq!(of_a_call(call, None, || vec![unauthorized()]), [ANSWERED_401, rejected]);
+    let rejected = "WARN call failed location=loc-1 fault=Caller error=the access token of Location loc-1 was rejected; the caller \
+                    is at fault: log in again, or let an Owner renew it";
+    assert_eq!(of_a_call(call, false, || vec![unauthorized()]), [ANSWERED_401, rejected]);
 
     let dead = "WARN call failed location=loc-1 delivery=Unknown fault=Transport error=no response to the call came, and it may \
                 have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
-    assert_eq!(of_a_call(call, None, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
+    assert_eq!(of_a_call(call, false, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
 
     let elsewhere = || Request::get("https://evil.example.net/?Xq9").body(vec![]).unwrap();
-    let lines = of_a_call(elsewhere, None, Vec::new);
+    let lines = of_a_call(elsewhere, false, Vec::new);
     assert!(
         lines.len() == 1 && lines[0].starts_with("WARN call failed location=loc-1 fault=Caller error="),
         "{lines:?}"
     );
 
-    let lines = of_a_call(call, Some(login()), || vec![unauthorized(), Ok(response(500, ""))]);
-    assert_eq!(lines[..4], [ANSWERED_401, AWAITED, LOGGING_IN, STEP_1[0]]);
-    assert!(lines[4].starts_with("WARN step failed step=1 location=loc-1 status=500 fault=Service retry=Never"));
-    let failed =
-        "WARN call failed location=loc-1 fault=Service error=the token was rejected, and logging in again failed: ";
-    assert!(lines[5].starts_with(failed) && lines.len() == 6, "{lines:?}");
+    let renewing = "error=the access token of Location loc-1 was rejected, and renewing it failed";
+    let answered = of_a_call(call, true, || vec![unauthorized(), status(500, ("x-request-id", "r-7"), "")]);
+    let step = "WARN step failed step=1 location=loc-1 status=500 request_id=r-7 fault=Service retry=Never ";
+    let failed = "WARN call failed location=loc-1 fault=Service ";
+    for (line, start) in [(&answered[1], step), (&answered[2], failed)] {
+        assert!(line.starts_with(&format!("{start}{renewing}: ")), "{line}");
+    }
+    let cut = of_a_call(call, true, || vec![unauthorized(), user(), Err(Dead(Delivery::Unknown))]);
+    let step = "WARN step failed step=2 location=loc-1 delivery=Unknown fault=Transport retry=Never ";
+    let failed = "WARN call failed location=loc-1 fault=Transport ";
+    for (line, start) in [(&cut[2], step), (&cut[3], failed)] {
+        assert!(line.starts_with(&format!("{start}{renewing} at step 2 ")), "{line}");
+    }
+    assert_eq!((answered.len(), cut.len()), (3, 4));
 }
 
 #[test]
@@ -378,15 +420,15 @@ fn no_event_repeats_a_secret_that_the_service_repeats() {
             let of_a_driver = told(|| drop(run(login(), &Script::new(answers()))));
             let session = session();
             let of_a_client = told(|| {
-                let client =
-                    Client::new(session, Script::new(std::iter::once(unauthorized()).chain(answers()).collect()), 1000);
-                client.log_in_with(login()).unwrap();
-                drop(client.call(call()));
+                let answers = Script::new(std::iter::once(unauthorized()).chain(answers()).collect());
+                drop(Client::with_owner(session, owner(true), answers, keep).call(call()));
             });
-            for last in [of_a_driver.last().unwrap(), of_a_client.last().unwrap()] {
+            // A new user token that is refused is told as in vain, without the service's words; those of a redirect are not told anyway.
+            let is_in_vain = secret == USER_TOKEN && code == 401;
+            for (last, says) in [(&of_a_driver, code != 302), (&of_a_client, code != 302 && !is_in_vain)] {
+                let last = last.last().unwrap();
                 assert!(last.contains(" failed "), "{last}");
-                // Of a redirect the service's words are not told anyway.
-                assert_eq!(last.contains("its words withheld"), code != 302, "{last}");
+                assert_eq!(last.contains("its words withheld"), says, "{last}");
             }
         }
     }
@@ -397,7 +439,8 @@ fn the_documentation_lists_every_event_with_all_its_fields() {
     KINDS.take();
     a_refused_step_tells_status_request_id_fault_and_the_errors_line();
     a_throttled_step_tells_the_wait_before_it_is_waited_for();
-    a_call_with_a_revoked_token_tells_the_login_and_the_replay();
+    a_user_token_that_was_revoked_too_is_told();
+    a_token_that_the_store_did_not_keep_is_told_without_the_stores_words();
     a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line();
     let documentation = include_str!("../transports/mod.rs").lines();
     let rows = documentation.filter_map(|line| line.strip_prefix("//! ").filter(|row| row.contains("| `")));

@@ -4,10 +4,11 @@
 mod memory;
 mod support;
 
-use location_auth::{App, Flow, Progress, Session, Settings};
+use http::{Response, StatusCode};
+use location_auth::{App, Call, Flow, Owner, Progress, Session, Settings, Step, Verdict};
 use memory::{allocations, left_behind};
 use support::{EMAIL, app, next, settings, token_response};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 #[global_allocator]
 static ALLOCATOR: memory::Watching = memory::Watching;
@@ -60,6 +61,27 @@ fn authorizing_a_call_allocates_nothing_beyond_growing_the_callers_map() {
 }
 
 #[test]
+fn a_call_that_is_answered_at_once_allocates_no_more_than_its_copy() {
+    let mut session = Session::for_location(&app(), support::location_token(&app())).unwrap();
+    let request = || {
+        let mut call = http::Request::get("https://api.example.com/x").header("a", "b").body(()).unwrap();
+        call.headers_mut().reserve(8);
+        call
+    };
+    let mut answered = |call: Call<()>| {
+        allocations(|| {
+            let mut call = call;
+            let (request, attempt) = call.authorize(&session).unwrap();
+            let verdict = session.received(attempt, StatusCode::OK).unwrap();
+            (call.received(verdict, Response::new(())), request)
+        })
+        .0
+    };
+    let (once, copied) = (Call::once(request()), Call::new(request()));
+    assert_eq!([answered(once), answered(copied)], [0, 0]);
+}
+
+#[test]
 fn a_buffer_that_is_not_wiped_is_seen() {
     // If this fails, the tests below prove nothing.
     assert_eq!(left_behind(MARKER, || drop(String::from(SECRET))), 1);
@@ -95,8 +117,19 @@ fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
         let token = support::done(login, &location);
         let mut session = Session::for_location(&app, token.clone()).unwrap();
         let mut call = http::Request::get("https://api.example.com/x").body(()).unwrap();
+        session.authorize(&mut call).unwrap();
+        session.renew(token.clone()).unwrap();
+        let mut owner = Owner::new(&app);
+        owner.set_login(app.user_login(SECRET, SECRET).unwrap()).unwrap();
         let attempt = session.authorize(&mut call).unwrap();
-        session.renew(&attempt, token.clone()).unwrap();
+        let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
+        let Verdict::Renew(renewal) = verdict else { panic!("there is no newer one") };
+        let answer = |step| {
+            let answer = if step == Step::UserToken { &user } else { &location };
+            answer.clone().map(Zeroizing::new)
+        };
+        drop(support::renew(renewal, &mut session, &mut owner, answer).unwrap());
+        drop(owner);
         session.with_query_parameter("access_token").unwrap().authorize(&mut call).unwrap();
     });
     assert_eq!(left, 0);

@@ -424,7 +424,8 @@ fn a_renewal_meets_its_own_session_its_own_owner_and_their_environment_alone() {
     let production = App::new(settings_for(Environment::Production)).unwrap();
     let mut owner = Owner::new(&production);
     let misuse = Misuse::WrongEnvironment { token: Environment::Production, app: Environment::Staging };
-    let error = renew(renewal, &mut session, &mut owner, |_| panic!("nothing is sent")).unwrap_err();
+    let error = renew(renewal, &mut session, &mut owner, |_| -> http::Response<String> { panic!("nothing is sent") })
+        .unwrap_err();
     assert!(matches!(error.kind(), RenewErrorKind::Misuse(found) if *found == misuse), "{error}");
     let misuse = Misuse::WrongEnvironment { token: Environment::Staging, app: Environment::Production };
     assert_eq!(owner.set_token(kept_user_token()), Err(misuse.clone()));
@@ -441,6 +442,7 @@ fn a_session_that_is_no_locations_is_not_renewed() {
     let attempt = session.authorize(&mut call()).unwrap();
     let verdict = session.received(attempt, http::StatusCode::UNAUTHORIZED).unwrap();
     let Verdict::Renew(renewal) = verdict else { panic!("{verdict:?}") };
-    let error = renew(renewal, &mut session, &mut owner, |_| panic!("nothing is sent")).unwrap_err();
+    let error = renew(renewal, &mut session, &mut owner, |_| -> http::Response<String> { panic!("nothing is sent") })
+        .unwrap_err();
     assert!(matches!(error.kind(), RenewErrorKind::NotEnabled) && error.location().is_none());
 }

@@ -70,27 +70,25 @@ pub(super) fn call_answered(location: Option<&LocationId>, status: StatusCode) {
 /// A renewal's token request has an answer, and `next` says what it came to.
 #[cfg(feature = "client")]
 pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status: StatusCode, next: &Renewing) {
-    #[cfg(feature = "tracing")]
-    let (step, location, status) = (step.number(), location.map(LocationId::as_str), status.as_u16());
     match next {
         Renewing::Keep(_) => {
-            tell!(DEBUG, "step done", step, location, status);
-        }
-        Renewing::Done(Err(error)) => {
             tell!(
-                WARN,
-                "step failed",
-                step,
-                location,
-                status,
-                request_id = answer(error).and_then(Error::request_id),
-                fault = ?error.fault(),
-                retry = ?error.retry(),
-                error = %error
+                DEBUG,
+                "step done",
+                step = step.number(),
+                location = location.map(LocationId::as_str),
+                status = status.as_u16()
             );
         }
+        Renewing::Done(Err(error)) => renewal_step_failed(step, location, Some(status), None, error),
         _ => {
-            tell!(INFO, "user token rejected", step, location, status);
+            tell!(
+                INFO,
+                "user token rejected",
+                step = step.number(),
+                location = location.map(LocationId::as_str),
+                status = status.as_u16()
+            );
         }
     }
 }
@@ -99,17 +97,30 @@ pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status
 #[cfg(feature = "client")]
 pub(super) fn renewal_failed(step: Step, location: Option<&LocationId>, delivery: Delivery, next: &Renewing) {
     if let Renewing::Done(Err(error)) = next {
-        tell!(
-            WARN,
-            "step failed",
-            step = step.number(),
-            location = location.map(LocationId::as_str),
-            delivery = ?delivery,
-            fault = ?error.fault(),
-            retry = ?error.retry(),
-            error = %error
-        );
+        renewal_step_failed(step, location, None, Some(delivery), error);
     }
+}
+
+#[cfg(feature = "client")]
+fn renewal_step_failed(
+    step: Step,
+    location: Option<&LocationId>,
+    status: Option<StatusCode>,
+    delivery: Option<Delivery>,
+    error: &RenewError,
+) {
+    tell!(
+        WARN,
+        "step failed",
+        step = step.number(),
+        location = location.map(LocationId::as_str),
+        status = status.map(|status| status.as_u16()),
+        request_id = answer(error).and_then(Error::request_id),
+        delivery = delivery.map(::tracing::field::debug),
+        fault = ?error.fault(),
+        retry = ?error.retry(),
+        error = %error
+    );
 }
 
 #[cfg(feature = "client")]

@@ -76,11 +76,11 @@ pub fn whole(request: &Request<Vec<u8>>) -> String {
 }
 
 /// Runs a renewal to its end for a caller who is alone: each step's request meets this answer, and the store keeps all.
-pub fn renew(
+pub fn renew<B: AsRef<[u8]>>(
     renewal: Renewal,
     session: &mut Session,
     owner: &mut Owner,
-    answer: impl Fn(Step) -> Response<String>,
+    answer: impl Fn(Step) -> Response<B>,
 ) -> Result<Replay, RenewError> {
     let now = Duration::ZERO;
     let mut next = renewal.start(session, owner, now);
