@@ -74,6 +74,7 @@
 //!
 //! No event holds a credential, an email, a URL or a body.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use http::{Request, Response};
@@ -162,6 +163,19 @@ where
     }
 }
 
+/// Clients of several owners can share one transport, of any kind: `Arc<dyn Transport<Error = E> + Send + Sync>`.
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    type Error = T::Error;
+
+    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+        (**self).send(request, limit)
+    }
+
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        (**self).delivery(error)
+    }
+}
+
 /// [`Transport`] for async programs, with any runtime or none. Closures that return a future are transports.
 ///
 /// Nothing here asks for `Send` or `Sync`: the drivers' futures are `Send` where the transport and its futures are.
@@ -204,5 +218,22 @@ where
 
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
         self(request, limit)
+    }
+}
+
+/// Clients of several owners can share one transport.
+impl<T: AsyncTransport + ?Sized> AsyncTransport for Arc<T> {
+    type Error = T::Error;
+
+    fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, T::Error>> {
+        (**self).send(request, limit)
+    }
+
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        (**self).delivery(error)
     }
 }
