@@ -135,6 +135,11 @@ pub use send_error::{SendError, SendErrorKind};
 /// assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Unspecified));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `Transport`",
+    label = "this neither implements `Transport` nor is a closure `|request, limit|` that returns a `Result<Response<Vec<u8>>, E>`",
+    note = "an async transport goes with `AsyncClient` and `run_async`; a client takes its transport by value, and a driver by one `&`"
+)]
 pub trait Transport {
     /// What the transport fails with.
     type Error;
@@ -191,6 +196,11 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `AsyncTransport`",
+    label = "this neither implements `AsyncTransport` nor is a closure `|request, limit| async move {{ … }}` that returns a `Result<Response<Vec<u8>>, E>`",
+    note = "a blocking transport goes with `Client` and `run`; a client takes its transport by value, and a driver by one `&`"
+)]
 pub trait AsyncTransport {
     /// What the transport fails with.
     type Error;
