@@ -155,6 +155,12 @@ pub trait Transport {
         let _ = error;
         Delivery::Unknown
     }
+
+    /// What happened, for the events of the feature `tracing`: a time-out is told apart from a cut.
+    fn kind(&self, error: &Self::Error) -> SendErrorKind {
+        let _ = error;
+        SendErrorKind::Other
+    }
 }
 
 impl<F, E> Transport for F
@@ -178,6 +184,10 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 
     fn delivery(&self, error: &T::Error) -> Delivery {
         (**self).delivery(error)
+    }
+
+    fn kind(&self, error: &T::Error) -> SendErrorKind {
+        (**self).kind(error)
     }
 }
 
@@ -212,10 +222,16 @@ pub trait AsyncTransport {
         limit: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>>;
 
-    /// As [`Transport::sent`].
+    /// As [`Transport::delivery`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
+    }
+
+    /// As [`Transport::kind`].
+    fn kind(&self, error: &Self::Error) -> SendErrorKind {
+        let _ = error;
+        SendErrorKind::Other
     }
 }
 
@@ -245,5 +261,9 @@ impl<T: AsyncTransport + ?Sized> AsyncTransport for Arc<T> {
 
     fn delivery(&self, error: &T::Error) -> Delivery {
         (**self).delivery(error)
+    }
+
+    fn kind(&self, error: &T::Error) -> SendErrorKind {
+        (**self).kind(error)
     }
 }
