@@ -12,7 +12,9 @@ use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response};
 use location_auth::transports::client::{AsyncClient, Client, NoStore};
-use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport, run, run_async};
+use location_auth::transports::{
+    AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, Transport, run, run_async,
+};
 use location_auth::{Flow, LocationAccessToken, LocationLogin, Owner, Progress, Session};
 use support::{EMAIL, PASSWORD, app, response, token_response};
 use tracing::field::{Field, Visit};
@@ -174,7 +176,9 @@ fn the_events_of_a_failed_send_name_its_kind() {
         });
         assert_eq!(told, expected(kind));
         let told = failures(|| {
-            let way = Arc::new(Way(kind, delivery));
+            let way = SharedTransport::new(Way(kind, delivery), |way, request, limit| async move {
+                AsyncTransport::send(&*way, request, limit).await
+            });
             assert!(now(run_async(login(), &way)).is_err());
             let client = AsyncClient::with_owner(session(), owner(), way, NoStore);
             assert!(now(client.call(call("/contacts"))).is_err());

@@ -90,6 +90,7 @@ pub mod hyper;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 pub mod reqwest;
 mod send_error;
+mod shared;
 #[cfg(feature = "ureq")]
 pub mod ureq;
 
@@ -103,6 +104,7 @@ pub use location_auth::Delivery;
 
 pub use drivers::{Cause, RunError, run, run_async, run_async_with_retries, run_with_retries};
 pub use send_error::{SendError, SendErrorKind};
+pub use shared::SharedTransport;
 
 /// What turns a request into a response, blocking the thread (`Q7`, `Q10`, `Q13`). Closures are transports.
 ///
