@@ -5,6 +5,7 @@ mod support;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, ready};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -236,4 +237,30 @@ fn a_closure_is_a_transport_blocking_or_async() {
     assert_eq!(asked.get(), 4);
     let dynamic: &dyn Transport<Error = Dead> = &Script::new(vec![user(), location()]);
     assert_eq!(run(login(), dynamic).unwrap().expose_secret(), "location-token");
+}
+
+#[test]
+fn a_transport_that_is_shared_by_an_arc_says_what_it_says_itself() {
+    let not_sent = || vec![Err(Dead(Delivery::NotSent)), user(), location()];
+    let once = || Backoff::new(1, Duration::ZERO, Duration::ZERO);
+
+    let of_any_kind: Arc<dyn Transport<Error = Dead>> = Arc::new(Script::new(not_sent()));
+    assert!(run_with_retries(login(), &of_any_kind, once(), |_| {}).is_ok(), "it was told that nothing had left");
+    let shared = Arc::new(Script::new(not_sent()));
+    let again = Arc::clone(&shared);
+    assert!(run_with_retries(login(), &again, once(), |_| {}).is_ok());
+    assert_eq!(shared.paths.borrow().len(), 3);
+
+    let shared = Arc::new(Script::new(not_sent()));
+    assert!(now(run_async_with_retries(login(), &shared, once(), |_| ready(()))).is_ok());
+    assert_eq!(shared.paths.borrow().len(), 3);
+}
+
+#[test]
+fn a_closure_that_is_shared_by_an_arc_is_a_transport() {
+    let closure = |_: Request<Vec<u8>>, _: usize| Err::<Response<Vec<u8>>, _>(Dead(Delivery::NotSent));
+    let stopped = run(login(), &Arc::new(closure)).unwrap_err();
+    assert!(matches!(stopped.cause, Cause::Transport { delivery: Delivery::Unknown, .. }), "a closure can't tell");
+    let closure = |request, limit| ready(closure(request, limit));
+    assert!(now(run_async(login(), &Arc::new(closure))).is_err());
 }

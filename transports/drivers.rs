@@ -9,7 +9,7 @@ use http::Response;
 use location_auth::{Backoff, Error, Fault, Flow, LocationId, Progress, RESPONSE_LIMIT, ReceiveError, Retry, Step};
 use zeroize::Zeroizing;
 
-use super::{AsyncTransport, Delivery, Transport, events};
+use super::{AsyncTransport, Delivery, SendErrorKind, Transport, events};
 
 /// Runs a flow to its end, each request sent once (`Q10`).
 ///
@@ -70,7 +70,7 @@ pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
     loop {
         events::step_started(&flow);
         let answer = transport.send(flow.request(), RESPONSE_LIMIT);
-        match receive(flow, answer, |error| transport.delivery(error)) {
+        match receive(flow, answer, |error| (transport.delivery(error), transport.kind(error))) {
             Ok(Progress::Next(next)) => flow = next,
             Ok(Progress::Done(output)) => return Ok(output),
             Err(stopped) => {
@@ -128,7 +128,7 @@ pub async fn run_async_with_retries<F: Flow, T: AsyncTransport + ?Sized, S: Futu
     loop {
         events::step_started(&flow);
         let answer = transport.send(flow.request(), RESPONSE_LIMIT).await;
-        match receive(flow, answer, |error| transport.delivery(error)) {
+        match receive(flow, answer, |error| (transport.delivery(error), transport.kind(error))) {
             Ok(Progress::Next(next)) => flow = next,
             Ok(Progress::Done(output)) => return Ok(output),
             Err(stopped) => {
@@ -143,25 +143,27 @@ pub async fn run_async_with_retries<F: Flow, T: AsyncTransport + ?Sized, S: Futu
 
 const NO_RETRIES: Backoff = Backoff::new(0, Duration::ZERO, Duration::ZERO);
 
-pub(super) fn receive<F: Flow, E>(
+fn receive<F: Flow, E>(
     flow: F,
     answer: Result<Response<Vec<u8>>, E>,
-    delivery: impl FnOnce(&E) -> Delivery,
+    failure: impl FnOnce(&E) -> (Delivery, SendErrorKind),
 ) -> Result<Progress<F>, RunError<F, E>> {
-    let result = match answer {
+    match answer {
         Ok(response) => {
             let done = events::step_done(&flow, response.status());
             // The body may hold a token: it is wiped when it has been read.
             flow.receive(&response.map(Zeroizing::new))
                 .inspect(|_| done())
                 .map_err(|ReceiveError { flow, error }| RunError { flow, cause: Cause::Response(error) })
+                .inspect_err(|stopped| events::step_failed(stopped, None))
         }
         Err(error) => {
-            let delivery = delivery(&error);
-            Err(RunError { flow, cause: Cause::Transport { error, delivery } })
+            let (delivery, kind) = failure(&error);
+            let stopped = RunError { flow, cause: Cause::Transport { error, delivery } };
+            events::step_failed(&stopped, Some(kind));
+            Err(stopped)
         }
-    };
-    result.inspect_err(events::step_failed)
+    }
 }
 
 /// A flow that a driver could not run to its end, to be run again if need be (`Q10`).

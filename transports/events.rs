@@ -14,7 +14,7 @@ use location_auth::{RenewError, RenewErrorKind, Renewing, Step};
 
 #[cfg(feature = "client")]
 use super::client::CallError;
-use super::{Cause, Delivery, RunError};
+use super::{Cause, Delivery, RunError, SendErrorKind};
 
 /// An event, or nothing at all without the feature. `None` is a field that is left out.
 macro_rules! tell {
@@ -37,7 +37,8 @@ pub(super) fn step_done<F: Flow>(flow: &F, status: StatusCode) -> impl FnOnce() 
     }
 }
 
-pub(super) fn step_failed<F: Flow, E>(stopped: &RunError<F, E>) {
+/// `kind` is told where no response came.
+pub(super) fn step_failed<F: Flow, E>(stopped: &RunError<F, E>, kind: Option<SendErrorKind>) {
     tell!(
         WARN,
         "step failed",
@@ -46,6 +47,7 @@ pub(super) fn step_failed<F: Flow, E>(stopped: &RunError<F, E>) {
         status = response(stopped).map(|error| error.status().as_u16()),
         request_id = response(stopped).and_then(Error::request_id),
         delivery = delivery(stopped).map(::tracing::field::debug),
+        kind = kind.map(::tracing::field::debug),
         fault = ?stopped.fault(),
         retry = ?stopped.retry(),
         error = %stopped
@@ -95,9 +97,14 @@ pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status
 
 /// A renewal's token request has no answer.
 #[cfg(feature = "client")]
-pub(super) fn renewal_failed(step: Step, location: Option<&LocationId>, delivery: Delivery, next: &Renewing) {
+pub(super) fn renewal_failed(
+    step: Step,
+    location: Option<&LocationId>,
+    failed: (Delivery, SendErrorKind),
+    next: &Renewing,
+) {
     if let Renewing::Done(Err(error)) = next {
-        renewal_step_failed(step, location, None, Some(delivery), error);
+        renewal_step_failed(step, location, None, Some(failed), error);
     }
 }
 
@@ -106,7 +113,7 @@ fn renewal_step_failed(
     step: Step,
     location: Option<&LocationId>,
     status: Option<StatusCode>,
-    delivery: Option<Delivery>,
+    failed: Option<(Delivery, SendErrorKind)>,
     error: &RenewError,
 ) {
     tell!(
@@ -116,7 +123,8 @@ fn renewal_step_failed(
         location = location.map(LocationId::as_str),
         status = status.map(|status| status.as_u16()),
         request_id = answer(error).and_then(Error::request_id),
-        delivery = delivery.map(::tracing::field::debug),
+        delivery = failed.map(|(delivery, _)| ::tracing::field::debug(delivery)),
+        kind = failed.map(|(_, kind)| ::tracing::field::debug(kind)),
         fault = ?error.fault(),
         retry = ?error.retry(),
         error = %error
@@ -129,12 +137,17 @@ pub(super) fn token_not_saved(location: Option<&LocationId>) {
 }
 
 #[cfg(feature = "client")]
-pub(super) fn call_failed<E>(location: Option<&LocationId>, error: &CallError<E>) {
+pub(super) fn call_failed<E>(
+    location: Option<&LocationId>,
+    error: &CallError<E>,
+    kind: impl FnOnce(&E) -> SendErrorKind,
+) {
     tell!(
         WARN,
         "call failed",
         location = location.map(LocationId::as_str),
-        delivery = call_sent(error).map(::tracing::field::debug),
+        delivery = call_sent(error).map(|(_, delivery)| ::tracing::field::debug(delivery)),
+        kind = call_sent(error).map(|(error, _)| ::tracing::field::debug(kind(error))),
         fault = ?error.fault(),
         error = %error
     );
@@ -155,9 +168,9 @@ fn delivery<F, E>(stopped: &RunError<F, E>) -> Option<Delivery> {
 }
 
 #[cfg(feature = "client")]
-fn call_sent<E>(error: &CallError<E>) -> Option<Delivery> {
+fn call_sent<E>(error: &CallError<E>) -> Option<(&E, Delivery)> {
     match error {
-        CallError::Transport { delivery, .. } => Some(*delivery),
+        CallError::Transport { error, delivery } => Some((error, *delivery)),
         _ => None,
     }
 }

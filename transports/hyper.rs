@@ -148,6 +148,10 @@ where
     fn delivery(&self, error: &SendError) -> Delivery {
         error.delivery()
     }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
 }
 
 /// A connection between two exchanges.

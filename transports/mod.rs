@@ -73,6 +73,7 @@
 //!
 //! No event holds a credential, an email, a URL or a body.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use http::{Request, Response};
@@ -88,6 +89,7 @@ pub mod hyper;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 pub mod reqwest;
 mod send_error;
+mod shared;
 #[cfg(feature = "ureq")]
 pub mod ureq;
 
@@ -101,6 +103,7 @@ pub use location_auth::Delivery;
 
 pub use drivers::{Cause, RunError, run, run_async, run_async_with_retries, run_with_retries};
 pub use send_error::{SendError, SendErrorKind};
+pub use shared::SharedTransport;
 
 /// What turns a request into a response, blocking the thread (`Q7`, `Q10`, `Q13`). Closures are transports.
 ///
@@ -133,6 +136,11 @@ pub use send_error::{SendError, SendErrorKind};
 /// assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Unspecified));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `Transport`",
+    label = "this neither implements `Transport` nor is a closure `|request, limit|` that returns a `Result<Response<Vec<u8>>, E>`",
+    note = "an async transport goes with `AsyncClient` and `run_async`; a client takes its transport by value, and a driver by one `&`"
+)]
 pub trait Transport {
     /// What the transport fails with.
     type Error;
@@ -148,6 +156,12 @@ pub trait Transport {
         let _ = error;
         Delivery::Unknown
     }
+
+    /// What happened, for the events of the feature `tracing`: a time-out is told apart from a cut.
+    fn kind(&self, error: &Self::Error) -> SendErrorKind {
+        let _ = error;
+        SendErrorKind::Other
+    }
 }
 
 impl<F, E> Transport for F
@@ -158,6 +172,23 @@ where
 
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, E> {
         self(request, limit)
+    }
+}
+
+/// Clients of several owners can share one transport, of any kind: `Arc<dyn Transport<Error = E> + Send + Sync>`.
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    type Error = T::Error;
+
+    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+        (**self).send(request, limit)
+    }
+
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        (**self).delivery(error)
+    }
+
+    fn kind(&self, error: &T::Error) -> SendErrorKind {
+        (**self).kind(error)
     }
 }
 
@@ -176,6 +207,11 @@ where
 /// # Ok(())
 /// # }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no `AsyncTransport`",
+    label = "this neither implements `AsyncTransport` nor is a closure `|request, limit| async move {{ … }}` that returns a `Result<Response<Vec<u8>>, E>`",
+    note = "a blocking transport goes with `Client` and `run`; a client takes its transport by value, and a driver by one `&`"
+)]
 pub trait AsyncTransport {
     /// What the transport fails with.
     type Error;
@@ -187,10 +223,16 @@ pub trait AsyncTransport {
         limit: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>>;
 
-    /// As [`Transport::sent`].
+    /// As [`Transport::delivery`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
+    }
+
+    /// As [`Transport::kind`].
+    fn kind(&self, error: &Self::Error) -> SendErrorKind {
+        let _ = error;
+        SendErrorKind::Other
     }
 }
 
@@ -203,5 +245,26 @@ where
 
     fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
         self(request, limit)
+    }
+}
+
+/// Clients of several owners can share one transport.
+impl<T: AsyncTransport + ?Sized> AsyncTransport for Arc<T> {
+    type Error = T::Error;
+
+    fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, T::Error>> {
+        (**self).send(request, limit)
+    }
+
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        (**self).delivery(error)
+    }
+
+    fn kind(&self, error: &T::Error) -> SendErrorKind {
+        (**self).kind(error)
     }
 }

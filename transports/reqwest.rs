@@ -123,6 +123,10 @@ impl AsyncTransport for Reqwest {
     fn delivery(&self, error: &SendError) -> Delivery {
         error.delivery()
     }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
 }
 
 /// Scheme and authority alone, as reqwest reads a URL.

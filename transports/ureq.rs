@@ -109,6 +109,10 @@ impl Transport for Ureq {
     fn delivery(&self, error: &SendError) -> Delivery {
         error.delivery()
     }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
 }
 
 /// Keeps as the source only what is known to hold no URL and nothing of the response.

@@ -88,7 +88,10 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
                 Next::Done(result) => break result.map_err(|failure| CallError::new(failure, transport)),
             }
         };
-        result.map(|response| self.0.told(response)).inspect_err(|error| events::call_failed(self.location(), error))
+        let kind = |error: &_| self.0.family.transport.kind(error);
+        result
+            .map(|response| self.0.told(response))
+            .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
     fn send(&self, mut call: Call<Vec<u8>>) -> Result<Next<Vec<u8>, Vec<u8>>, CallError<T::Error>> {
@@ -119,7 +122,8 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
                 }
                 Renewing::SendToken(step) => {
                     let answer = reentry::inside(id, || family.transport.send(step.request(), RESPONSE_LIMIT));
-                    self.0.answered(step, answer, |error| family.transport.delivery(error), transport)
+                    let failure = |error: &_| (family.transport.delivery(error), family.transport.kind(error));
+                    self.0.answered(step, answer, failure, transport)
                 }
                 Renewing::Keep(keep) => {
                     let saved = reentry::inside(id, || family.store.save(&keep.token()));

@@ -14,7 +14,7 @@ use location_auth::{
 };
 use zeroize::Zeroizing;
 
-use super::super::events;
+use super::super::{SendErrorKind, events};
 use super::store::{NotSaved, StoreError};
 use super::sync::{Mutex, lock};
 
@@ -115,7 +115,7 @@ impl<T, S, M> Shared<T, S, M> {
         &self,
         sent: SendToken,
         answer: Result<Response<Vec<u8>>, E>,
-        delivery: impl FnOnce(&E) -> Delivery,
+        failure: impl FnOnce(&E) -> (Delivery, SendErrorKind),
         transport: &mut Option<E>,
     ) -> Renewing {
         let step = sent.step();
@@ -128,10 +128,10 @@ impl<T, S, M> Shared<T, S, M> {
                 next
             }
             Err(error) => {
-                let delivery = delivery(&error);
+                let (delivery, kind) = failure(&error);
                 *transport = Some(error);
                 let next = self.with_both(|session, owner, now| sent.failed(delivery, session, owner, now));
-                events::renewal_failed(step, self.location(), delivery, &next);
+                events::renewal_failed(step, self.location(), (delivery, kind), &next);
                 next
             }
         }
