@@ -170,6 +170,7 @@ pub mod emulator;
 mod endpoint;
 mod error;
 mod flow;
+mod json;
 mod login;
 mod misuse;
 #[doc = include_str!("protocol.md")]
@@ -183,6 +184,7 @@ mod saved;
 mod secret;
 mod session;
 mod settings;
+mod text;
 mod token;
 #[path = "../transports/mod.rs"]
 pub mod transports;

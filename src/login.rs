@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header, requ
 
 use crate::app::not_empty;
 use crate::body::SecretObject;
+use crate::error_message::RequestSecrets;
 use crate::flow::sealed::Sealed;
 use crate::secret::SecretHeader;
 use crate::token::BearerToken;
@@ -149,8 +150,11 @@ impl UserLogin {
         response::token(response, None).map_err(|kind| {
             let app = self.app.inner();
             let ([email, password], [id, secret]) = (self.credentials.texts(), app.client.texts());
-            let request_secrets = [email.as_str(), &password, &id, &secret, app.api_key.expose()];
-            response::error(kind, self.step(), response, &request_secrets)
+            let secrets = RequestSecrets {
+                named: &[(&email, EMAIL), (&id, CLIENT_ID)],
+                secret: &[&password, &secret, app.api_key.expose()],
+            };
+            response::error(kind, self.step(), response, &secrets)
         })
     }
 }
@@ -217,8 +221,11 @@ impl TokenExchange {
         response::token(response, Some(&self.user)).map_err(|kind| {
             let app = self.location.app().inner();
             let [id, secret] = app.client.texts();
-            let request_secrets = [self.user.expose(), &id, &secret, app.api_key.expose()];
-            response::error(kind, self.step(), response, &request_secrets).at(self.location.id())
+            let secrets = RequestSecrets {
+                named: &[(&id, CLIENT_ID)],
+                secret: &[self.user.expose(), &secret, app.api_key.expose()],
+            };
+            response::error(kind, self.step(), response, &secrets).at(self.location.id())
         })
     }
 
@@ -269,6 +276,10 @@ macro_rules! debug_as_flow {
     )*};
 }
 debug_as_flow!(LocationLogin, UserLogin, TokenExchange);
+
+/// What stands for them in what the service said.
+const EMAIL: &str = "[email]";
+const CLIENT_ID: &str = "[client id]";
 
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 

@@ -7,7 +7,7 @@ use core::str::FromStr;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::response::{Member, refuse_unquoted};
+use crate::json::{Member, refuse_unquoted};
 use crate::secret::REDACTED;
 use crate::{LocationId, Misuse};
 

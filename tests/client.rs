@@ -335,7 +335,7 @@ fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
             error.to_string(),
             "the token was rejected, and logging in again failed: step 1 (User Access Token) of Location loc-1: the service refused \
              (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
-             check the owner's email and password, the Client ID and the Client Secret; this login is not tried again: \
+             check the owner's email and password; this login is not tried again: \
              hand the client new credentials"
         );
         for _ in 0..50 {

@@ -71,9 +71,14 @@ fn responses() -> Vec<(&'static str, Response<Vec<u8>>)> {
         ("503, Retry-After: 30", wait(503, "30")),
         ("600", status(600)),
         ("200, over the bound", ok(&[b' '; RESPONSE_LIMIT + 1])),
-        ("200, text/html", response(200, &[("content-type", "text/html")], r#"{"access_token": "t"}"#)),
+        ("200, a page", response(200, &[("content-type", "text/html")], "<html>")),
+        ("200, coded", response(200, &[("content-encoding", "gzip")], b"\x1f\x8b")),
+        ("200, a message alone", ok(br#"{"message": "The account is locked"}"#)),
+        ("401, invalid_grant", response(401, &[], r#"{"error": "invalid_grant"}"#)),
+        ("401, invalid_client", response(401, &[], r#"{"error": "invalid_client"}"#)),
+        ("401, coded", response(401, &[("content-encoding", "br")], b"\x8b")),
+        ("403, a page", response(403, &[("content-type", "text/html")], "<html>")),
         ("200, no body", ok(b"")),
-        ("200, a byte order mark", ok(b"\xef\xbb\xbf{}")),
         ("200, not UTF-8", ok(b"{\"\xff\"}")),
         ("200, cut short", ok(br#"{"access_token": "t"#)),
         ("200, not JSON", ok(b"<html>")),
@@ -96,6 +101,11 @@ fn dressings() -> Vec<(&'static str, Response<Vec<u8>>)> {
     vec![
         ("429, a message", response(429, &[], words)),
         ("429, a message that repeats a credential", response(429, &[], repeated)),
+        (
+            "429, a code and a message that repeats a credential",
+            response(429, &[], r#"{"code": "E17", "message": "the-client-secret"}"#),
+        ),
+        ("429, the email", response(429, &[], r#"{"message": "Too many logins of owner@example.com"}"#)),
         ("429, a request id", response(429, &[id], "")),
         ("429, a message, a request id, Retry-After", response(429, &[id, ("retry-after", "30")], words)),
         (
