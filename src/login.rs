@@ -5,10 +5,10 @@ use core::fmt;
 
 use http::{HeaderName, HeaderValue, Method, Request, Response, Uri, header, request::Parts};
 
-use crate::app::not_empty;
 use crate::body::SecretObject;
 use crate::error_message::RequestSecrets;
 use crate::flow::sealed::Sealed;
+use crate::misuse::line;
 use crate::secret::SecretHeader;
 use crate::token::BearerToken;
 use crate::{
@@ -141,8 +141,8 @@ pub struct UserLogin {
 
 impl UserLogin {
     pub(crate) fn new(app: App, email: &str, password: &str) -> Result<Self, Misuse> {
-        let email = not_empty(Field::Email, email)?;
-        let password = not_empty(Field::Password, password)?;
+        let email = line(Field::Email, email)?;
+        let password = line(Field::Password, password)?;
         Ok(Self { app, credentials: SecretObject::new([("email", email), ("password", password)]) })
     }
 

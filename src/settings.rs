@@ -111,14 +111,14 @@ impl Settings {
         self
     }
 
-    /// Goes into the body of both steps: printable ASCII (RFC 6749 appendix A.1).
+    /// Goes into the body of both steps: any text without control characters, since it travels in JSON (`Q19`).
     #[must_use]
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.client_id = Zeroizing::new(id.into());
         self
     }
 
-    /// Goes into the body of both steps: printable ASCII (RFC 6749 appendix A.2).
+    /// Goes into the body of both steps: likewise.
     #[must_use]
     pub fn client_secret(mut self, secret: impl Into<String>) -> Self {
         self.client_secret = Zeroizing::new(secret.into());

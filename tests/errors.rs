@@ -146,8 +146,10 @@ fn refused_settings() -> Vec<(&'static str, Settings)> {
         ("no user token URL", settings().user_token_url("")),
         ("an empty API Key", settings().api_key("")),
         ("an API Key with a line end", settings().api_key("k\n")),
+        ("an API Key with an umlaut", settings().api_key("ü")),
+        ("an API Key between quotes", settings().api_key("'k'")),
         ("an empty Client ID", settings().client_id("")),
-        ("a Client ID with a line end", settings().client_id("c\n")),
+        ("a Client ID with a control character", settings().client_id("c\0d")),
         ("an empty Client Secret", settings().client_secret("")),
         ("a Client Secret with a line end", settings().client_secret("s\n")),
         ("an empty Data Source Name", settings().data_source_name("")),
@@ -162,6 +164,9 @@ fn refused_settings() -> Vec<(&'static str, Settings)> {
     for (name, url) in [
         ("a user token URL without a scheme", "api.example.com/user_token"),
         ("a user token URL that is too long", long),
+        ("a user token URL with a line end", "https://api.example.com/user_token\n"),
+        ("a user token URL with an umlaut in its path", "https://api.example.com/benützer"),
+        ("a user token URL with an umlaut in its host", "https://api.exämple.com/user_token"),
         ("a user token URL of ftp", "ftp://api.example.com/user_token"),
         ("a user token URL of http", "http://api.example.com/user_token"),
         ("a user token URL whose host is half an address", "https://127.1/user_token"),
@@ -184,6 +189,7 @@ fn of_misuse(texts: &mut Texts) {
     let production = App::new(settings_for(Environment::Production)).unwrap();
     texts.say("an unknown environment", "test".parse::<Environment>().unwrap_err());
     texts.say("an empty email", app.user_login("", PASSWORD).unwrap_err());
+    texts.say("a password with a line end", app.user_login(EMAIL, "word\n").unwrap_err());
     texts.say("an empty password", app.user_login(EMAIL, "").unwrap_err());
     texts.say("an empty Location id", LocationId::new("").unwrap_err());
     texts.say("a Location id with a line end", LocationId::new("loc\n").unwrap_err());
@@ -205,6 +211,7 @@ fn of_misuse(texts: &mut Texts) {
     texts.say("an empty name for the query parameter", empty);
     let foreign = session.authorize(&mut call("https://elsewhere.example.com/")).unwrap_err();
     texts.say("a call of another origin", foreign);
+    texts.say("a call of a path alone", session.authorize(&mut call("/contacts")).unwrap_err());
     let mut astray = contacts();
     astray.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
     texts.say("a call whose Host is another one", session.authorize(&mut astray).unwrap_err());

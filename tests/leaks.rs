@@ -25,7 +25,7 @@ use support::{done, next, response, token_response};
 const EMAIL: &str = "mail-Xq9\"\\/ä\n\u{1}+%41@example.com";
 const PASSWORD: &str = "word-Xq9\"\\/ß\t\u{7f} %";
 const CLIENT_ID: &str = "client-Xq9\"\\/ +%41";
-const CLIENT_SECRET: &str = "secret-Xq9\\\"'% ";
+const CLIENT_SECRET: &str = "secret-Xq9\\\"'% ü";
 const API_KEY: &str = "key-Xq9\"\\/%41+";
 const USER_TOKEN: &str = "user-Xq9\\\"/%41+";
 const LOCATION_TOKEN: &str = "location-Xq9\\\"/%41+";
