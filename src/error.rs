@@ -14,7 +14,7 @@ use core::fmt;
 use http::StatusCode;
 
 use crate::error_message::Message;
-use crate::{Field, LocationId, Retry};
+use crate::{Fault, Field, LocationId, Retry};
 
 /// Why [`Flow::receive`](crate::Flow::receive) did not come to a token: what the service answered, in words that are safe to log.
 ///
@@ -315,39 +315,6 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Step::UserToken => "step 1 (User Access Token)",
             Step::LocationToken => "step 2 (Location Access Token)",
-        })
-    }
-}
-
-/// Who has to change something before it can go well.
-///
-/// ```
-/// use location_auth::{Error, Fault};
-///
-/// fn whom_to_tell(error: &Error) -> &'static str {
-///     match error.fault() {
-///         Fault::Caller => "whoever set this program up",
-///         Fault::Transport => "whoever runs the network",
-///         Fault::Service => "the service's support",
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// The embedding program or its user: a setting, a credential, the rate of its requests.
-    Caller,
-    /// What carries requests and responses.
-    Transport,
-    /// The service.
-    Service,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Fault::Caller => "the caller is at fault",
-            Fault::Transport => "the transport is at fault",
-            Fault::Service => "the service is at fault",
         })
     }
 }

@@ -168,7 +168,9 @@ mod body;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 mod endpoint;
+mod environment;
 mod error;
+mod fault;
 mod flow;
 mod json;
 mod login;
@@ -191,7 +193,9 @@ pub mod transports;
 
 pub use app::{App, Location};
 pub use endpoint::may_carry_secrets;
-pub use error::{BodyProblem, Error, ErrorKind, Fault, Step};
+pub use environment::Environment;
+pub use error::{BodyProblem, Error, ErrorKind, Step};
+pub use fault::Fault;
 pub use flow::{Flow, Progress, ReceiveError};
 pub use login::{LocationLogin, TokenExchange, UserLogin};
 pub use misuse::{Field, Misuse, UrlProblem};
@@ -200,7 +204,7 @@ pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
 pub use saved::SavedToken;
 pub use session::{Attempt, Replay, RequestHead, Session, Verdict};
-pub use settings::{Environment, Settings};
+pub use settings::Settings;
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 
 #[cfg(doctest)]

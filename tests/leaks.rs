@@ -107,7 +107,7 @@ fn answer<F: Flow>(sweep: &mut Sweep, flow: F, echo: &Response<String>) {
     let error = Error::from(failed);
     sweep.error("error::Error", &error);
     sweep.display("error::Step", error.step());
-    sweep.display("error::Fault", error.fault());
+    sweep.display("fault::Fault", error.fault());
     sweep.display("error::ErrorKind", error.kind());
     if let ErrorKind::Body(problem) = error.kind() {
         sweep.display("error::BodyProblem", problem);
@@ -122,7 +122,7 @@ fn sweep() -> Sweep {
     let app = App::new(settings()).unwrap();
     let location = app.location("loc-1").unwrap();
     sweep.debug("settings::Settings", settings());
-    sweep.display("settings::Environment", Environment::Production);
+    sweep.display("environment::Environment", Environment::Production);
     sweep.debug("app::App", &app);
     sweep.debug("app::Location", &location);
     sweep.display("token::LocationId", location.id());
