@@ -50,11 +50,12 @@ fn tell<E: Error>(stopped: &RunError<LocationLogin, E>) {
     match &stopped.cause {
         // The same, for programs.
         Cause::Response(error) => println!(
-            "  = {:?}, {:?}, {:?}, {}, {:?}, {:?}",
+            "  = {:?}, {:?}, {:?}, {}, {:?}, {:?}, {:?}",
             error.step(),
             error.kind(),
             error.fault(),
             error.status().as_u16(),
+            error.code().unwrap_or_default(), // the same for each wrong password, whatever the words
             error.message().unwrap_or_default(),
             error.request_id().unwrap_or_default(),
         ),

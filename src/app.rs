@@ -7,6 +7,7 @@ use http::{Uri, request::Parts};
 
 use crate::body::SecretObject;
 use crate::endpoint::{self, Origin, Template};
+use crate::misuse::{copied, text};
 use crate::request::head;
 use crate::secret::{REDACTED, SecretHeader};
 use crate::{Environment, Field, LocationId, Misuse, Settings, Step};
@@ -57,13 +58,12 @@ impl App {
         for origin in &settings.api_origins {
             origins.push(Origin::parse(Field::ApiOrigin, origin)?);
         }
-        let api_key = not_empty(Field::ApiKey, &settings.api_key)?;
+        let api_key = copied(Field::ApiKey, &settings.api_key)?;
         let api_key = SecretHeader::new("", api_key).ok_or(Misuse::Character(Field::ApiKey))?;
-        let printable = |c: char| c.is_ascii_graphic() || c == ' ';
-        let client_id = text(Field::ClientId, &settings.client_id, printable)?;
-        let client_secret = text(Field::ClientSecret, &settings.client_secret, printable)?;
+        let client_id = text(Field::ClientId, &settings.client_id)?;
+        let client_secret = text(Field::ClientSecret, &settings.client_secret)?;
         let data_source_name = match &settings.data_source_name {
-            Some(name) => Some(text(Field::DataSourceName, name, |c| !c.is_control())?.into()),
+            Some(name) => Some(text(Field::DataSourceName, name)?.into()),
             None => None,
         };
         Ok(Self(Arc::new(Inner {
@@ -165,16 +165,4 @@ impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Location").field("id", &self.0.id).field("app", &self.0.app).finish_non_exhaustive()
     }
-}
-
-/// The text itself, if it is not empty and every character is one it can have.
-pub(crate) fn text(field: Field, text: &str, can_have: impl Fn(char) -> bool) -> Result<&str, Misuse> {
-    if !not_empty(field, text)?.chars().all(can_have) {
-        return Err(Misuse::Character(field));
-    }
-    Ok(text)
-}
-
-pub(crate) fn not_empty(field: Field, text: &str) -> Result<&str, Misuse> {
-    if text.is_empty() { Err(Misuse::Empty(field)) } else { Ok(text) }
 }

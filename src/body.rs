@@ -6,8 +6,8 @@ use core::ops::Range;
 
 use zeroize::Zeroizing;
 
-use crate::error_message::json_decode;
 use crate::secret::SecretBytes;
+use crate::text::json_decode;
 
 /// Two secret texts, kept as the JSON object that they are sent in.
 #[derive(Clone)]

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Uri, header, uri::Scheme};
 use percent_encoding::utf8_percent_encode;
 
+use crate::misuse::copied;
 use crate::token::RESERVED;
 use crate::{Field, LocationId, Misuse, UrlProblem};
 
@@ -29,13 +30,18 @@ impl Origin {
     }
 }
 
-/// Whether a request to this URI stays within one of the origins. Allocates nothing.
-pub(crate) fn within(origins: &[Origin], uri: &Uri) -> bool {
+/// Nothing, if a request to this URI stays within one of the origins. Allocates nothing.
+pub(crate) fn permit(origins: &[Origin], uri: &Uri) -> Result<(), Misuse> {
     // A host that equals an origin's needs no judging of its own, since the origin's was judged when it was read.
-    split(uri).is_ok_and(|(https, host, port)| {
+    let is_within = split(uri).is_ok_and(|(https, host, port)| {
         let same = |own: &str| own == host || own.eq_ignore_ascii_case(host);
         origins.iter().any(|origin| origin.https == https && origin.port == port && same(&origin.host))
-    })
+    });
+    match uri.scheme() {
+        _ if is_within => Ok(()),
+        Some(_) => Err(Misuse::OriginNotAllowed),
+        None => Err(Misuse::RelativeUrl),
+    }
 }
 
 /// Whether each `Host` that stands among the headers is the URI's own.
@@ -50,8 +56,8 @@ pub(crate) fn names_its_own_host(headers: &HeaderMap, uri: &Uri) -> bool {
 
 /// A URL that is complete as it stands.
 pub(crate) fn parse(field: Field, text: &str) -> Result<(Uri, Origin), Misuse> {
-    if text.is_empty() {
-        return Err(Misuse::Empty(field));
+    if copied(field, text)?.len() > URI_LIMIT {
+        return Err(Misuse::TooLarge(field));
     }
     read(text).map_err(|problem| Misuse::Url { field, problem })
 }
@@ -63,6 +69,8 @@ pub(crate) enum Template {
     WithId(Box<str>),
 }
 
+/// The longest that [`Uri`] takes.
+const URI_LIMIT: usize = 65_534;
 const PLACEHOLDER: &str = "{location_id}";
 
 impl Template {
@@ -72,9 +80,8 @@ impl Template {
             let (uri, origin) = parse(field, text)?;
             return Ok((Self::Complete(uri), origin));
         }
-        let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        if scheme.contains('{') || authority.contains('{') {
+        let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+        if scheme.contains('{') || authority(text).contains('{') {
             return Err(Misuse::Url { field, problem: UrlProblem::Placeholder });
         }
         let (_, origin) = parse(field, &text.replace(PLACEHOLDER, "id"))?;
@@ -98,9 +105,21 @@ impl Template {
     }
 }
 
+/// What stands between the scheme and the path.
+fn authority(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
 fn read(text: &str) -> Result<(Uri, Origin), UrlProblem> {
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(UrlProblem::Invalid);
+    let authority = authority(text);
+    match text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        true => {}
+        false if !text.contains("://") => return Err(UrlProblem::Invalid),
+        false if authority.contains('@') => return Err(UrlProblem::UserInfo),
+        false if !authority.is_ascii() => return Err(UrlProblem::HostNotAscii),
+        false if !authority.bytes().all(|byte| byte.is_ascii_graphic()) => return Err(UrlProblem::Host),
+        false => return Err(UrlProblem::Character),
     }
     if text.contains(['{', '}']) {
         return Err(UrlProblem::Placeholder);

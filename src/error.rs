@@ -13,7 +13,8 @@ use core::fmt;
 
 use http::StatusCode;
 
-use crate::{Field, LocationId, Retry};
+use crate::error_message::Message;
+use crate::{Fault, Field, LocationId, Retry};
 
 /// Why [`Flow::receive`](crate::Flow::receive) did not come to a token: what the service answered, in words that are safe to log.
 ///
@@ -24,10 +25,10 @@ use crate::{Field, LocationId, Retry};
 /// use location_auth::{ErrorKind, Fault, Flow, Retry, Step};
 /// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
 /// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("key").client_id("id")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("key").client_id("c-34")
 /// #     .client_secret("client secret"))?;
-/// let login = app.location("loc-1")?.login("owner@example.com", "wrong")?;
-/// let response = Response::builder().status(401).body(r#"{"error": "bad password"}"#)?;
+/// let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
+/// let response = Response::builder().status(401).body(r#"{"error": "invalid_grant", "message": "Wrong password"}"#)?;
 /// let error = login.receive(&response).unwrap_err().error;
 ///
 /// assert_eq!(error.kind(), ErrorKind::Refused);
@@ -35,7 +36,8 @@ use crate::{Field, LocationId, Retry};
 /// assert_eq!(error.fault(), Fault::Caller);
 /// assert_eq!(error.status(), StatusCode::UNAUTHORIZED);
 /// assert_eq!(error.retry(), Retry::Never);
-/// assert_eq!(error.message(), Some("bad password"));
+/// assert_eq!(error.code(), Some("invalid_grant"));
+/// assert_eq!(error.message(), Some("invalid_grant: Wrong password"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -50,16 +52,9 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) retry_after: Option<core::time::Duration>,
     pub(crate) request_id: Option<Box<str>>,
+    pub(crate) media_type: Option<Box<str>>,
     pub(crate) message: Message,
-}
-
-/// What the service said in an error body, after the check of `Q8`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Message {
-    None,
-    Text(Box<str>),
-    /// It repeated a credential.
-    Withheld,
+    pub(crate) code: Option<Box<str>>,
 }
 
 impl Error {
@@ -117,24 +112,85 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// What the service said, at most 256 bytes, control characters replaced (`Q8`).
+    /// What the service said, at most 256 bytes, control characters replaced (`Q8`): of a body of JSON the texts that usually say what went wrong,
+    /// of `text/plain` the first line. The owner's email and the Client ID are told as `[email]` and `[client id]`.
     ///
     /// `None` where it said nothing, or where [`is_message_withheld`](Self::is_message_withheld).
     pub fn message(&self) -> Option<&str> {
         match &self.0.message {
             Message::Text(text) => Some(text),
-            Message::None | Message::Withheld => None,
+            _ => None,
         }
     }
 
     /// Whether the service said something that repeats a credential of the request, and so was withheld whole (`Q8`).
+    ///
+    /// That need not be the service's doing: a password that is an ordinary word stands in ordinary sentences.
     pub fn is_message_withheld(&self) -> bool {
         self.0.message == Message::Withheld
     }
 
+    /// The service's own code for what went wrong, where its body has one: letters, digits, `_`, `-` and `.`, at most 64 (`Q8`).
+    ///
+    /// It is there where the words are withheld, too. A service that follows OAuth tells a wrong password from a wrong Client Secret by it (RFC
+    /// 6749 section 5.2):
+    ///
+    /// ```
+    /// use location_auth::Error;
+    ///
+    /// fn whom_to_ask(error: &Error) -> &'static str {
+    ///     match error.code() {
+    ///         Some("invalid_grant") => "the owner: the email or the password is wrong",
+    ///         Some("invalid_client") => "us: the Client ID or the Client Secret is wrong",
+    ///         _ => "the service's support",
+    ///     }
+    /// }
+    /// ```
+    pub fn code(&self) -> Option<&str> {
+        self.0.code.as_deref()
+    }
+
+    /// The media type of a success that has no usable token (`Q5`): the essence of its `Content-Type`, visible ASCII, at most 128 bytes.
+    pub fn media_type(&self) -> Option<&str> {
+        self.0.media_type.as_deref()
+    }
+
+    /// The coding that the body is in (RFC 9110 section 8.4), where it was not read for that, whatever the status: it is no part of this
+    /// crate to undo one.
+    pub fn content_coding(&self) -> Option<&str> {
+        match &self.0.message {
+            Message::Coded(coding) => Some(coding),
+            _ => None,
+        }
+    }
+
     fn advice(&self) -> &'static str {
+        use BodyProblem::{Empty, Encoded, NotAnObject, NotUtf8, Syntax, TrailingData, Truncated};
         use Step::{LocationToken, UserToken};
+        let no_service = self.0.message == Message::Html && self.0.kind == ErrorKind::Refused
+            || matches!(
+                self.0.kind,
+                ErrorKind::TooLarge
+                    | ErrorKind::Body(Empty | NotUtf8 | Truncated | Syntax { .. } | NotAnObject | TrailingData)
+            );
         match (self.0.kind, self.0.step, self.0.status.as_u16()) {
+            (_, UserToken, _) if no_service => {
+                "a proxy, a firewall or a login page may have answered: check the user token URL and what stands before it, then ask the service's support"
+            }
+            (_, LocationToken, _) if no_service => {
+                "a proxy, a firewall or a login page may have answered: check the location token URL and what stands before it, then ask the service's support"
+            }
+            (ErrorKind::Body(Encoded), ..) => {
+                "make the transport ask for the coding identity or undo this one; where it does, ask the service's support"
+            }
+            (ErrorKind::Refused, UserToken, _)
+                if matches!(self.code(), Some("invalid_grant" | "invalid_credentials")) =>
+            {
+                "check the owner's email and password"
+            }
+            (ErrorKind::Refused, ..) if self.code() == Some("invalid_client") => {
+                "check the Client ID and the Client Secret"
+            }
             (ErrorKind::Refused, UserToken, 401) => {
                 "check the owner's email and password, the Client ID and the Client Secret"
             }
@@ -170,10 +226,10 @@ impl Error {
                 "set the location token URL to the address that answers without a redirect"
             }
             (ErrorKind::UnexpectedStatus, ..) => "mend the transport, which must deliver final responses only",
-            (ErrorKind::TooLarge | ErrorKind::MediaType | ErrorKind::Body(_), UserToken, _) => {
+            (ErrorKind::TooLarge | ErrorKind::Body(_), UserToken, _) => {
                 "check that the user token URL is the service's, then ask its support"
             }
-            (ErrorKind::TooLarge | ErrorKind::MediaType | ErrorKind::Body(_), LocationToken, _) => {
+            (ErrorKind::TooLarge | ErrorKind::Body(_), LocationToken, _) => {
                 "check that the location token URL is the service's, then ask its support"
             }
         }
@@ -195,11 +251,20 @@ impl fmt::Display for Error {
         if let Some(location) = &self.0.location {
             write!(f, " of Location {location}")?;
         }
-        write!(f, ": {} (status {})", self.0.kind, self.0.status.as_str())?;
+        write!(f, ": {} (status {}", self.0.kind, self.0.status.as_str())?;
+        if let Some(media_type) = &self.0.media_type {
+            write!(f, ", {media_type}")?;
+        }
+        f.write_str(")")?;
         match &self.0.message {
             Message::None => {}
             Message::Text(text) => write!(f, ", saying {text:?}")?,
             Message::Withheld => f.write_str(", its words withheld because they repeat a credential")?,
+            Message::Html => f.write_str(", answering with HTML")?,
+            Message::Coded(coding) => write!(f, ", its body coded as {coding}")?,
+        }
+        if let Some(code) = self.code().filter(|code| !self.message().is_some_and(|text| text.contains(code))) {
+            write!(f, ", code {code}")?;
         }
         if let Some(id) = &self.0.request_id {
             write!(f, ", request id {id}")?;
@@ -254,39 +319,6 @@ impl fmt::Display for Step {
     }
 }
 
-/// Who has to change something before it can go well.
-///
-/// ```
-/// use location_auth::{Error, Fault};
-///
-/// fn whom_to_tell(error: &Error) -> &'static str {
-///     match error.fault() {
-///         Fault::Caller => "whoever set this program up",
-///         Fault::Transport => "whoever runs the network",
-///         Fault::Service => "the service's support",
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// The embedding program or its user: a setting, a credential, the rate of its requests.
-    Caller,
-    /// What carries requests and responses.
-    Transport,
-    /// The service.
-    Service,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Fault::Caller => "the caller is at fault",
-            Fault::Transport => "the transport is at fault",
-            Fault::Service => "the service is at fault",
-        })
-    }
-}
-
 /// What kind of response came instead of one with a token (`Q5` to `Q8`, `Q13`).
 ///
 /// ```
@@ -304,7 +336,7 @@ impl fmt::Display for Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A 4xx other than 429, or a 2xx that carries an error object and no token (`Q6`).
+    /// A 4xx other than 429, or a 2xx that carries an error and no usable token (`Q6`).
     #[error("the service refused")]
     Refused,
     /// 429: too many requests for now.
@@ -325,9 +357,6 @@ pub enum ErrorKind {
     /// A success whose body is longer than [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT) (`Q13`).
     #[error("the response is longer than 64 KiB")]
     TooLarge,
-    /// A success whose `Content-Type` is not JSON's (`Q5`).
-    #[error("the response is not of a JSON media type")]
-    MediaType,
     /// A success whose body is not one JSON object with a usable token (`Q5`).
     #[error("the response {0}")]
     Body(BodyProblem),
@@ -338,7 +367,7 @@ impl ErrorKind {
         match self {
             Self::Refused | Self::Throttled | Self::Redirected => Fault::Caller,
             Self::UnexpectedStatus => Fault::Transport,
-            Self::Unavailable | Self::ServerError | Self::TooLarge | Self::MediaType | Self::Body(_) => Fault::Service,
+            Self::Unavailable | Self::ServerError | Self::TooLarge | Self::Body(_) => Fault::Service,
         }
     }
 }
@@ -362,9 +391,9 @@ pub enum BodyProblem {
     /// No body, or white space alone.
     #[error("has no body")]
     Empty,
-    /// The body starts with a byte order mark, which JSON forbids (RFC 8259 section 8.1).
-    #[error("starts with a byte order mark")]
-    ByteOrderMark,
+    /// The body is in the coding that [`Error::content_coding`] names, so nobody can read it here.
+    #[error("is in a coding that was not undone")]
+    Encoded,
     /// The body is not UTF-8.
     #[error("is not UTF-8")]
     NotUtf8,

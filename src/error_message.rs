@@ -3,207 +3,250 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
-use http::HeaderMap;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use http::{HeaderMap, header};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::error::Message;
-use crate::response::Member;
+use crate::json::{Member, unmarked, visit_as};
+use crate::text::{clean, repeats, replace};
 
 /// The longest message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 256;
-/// A request id that is longer is no id.
-const REQUEST_ID_LIMIT: usize = 128;
+/// A request id, a media type or a coding that is longer is none.
+const HEADER_LIMIT: usize = 128;
+const CODE_LIMIT: usize = 64;
+/// How deep words are looked for.
+const DEPTH: u8 = 8;
 
-/// A short message from an error body of one of the usual shapes.
-pub(crate) fn message(body: &[u8], request_secrets: &[&str]) -> Message {
-    match words(body) {
-        None => Message::None,
-        Some(text) if repeats(&text, request_secrets) => Message::Withheld,
-        Some(text) => Message::Text(clean(&text)),
+/// What the service said in a body that holds no token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Message {
+    None,
+    Text(Box<str>),
+    /// It repeated a credential.
+    Withheld,
+    /// A page for a browser, of which nothing else is told.
+    Html,
+    /// In this coding (RFC 9110 section 8.4), which nobody undid.
+    Coded(Box<str>),
+}
+
+/// What a request carried.
+pub(crate) struct RequestSecrets<'a> {
+    /// What is no credential, and is told as the name beside it.
+    pub(crate) named: &'a [(&'a str, &'static str)],
+    pub(crate) secret: &'a [&'a str],
+}
+
+impl RequestSecrets<'_> {
+    /// The text with the names put in, unless it repeats a secret before or after that.
+    fn told(&self, text: &str) -> Option<Zeroizing<String>> {
+        let (mut told, mut rest) = (Zeroizing::new(String::from(text)), Zeroizing::new(String::from(text)));
+        for (value, name) in self.named {
+            told = replace(&told, value, name);
+            rest = replace(&rest, value, " ");
+        }
+        // One that is left is spelled unusually.
+        let is_left = self.named.iter().any(|(value, _)| repeats(&rest, &[value]));
+        (!is_left && !repeats(text, self.secret) && !repeats(&told, self.secret)).then_some(told)
+    }
+
+    /// A header's visible ASCII, or a part of it, within its bound.
+    fn word(&self, text: &str) -> Option<Box<str>> {
+        let fit = !text.is_empty() && text.len() <= HEADER_LIMIT && text.bytes().all(|byte| byte.is_ascii_graphic());
+        (fit && self.told(text).is_some_and(|told| *told == text)).then(|| text.into())
     }
 }
 
-fn words(body: &[u8]) -> Option<Zeroizing<String>> {
+/// A short message from a body of one of the usual shapes, and the service's own code for what happened. Of a success (`success`), which may
+/// hold what is nobody's business, only members of usual names are told.
+pub(crate) fn message(
+    headers: &HeaderMap,
+    body: &[u8],
+    success: bool,
+    secrets: &RequestSecrets<'_>,
+) -> (Message, Option<Box<str>>) {
+    let body = unmarked(body);
+    // What stands below other names is read only where it is needed: what is skipped need not be JSON that serde takes.
+    let usual = said(body, Place::Beside);
+    let any = usual.as_ref().filter(|said| said.words.is_none() && !success).and_then(|_| said(body, Place::Top));
+    let Some(said) = any.or(usual) else { return (not_json(headers, body, success, secrets), None) };
+    let message = match said.words.map(|words| secrets.told(&words)) {
+        None => Message::None,
+        Some(None) => Message::Withheld,
+        Some(Some(told)) => Message::Text(clean(&told, MESSAGE_LIMIT)),
+    };
+    (message, said.code.and_then(|code| secrets.word(&code)))
+}
+
+fn not_json(headers: &HeaderMap, body: &[u8], success: bool, secrets: &RequestSecrets<'_>) -> Message {
+    if body.trim_ascii().is_empty() {
+        return Message::None;
+    }
+    if let Some(coding) = coding(headers) {
+        return Message::Coded(secrets.word(coding).unwrap_or("…".into()));
+    }
+    let essence = essence(headers);
+    let starts = |start: &str| {
+        body.trim_ascii_start().get(..start.len()).is_some_and(|body| body.eq_ignore_ascii_case(start.as_bytes()))
+    };
+    let is_type = |name: &str| essence.eq_ignore_ascii_case(name);
+    if is_type("text/html") || is_type("application/xhtml+xml") || starts("<!doctype html") || starts("<html") {
+        return Message::Html;
+    }
+    if success || !is_type("text/plain") {
+        return Message::None;
+    }
+    // All of it is judged: a credential may go on in the next line.
+    let Some(told) = secrets.told(core::str::from_utf8(body).unwrap_or_default()) else { return Message::Withheld };
+    let line = told.lines().map(str::trim).find(|line| !line.is_empty());
+    line.map_or(Message::None, |line| Message::Text(clean(line, MESSAGE_LIMIT)))
+}
+
+/// `x-request-id`, if it is visible ASCII within its bound and repeats nothing that the request carried.
+pub(crate) fn request_id(headers: &HeaderMap, secrets: &RequestSecrets<'_>) -> Option<Box<str>> {
+    secrets.word(headers.get("x-request-id")?.to_str().ok()?)
+}
+
+/// The media type's essence (RFC 9110 section 8.3.1), likewise.
+pub(crate) fn media_type(headers: &HeaderMap, secrets: &RequestSecrets<'_>) -> Option<Box<str>> {
+    secrets.word(essence(headers))
+}
+
+fn essence(headers: &HeaderMap) -> &str {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    text.split(';').next().unwrap_or_default().trim_ascii()
+}
+
+/// The coding of the body, unless it stands as it is.
+pub(crate) fn coding(headers: &HeaderMap) -> Option<&str> {
+    let texts = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let mut codings = texts.flat_map(|text| text.split(',')).map(str::trim_ascii);
+    codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
+}
+
+/// What JSON says, if it is JSON.
+fn said(body: &[u8], place: Place) -> Option<Said> {
     let mut json = serde_json::Deserializer::from_str(core::str::from_utf8(body).ok()?);
-    let words = Words.deserialize(&mut json).ok()?;
+    let said = Words { place, depth: DEPTH }.deserialize(&mut json).ok()?;
     json.end().ok()?;
-    words
+    Some(said)
 }
 
-/// `x-request-id`, if it is visible ASCII within its bound and repeats no credential.
-pub(crate) fn request_id(headers: &HeaderMap, request_secrets: &[&str]) -> Option<Box<str>> {
-    let id = headers.get("x-request-id")?.to_str().ok()?;
-    let fit = !id.is_empty() && id.len() <= REQUEST_ID_LIMIT && id.bytes().all(|byte| byte.is_ascii_graphic());
-    (fit && !repeats(id, request_secrets)).then(|| id.into())
+#[derive(Default)]
+struct Said {
+    words: Option<Zeroizing<String>>,
+    code: Option<Zeroizing<String>>,
 }
 
-/// Reads a value for its words: a text that is not blank is its own, an array has those of its first element, an object those of its
-/// members of the usual names, in the order of [`NAMES`] and joined by colons; of members of one name the last counts. The rest of a
-/// body is skipped unread.
+/// Reads a value for its words, by one rule: the first text that a person could read.
+///
+/// A text that is not blank is its own words; a list has those of its first element that has some; an object has those of its members of
+/// the usual names, in the order of [`NAMES`] and joined by colons, behind its `name`. Where it has no such member it has those of the
+/// first other one, behind that one's name, which says whose fault it is. How deep is bounded; what is deeper is skipped unread.
 #[derive(Clone, Copy)]
-struct Words;
+struct Words {
+    place: Place,
+    depth: u8,
+}
 
-/// Those of OAuth's errors (RFC 6749 section 5.2) and of problem details (RFC 9457), and what else is usual.
-const NAMES: [&str; 6] = ["error", "error_description", "message", "title", "detail", "errors"];
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Top,
+    /// Below a member of a usual name, where each text is about what went wrong.
+    Below,
+    /// Below a member of another name, where only sentences are told, and what stands below usual names.
+    Beside,
+}
+
+/// Those of OAuth's errors (RFC 6749 section 5.2) and of problem details (RFC 9457), and what else is usual, in any ASCII letter case.
+const NAMES: [&str; 9] =
+    ["error", "error_description", "message", "msg", "title", "detail", "description", "reason", "errors"];
 
 impl<'de> DeserializeSeed<'de> for Words {
-    type Value = Option<Zeroizing<String>>;
+    type Value = Said;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_any(self)
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Said, D::Error> {
+        match self.depth.checked_sub(1) {
+            Some(depth) => deserializer.deserialize_any(Self { depth, ..self }),
+            None => IgnoredAny::deserialize(deserializer).map(|_| Said::default()),
+        }
     }
 }
 
 impl<'de> Visitor<'de> for Words {
-    type Value = Option<Zeroizing<String>>;
+    type Value = Said;
+
+    visit_as! {
+        Said::default();
+        visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64),
+    }
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("any value")
     }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok((!text.trim().is_empty()).then(|| Zeroizing::new(text.into())))
+    fn visit_unit<E>(self) -> Result<Said, E> {
+        Ok(Said::default())
     }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let first = seq.next_element_seed(self)?;
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(first.flatten())
+    fn visit_str<E>(self, text: &str) -> Result<Said, E> {
+        let mut characters = text.trim().chars().peekable();
+        // Not trimmed where it is told: a space at its end may be a credential's.
+        let told = characters.peek().is_some() && (self.place != Place::Beside || characters.any(char::is_whitespace));
+        let kept = |text: &str| Zeroizing::new(String::from(text));
+        Ok(Said {
+            words: Some(text).filter(|_| told).map(kept),
+            code: Some(text).filter(|text| is_code(text)).map(kept),
+        })
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut texts = NAMES.map(|_| None);
-        while let Some(name) = map.next_key::<Member<'de>>()? {
-            match NAMES.iter().zip(&mut texts).find(|(usual, _)| name.text() == Some(**usual)) {
-                Some((_, text)) => *text = map.next_value_seed(self)?,
-                None => _ = map.next_value::<IgnoredAny>()?,
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Said, A::Error> {
+        let mut first = Said::default();
+        while let Some(said) = seq.next_element_seed(self)? {
+            first = if first.words.is_some() { first } else { said };
+        }
+        Ok(first)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
+        let below = Self { place: Place::Below, ..self };
+        let beside = Self { place: if self.place == Place::Below { Place::Below } else { Place::Beside }, ..self };
+        let (mut texts, mut name, mut other, mut code, mut errors_code) = (NAMES.map(|_| None), None, None, None, None);
+        while let Some(member) = map.next_key::<Member<'de>>()? {
+            let member = member.text().unwrap_or_default();
+            let is = |usual: &str| member.eq_ignore_ascii_case(usual);
+            let labelled = |words: Zeroizing<String>| match is("base") {
+                true => words,
+                false => Zeroizing::new([member, ": ", &words].concat()),
+            };
+            if let Some((usual, text)) = NAMES.iter().zip(&mut texts).find(|(usual, _)| is(usual)) {
+                let said = map.next_value_seed(below)?;
+                errors_code = errors_code.or(said.code.filter(|_| usual.starts_with("error")));
+                *text = said.words;
+            } else if is("name") {
+                name = map.next_value_seed(below)?.words;
+            } else if is("code") || self.place != Place::Beside {
+                let said = map.next_value_seed(beside)?;
+                code = code.or(said.code.filter(|_| is("code")));
+                let words = said.words.filter(|_| self.place != Place::Beside && !(is("code") && code.is_some()));
+                other = other.or(words.map(labelled));
+            } else {
+                map.next_value::<IgnoredAny>()?;
             }
         }
         let texts: Vec<&str> = texts.iter().flatten().map(|text| text.as_str()).collect();
-        Ok((!texts.is_empty()).then(|| Zeroizing::new(texts.join(": "))))
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(None)
+        let words = if !texts.is_empty() {
+            let texts: Vec<_> = name.iter().map(|name| name.as_str()).chain(texts).collect();
+            Some(Zeroizing::new(texts.join(": ")))
+        } else if self.place == Place::Below {
+            // There it names a field.
+            other.or(name.map(|words| Zeroizing::new(["name: ", &words].concat())))
+        } else {
+            other
+        };
+        Ok(Said { words, code: code.or(errors_code) })
     }
 }
 
-/// Whether the text holds a credential: as given, or as JSON or percent-encoding writes it, also one within the other,
-/// in any letter case.
-///
-/// The text is decoded rather than the credential encoded, since there are many ways to write the same.
-fn repeats(text: &str, request_secrets: &[&str]) -> bool {
-    let once = [percent_decode(text), json_decode(text)];
-    let twice = once.iter().flat_map(|text| [percent_decode(text), json_decode(text)]);
-    let request_secrets: Vec<_> = request_secrets.iter().map(|credential| fold(credential)).collect();
-    let holds_one = |text: &str| {
-        let text = fold(text);
-        request_secrets.iter().any(|credential| text.contains(credential.as_str()))
-    };
-    holds_one(text) || once.iter().any(|text| holds_one(text)) || twice.into_iter().any(|text| holds_one(&text))
-}
-
-/// One spelling for all letter cases (there and back, so that `ẞ`, `ß` and `SS` meet), for a space and the plus that a form writes for it, and for
-/// what [`clean`] makes one of.
-fn fold(text: &str) -> Zeroizing<String> {
-    // No character grows beyond three times its bytes, so nothing is left behind by a buffer that moves.
-    let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
-    let plain = text.chars().map(|c| if c == '+' { ' ' } else { harmless(c) });
-    folded.extend(plain.flat_map(char::to_lowercase).flat_map(char::to_uppercase).flat_map(char::to_lowercase));
-    folded
-}
-
-fn percent_decode(text: &str) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-    bytes.extend(percent_encoding::percent_decode_str(text));
-    // A byte that is no UTF-8 becomes a replacement character of three bytes.
-    let mut decoded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
-    for chunk in bytes.utf8_chunks() {
-        decoded.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            decoded.push(char::REPLACEMENT_CHARACTER);
-        }
-    }
-    decoded
-}
-
-/// The text with JSON's escapes undone (RFC 8259 section 7); what is no escape stays as it is.
-pub(crate) fn json_decode(text: &str) -> Zeroizing<String> {
-    let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
-    let mut rest = text;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        decoded.push_str(plain);
-        let (c, after) = unescape(escape).unwrap_or(('\\', escape));
-        decoded.push(c);
-        rest = after;
-    }
-    decoded.push_str(rest);
-    decoded
-}
-
-/// The character that follows a backslash stands for, and what comes after it.
-fn unescape(escape: &str) -> Option<(char, &str)> {
-    let mut chars = escape.chars();
-    let c = match chars.next()? {
-        'b' => '\u{8}',
-        'f' => '\u{c}',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'u' => return unescape_unicode(chars.as_str()),
-        c @ ('"' | '\\' | '/') => c,
-        _ => return None,
-    };
-    Some((c, chars.as_str()))
-}
-
-/// Four hexadecimal digits, or a surrogate pair.
-fn unescape_unicode(text: &str) -> Option<(char, &str)> {
-    let (first, rest) = hex4(text)?;
-    if let Some(c) = char::from_u32(first.into()) {
-        return Some((c, rest));
-    }
-    let (second, rest) = hex4(rest.strip_prefix("\\u")?)?;
-    let c = char::decode_utf16([first, second]).next()?.ok()?;
-    Some((c, rest))
-}
-
-fn hex4(text: &str) -> Option<(u16, &str)> {
-    let (digits, rest) = text.split_at_checked(4)?;
-    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    Some((u16::from_str_radix(digits, 16).ok()?, rest))
-}
-
-/// Control characters, line separators and marks that turn the direction of text replaced; then cut to the bound.
-fn clean(text: &str) -> Box<str> {
-    let mut cleaned = String::new();
-    for c in text.chars().map(harmless) {
-        if cleaned.len().saturating_add(c.len_utf8()) > MESSAGE_LIMIT {
-            break;
-        }
-        cleaned.push(c);
-    }
-    cleaned.into()
-}
-
-pub(crate) fn harmless(c: char) -> char {
-    if disturbs(c) { char::REPLACEMENT_CHARACTER } else { c }
-}
-
-/// Whether a character could make a line of a log look like another.
-pub(crate) fn disturbs(c: char) -> bool {
-    // Unicode's property Bidi_Control.
-    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+/// Whether the text is one that a program can match on.
+fn is_code(text: &str) -> bool {
+    (1..=CODE_LIMIT).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte))
 }

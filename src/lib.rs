@@ -121,7 +121,7 @@
 //!   Neither ever expires.
 //! - *Origin*: scheme, host and port of a URL. Credentials go only to those that the settings name.
 //! - *Fault*: who has to change something: [`Fault::Caller`], [`Fault::Transport`] or [`Fault::Service`].
-//! - `P1` to `P9` in these pages are the rules that the service's documentation fixes, `Q1` to `Q16` what it leaves open and this
+//! - `P1` to `P9` in these pages are the rules that the service's documentation fixes, `Q1` to `Q19` what it leaves open and this
 //!   crate decided: [`protocol`] lists both.
 //!
 //! # Secrets
@@ -171,9 +171,12 @@ mod delivery;
 #[cfg(feature = "emulator")]
 pub mod emulator;
 mod endpoint;
+mod environment;
 mod error;
+mod fault;
 mod flow;
 mod gate;
+mod json;
 mod login;
 mod misuse;
 mod owner;
@@ -192,6 +195,7 @@ mod saved;
 mod secret;
 mod session;
 mod settings;
+mod text;
 mod token;
 #[path = "../transports/mod.rs"]
 pub mod transports;
@@ -201,7 +205,9 @@ pub use attempt::{Attempt, Renewal, Replay, Verdict};
 pub use call::{Call, CallFailure, Next, RejectedCall};
 pub use delivery::Delivery;
 pub use endpoint::may_carry_secrets;
-pub use error::{BodyProblem, Error, ErrorKind, Fault, Step};
+pub use environment::Environment;
+pub use error::{BodyProblem, Error, ErrorKind, Step};
+pub use fault::Fault;
 pub use flow::{Flow, Progress, ReceiveError};
 pub use login::{LocationLogin, TokenExchange, UserLogin};
 pub use misuse::{Field, Misuse, UrlProblem};
@@ -214,7 +220,7 @@ pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
 pub use saved::SavedToken;
 pub use session::{Session, TokenState};
-pub use settings::{Environment, Settings};
+pub use settings::Settings;
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 
 #[cfg(doctest)]

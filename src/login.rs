@@ -5,9 +5,10 @@ use core::fmt;
 
 use http::{Request, Response, header};
 
-use crate::app::not_empty;
 use crate::body::SecretObject;
+use crate::error_message::RequestSecrets;
 use crate::flow::sealed::Sealed;
+use crate::misuse::line;
 use crate::token::BearerToken;
 use crate::{
     App, Error, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError, Step,
@@ -139,8 +140,8 @@ pub struct UserLogin {
 
 impl UserLogin {
     pub(crate) fn new(app: App, email: &str, password: &str) -> Result<Self, Misuse> {
-        let email = not_empty(Field::Email, email)?;
-        let password = not_empty(Field::Password, password)?;
+        let email = line(Field::Email, email)?;
+        let password = line(Field::Password, password)?;
         Ok(Self { app, credentials: SecretObject::new([("email", email), ("password", password)]) })
     }
 
@@ -153,8 +154,11 @@ impl UserLogin {
         response::token(response, None).map_err(|kind| {
             let app = self.app.inner();
             let ([email, password], [id, secret]) = (self.credentials.texts(), app.client.texts());
-            let request_secrets = [email.as_str(), &password, &id, &secret, app.api_key.expose()];
-            response::error(kind, self.step(), response, &request_secrets)
+            let secrets = RequestSecrets {
+                named: &[(&email, EMAIL), (&id, CLIENT_ID)],
+                secret: &[&password, &secret, app.api_key.expose()],
+            };
+            response::error(kind, self.step(), response, &secrets)
         })
     }
 }
@@ -221,8 +225,11 @@ impl TokenExchange {
         response::token(response, Some(&self.user)).map_err(|kind| {
             let app = self.location.app().inner();
             let [id, secret] = app.client.texts();
-            let request_secrets = [self.user.expose(), &id, &secret, app.api_key.expose()];
-            response::error(kind, self.step(), response, &request_secrets).at(self.location.id())
+            let secrets = RequestSecrets {
+                named: &[(&id, CLIENT_ID)],
+                secret: &[self.user.expose(), &secret, app.api_key.expose()],
+            };
+            response::error(kind, self.step(), response, &secrets).at(self.location.id())
         })
     }
 
@@ -261,6 +268,10 @@ impl Flow for TokenExchange {
     }
 }
 
+/// What stands for them in what the service said.
+const EMAIL: &str = "[email]";
+const CLIENT_ID: &str = "[client id]";
+
 macro_rules! debug_as_flow {
     ($($flow:ident),*) => {$(
         /// Step and Location, no credential.
@@ -279,7 +290,7 @@ impl App {
     /// [`Location::exchange`], since every user token lives for ever. For one Location there is [`Location::login`].
     ///
     /// # Errors
-    /// [`Misuse::Empty`] for an empty email or password.
+    /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that a line end was read with.
     pub fn user_login(&self, email: &str, password: &str) -> Result<UserLogin, Misuse> {
         UserLogin::new(self.clone(), email, password)
     }
@@ -291,7 +302,7 @@ impl Location {
     /// The User Access Token in between is dropped as soon as it has been used.
     ///
     /// # Errors
-    /// [`Misuse::Empty`] for an empty email or password.
+    /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that a line end was read with.
     pub fn login(&self, email: &str, password: &str) -> Result<LocationLogin, Misuse> {
         Ok(LocationLogin::new(self.clone(), self.app().user_login(email, password)?))
     }

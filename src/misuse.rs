@@ -20,15 +20,23 @@ pub enum Misuse {
     /// The field must not be empty.
     #[error("the {0} is empty: fill it in")]
     Empty(Field),
-    /// The field holds a character it can't have: often a line end or a space that was copied along.
+    /// White space stands before or after the value: it was copied along.
+    #[error("the {0} has white space around it: copy it again, without spaces or line ends")]
+    WhiteSpaceAround(Field),
+    /// The value stands between quotes: they were copied along.
+    #[error("the {0} has quotes around it: remove them")]
+    QuotesAround(Field),
+    /// An email or a password ends in a line end, as what is read from a file or a prompt does.
+    #[error("the {0} ends in a line end: remove it")]
+    LineEnd(Field),
+    /// The field holds a character it can't have.
     ///
-    /// An API Key must be visible ASCII, to stand in a header; a Client ID and a Client Secret printable ASCII
-    /// (RFC 6749 appendix A); a Location's id free
-    /// of control characters and of marks that turn the direction of text; a Data Source Name free of control characters.
-    #[error("the {0} holds a character that it cannot have: copy it again, without spaces or line ends around it")]
+    /// An API Key must be visible ASCII, to stand in a header; a Client ID, a Client Secret and a Data Source Name free of control characters; a
+    /// Location's id of these and of marks that turn the direction of text.
+    #[error("the {0} holds a character that it cannot have: copy it again")]
     Character(Field),
     /// The field makes a URL longer than 64 KiB.
-    #[error("the {0} is too long for a URL: give the one that the service uses")]
+    #[error("the {0} is longer than a URL can be: give the one that the service uses")]
     TooLarge(Field),
     /// The URL can't be used.
     #[error("the {field} {problem}")]
@@ -66,9 +74,12 @@ pub enum Misuse {
     /// A transport, or a store of tokens, made a call with the very client that was renewing a token over it.
     #[error("a transport or a store calls the client that is renewing a token over it: give it a client of its own")]
     Reentrant,
+    /// A call's URL is a path alone, or has no scheme. The request was not touched.
+    #[error("the call's URL has no scheme and host: write it out, from https:// on")]
+    RelativeUrl,
     /// A call's URL is of no origin that credentials may go to (`Q4`). The request was not touched.
     #[error(
-        "the call's URL is of an origin that no credential may go to: add it to the App's api_origins if it is the service's"
+        "the call's URL is of an origin that no credential may go to: add it to the settings' API origins if it is the service's"
     )]
     OriginNotAllowed,
     /// A call's `Host` header names another host than its URL, and a front that many services share would go by it (`Q4`). The request
@@ -87,6 +98,32 @@ impl Misuse {
     /// [`Fault::Caller`], like every mistake of the caller's.
     pub fn fault(&self) -> Fault {
         Fault::Caller
+    }
+}
+
+/// The value as it was given, unless it is empty or something was copied along with it (`Q19`).
+pub(crate) fn copied(field: Field, value: &str) -> Result<&str, Misuse> {
+    const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
+    let quoted = |(start, end)| value.strip_prefix(start).is_some_and(|rest: &str| rest.ends_with(end));
+    match value {
+        "" => Err(Misuse::Empty(field)),
+        _ if value.trim().len() < value.len() => Err(Misuse::WhiteSpaceAround(field)),
+        _ if QUOTES.into_iter().any(quoted) => Err(Misuse::QuotesAround(field)),
+        _ => Ok(value),
+    }
+}
+
+/// Likewise for a text that travels in JSON, where it may hold anything but control characters.
+pub(crate) fn text(field: Field, value: &str) -> Result<&str, Misuse> {
+    if copied(field, value)?.chars().any(char::is_control) { Err(Misuse::Character(field)) } else { Ok(value) }
+}
+
+/// An owner's own email or password: whatever it holds, but for what ends the line that it was read from.
+pub(crate) fn line(field: Field, value: &str) -> Result<&str, Misuse> {
+    match value {
+        "" => Err(Misuse::Empty(field)),
+        _ if value.ends_with(['\n', '\r']) => Err(Misuse::LineEnd(field)),
+        _ => Ok(value),
     }
 }
 
@@ -109,9 +146,15 @@ impl Misuse {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum UrlProblem {
-    /// It does not parse, is not absolute, or is too long.
-    #[error("is not an absolute URL: write it out, from https:// on, with reserved characters percent-encoded")]
+    /// It does not parse, or is not absolute.
+    #[error("is not an absolute URL: write it out, from https:// on")]
     Invalid,
+    /// A character in its path or query that no URL has.
+    #[error("has a character in its path or query that no URL can have: write it percent-encoded")]
+    Character,
+    /// A host that is not ASCII.
+    #[error("has a host that is not ASCII: write it in its xn-- form")]
+    HostNotAscii,
     /// Neither `https` nor `http`.
     #[error("has a scheme other than https: use https")]
     Scheme,

@@ -6,7 +6,7 @@ use core::fmt::{self, Write};
 use http::{Request, header};
 use serde::de::IgnoredAny;
 
-use crate::error_message::harmless;
+use crate::text::harmless;
 
 /// A request that can be logged (`P6`): `Display` and `Debug` print its method, URL and shape, and no value that could be a secret.
 ///

@@ -1,25 +1,25 @@
-//! Judging the response to a token request: bounds, status, media type, JSON (`Q5` to `Q8`, `Q13`).
+//! Judging the response to a token request: bounds, status, JSON (`Q5` to `Q8`, `Q13`).
 //!
 //! ```text
 //! status    1xx ──▶ UnexpectedStatus     3xx ──▶ Redirected     429 ──▶ Throttled      503 ──▶ Unavailable
 //!           4xx ──▶ Refused              5xx ──▶ ServerError    6xx and up ──▶ UnexpectedStatus
-//!           2xx ──▶ size ──▶ media type ──▶ JSON object ──▶ access_token ──▶ Ok
-//!                    │           │               │              │
-//!                    ▼           ▼               ▼              ▼
-//!                 TooLarge   MediaType     Body(problem)   Body(problem), or Refused if it carries an error object
+//!           2xx ──▶ size ──▶ JSON object ──▶ access_token ──▶ Ok
+//!                    │            │                │
+//!                    ▼            ▼                ▼
+//!                 TooLarge   Body(problem)   Body(problem), or Refused if it carries an error
 //! ```
 //!
 //! The service is taken to be hostile: nothing of its answer reaches an error but what is bounded and checked.
 
-use alloc::string::String;
 use core::fmt;
 
-use http::{HeaderMap, Response, header};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use http::Response;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
-use zeroize::Zeroizing;
 
-use crate::error::{Answer, Message};
+use crate::error::Answer;
+use crate::error_message::{Message, RequestSecrets};
+use crate::json::{Member, unmarked};
 use crate::token::BearerToken;
 use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 
@@ -61,113 +61,66 @@ pub(crate) fn token<B: AsRef<[u8]>>(
     if body.len() > RESPONSE_LIMIT {
         return Err(ErrorKind::TooLarge);
     }
-    if !is_json(response.headers()) {
-        return Err(ErrorKind::MediaType);
-    }
-    let object = TokenObject::read(body).map_err(ErrorKind::Body)?;
-    let token = match &object.token {
-        Member::Absent if object.objects => return Err(ErrorKind::Refused),
-        Member::Absent => return Err(ErrorKind::Body(BodyProblem::NoToken)),
-        member => member.text().ok_or(ErrorKind::Body(BodyProblem::TokenNotAString))?,
-    };
-    if token.is_empty() {
-        return Err(ErrorKind::Body(BodyProblem::EmptyToken));
-    }
-    let token = BearerToken::new(token).ok_or(ErrorKind::Body(BodyProblem::InvalidToken))?;
-    if bought_with.is_some_and(|user| user.authorization() == token.authorization()) {
-        return Err(ErrorKind::Body(BodyProblem::UserTokenReturned));
-    }
-    Ok(token)
+    let object = TokenObject::read(body).map_err(|problem| match problem {
+        BodyProblem::NotUtf8 | BodyProblem::Syntax { .. } | BodyProblem::Truncated
+            if error_message::coding(response.headers()).is_some() =>
+        {
+            ErrorKind::Body(BodyProblem::Encoded)
+        }
+        problem => ErrorKind::Body(problem),
+    })?;
+    object.usable(bought_with).map_err(|problem| match object.objects {
+        true => ErrorKind::Refused,
+        false => ErrorKind::Body(problem),
+    })
 }
 
-/// What is told of a response that has no token. `request_secrets` is every credential that the request carried.
+/// What is told of a response that has no token.
 pub(crate) fn error<B: AsRef<[u8]>>(
     kind: ErrorKind,
     step: Step,
     response: &Response<B>,
-    request_secrets: &[&str],
+    secrets: &RequestSecrets<'_>,
 ) -> Error {
-    let body = response.body().as_ref();
-    let message = match kind {
-        ErrorKind::Refused | ErrorKind::Throttled | ErrorKind::Unavailable | ErrorKind::ServerError
+    use BodyProblem::{EmptyToken, Encoded, NoToken, Syntax, TokenNotAString};
+    use ErrorKind::{Body, Refused, ServerError, Throttled, Unavailable};
+    let (headers, body) = (response.headers(), response.body().as_ref());
+    let (message, code) = match kind {
+        Refused
+        | Throttled
+        | Unavailable
+        | ServerError
+        | Body(NoToken | EmptyToken | TokenNotAString | Encoded | Syntax { .. })
             if body.len() <= RESPONSE_LIMIT =>
         {
-            error_message::message(body, request_secrets)
+            error_message::message(headers, body, response.status().is_success(), secrets)
         }
-        _ => Message::None,
+        _ => (Message::None, None),
     };
     Error::new(Answer {
         step,
         location: None,
         kind,
         status: response.status(),
-        retry_after: retry::retry_after(response.headers()),
-        request_id: error_message::request_id(response.headers(), request_secrets),
+        retry_after: retry::retry_after(headers),
+        request_id: error_message::request_id(headers, secrets),
+        media_type: error_message::media_type(headers, secrets).filter(|_| matches!(kind, Body(_))),
         message,
+        code,
     })
 }
-
-/// `application/json`, `application/*+json`, or no `Content-Type`: compared by essence (RFC 9110 section 8.3.1).
-fn is_json(headers: &HeaderMap) -> bool {
-    headers.get_all(header::CONTENT_TYPE).iter().all(|value| {
-        // As nearly everybody spells it: nothing to take apart.
-        if value == "application/json" {
-            return true;
-        }
-        let Ok(text) = value.to_str() else { return false };
-        let essence = text.split(';').next().unwrap_or_default().trim_ascii();
-        let Some((kind, subtype)) = essence.split_once('/') else { return false };
-        // So that no other type hides before a comma (RFC 6838 section 4.2).
-        let is_name = subtype.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte));
-        let suffix = subtype.rsplit_once('+').map_or(subtype, |(_, suffix)| suffix);
-        is_name && kind.eq_ignore_ascii_case("application") && suffix.eq_ignore_ascii_case("json")
-    })
-}
-
-/// The visits of values that are refused with this text: serde's own refusal of a scalar quotes it, and it may be a secret.
-macro_rules! refuse_unquoted {
-    ($text:literal; $($visit:ident($scalar:ty)),* $(,)?) => {$(
-        fn $visit<E: ::serde::de::Error>(self, _: $scalar) -> Result<Self::Value, E> {
-            Err(E::custom($text))
-        }
-    )*};
-}
-pub(crate) use refuse_unquoted;
 
 /// What matters of the body of a success. Other members are skipped unread.
 struct TokenObject<'a> {
     token: Member<'a>,
+    duplicate: bool,
     /// Whether a member says that something went wrong (`Q6`).
     objects: bool,
 }
 
-/// A member's value, or its name.
-pub(crate) enum Member<'a> {
-    /// Missing, or `null`.
-    Absent,
-    Number(u64),
-    NotAString,
-    Borrowed(&'a str),
-    /// The string had escapes in it.
-    Unescaped(Zeroizing<String>),
-}
-
-impl Member<'_> {
-    pub(crate) fn text(&self) -> Option<&str> {
-        match self {
-            Self::Borrowed(text) => Some(text),
-            Self::Unescaped(text) => Some(text),
-            Self::Absent | Self::Number(_) | Self::NotAString => None,
-        }
-    }
-}
-
 impl<'a> TokenObject<'a> {
     fn read(body: &'a [u8]) -> Result<Self, BodyProblem> {
-        if body.starts_with(b"\xEF\xBB\xBF") {
-            return Err(BodyProblem::ByteOrderMark);
-        }
-        let text = core::str::from_utf8(body).map_err(|_| BodyProblem::NotUtf8)?;
+        let text = core::str::from_utf8(unmarked(body)).map_err(|_| BodyProblem::NotUtf8)?;
         if text.trim_ascii().is_empty() {
             return Err(BodyProblem::Empty);
         }
@@ -179,15 +132,31 @@ impl<'a> TokenObject<'a> {
             Category::Syntax | Category::Io => BodyProblem::Syntax { line: error.line(), column: error.column() },
         })?;
         json.end().map_err(|_| BodyProblem::TrailingData)?;
-        object.ok_or(BodyProblem::DuplicateToken)
+        Ok(object)
+    }
+
+    fn usable(&self, bought_with: Option<&BearerToken>) -> Result<BearerToken, BodyProblem> {
+        let token = match &self.token {
+            _ if self.duplicate => return Err(BodyProblem::DuplicateToken),
+            Member::Absent => return Err(BodyProblem::NoToken),
+            member => member.text().ok_or(BodyProblem::TokenNotAString)?,
+        };
+        if token.is_empty() {
+            return Err(BodyProblem::EmptyToken);
+        }
+        let token = BearerToken::new(token).ok_or(BodyProblem::InvalidToken)?;
+        match bought_with {
+            Some(user) if user.authorization() == token.authorization() => Err(BodyProblem::UserTokenReturned),
+            _ => Ok(token),
+        }
     }
 }
 
-/// Visits the object alone: a sequence, which serde would read a struct from, is refused. `None` for a duplicate token.
+/// Visits the object alone: a sequence, which serde would read a struct from, is refused.
 struct ObjectVisitor;
 
 impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Option<TokenObject<'de>>;
+    type Value = TokenObject<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
@@ -195,74 +164,19 @@ impl<'de> Visitor<'de> for ObjectVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut token = None;
-        let mut objects = false;
-        let mut duplicate = false;
+        let (mut duplicate, mut objects) = (false, false);
         while let Some(name) = map.next_key::<Member<'de>>()? {
             match name.text() {
                 Some("access_token") => duplicate |= token.replace(map.next_value::<Member<'de>>()?).is_some(),
-                Some("error" | "errors" | "message") => objects |= map.next_value::<Option<IgnoredAny>>()?.is_some(),
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
+                Some(name) if name.eq_ignore_ascii_case("error") => {
+                    objects |= !matches!(map.next_value::<Member<'de>>()?, Member::Absent);
                 }
+                Some(name) if name.eq_ignore_ascii_case("errors") => {
+                    objects |= !map.next_value::<Member<'de>>()?.is_nothing();
+                }
+                _ => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        if duplicate {
-            return Ok(None);
-        }
-        Ok(Some(TokenObject { token: token.unwrap_or(Member::Absent), objects }))
-    }
-}
-
-impl<'de> Deserialize<'de> for Member<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(MemberVisitor)
-    }
-}
-
-struct MemberVisitor;
-
-impl<'de> Visitor<'de> for MemberVisitor {
-    type Value = Member<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(Member::Borrowed(text))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Member::Unescaped(Zeroizing::new(String::from(text))))
-    }
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Member::Absent)
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Member::NotAString)
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(u64::try_from(number).map_or(Member::NotAString, Member::Number))
-    }
-    fn visit_i128<E>(self, _: i128) -> Result<Self::Value, E> {
-        Ok(Member::NotAString)
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Member::Number(number))
-    }
-    fn visit_u128<E>(self, _: u128) -> Result<Self::Value, E> {
-        Ok(Member::NotAString)
-    }
-    fn visit_bytes<E>(self, _: &[u8]) -> Result<Self::Value, E> {
-        Ok(Member::NotAString)
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> {
-        Ok(Member::NotAString)
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Member::NotAString)
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Member::NotAString)
+        Ok(TokenObject { token: token.unwrap_or(Member::Absent), duplicate, objects })
     }
 }

@@ -5,7 +5,7 @@ use core::fmt;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::response::{Member, refuse_unquoted};
+use crate::json::{Member, refuse_unquoted};
 use crate::token::BearerToken;
 use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToken};
 

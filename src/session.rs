@@ -158,7 +158,10 @@ impl Session {
     /// # Errors
     /// [`Misuse::Empty`] for an empty name.
     pub fn with_query_parameter(mut self, name: &str) -> Result<Self, Misuse> {
-        self.parameter = Some(crate::app::not_empty(Field::QueryParameter, name)?.into());
+        if name.is_empty() {
+            return Err(Misuse::Empty(Field::QueryParameter));
+        }
+        self.parameter = Some(name.into());
         Ok(self)
     }
 
@@ -200,7 +203,7 @@ impl Session {
     /// another. A `Host` that stands there has to be the URL's. To send a request again, authorize a clone of the original.
     ///
     /// # Errors
-    /// The request is then as it was: [`Misuse::OriginNotAllowed`], [`Misuse::HostMismatch`], [`Misuse::DuplicateParameter`],
+    /// The request is then as it was: [`Misuse::RelativeUrl`], [`Misuse::OriginNotAllowed`], [`Misuse::HostMismatch`], [`Misuse::DuplicateParameter`],
     /// [`Misuse::RequestTooLarge`].
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
@@ -303,9 +306,7 @@ impl Session {
 
     fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
         let app = self.app.inner();
-        if !endpoint::within(&app.origins, request.uri()) {
-            return Err(Misuse::OriginNotAllowed);
-        }
+        endpoint::permit(&app.origins, request.uri())?;
         if !endpoint::names_its_own_host(request.headers(), request.uri()) {
             return Err(Misuse::HostMismatch);
         }

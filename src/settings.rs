@@ -7,9 +7,9 @@ use core::str::FromStr;
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::response::{Member, refuse_unquoted};
+use crate::json::{Member, refuse_unquoted};
 use crate::secret::REDACTED;
-use crate::{LocationId, Misuse};
+use crate::{Environment, LocationId, Misuse};
 
 /// Everything that [`App::new`](crate::App::new) needs, by name: what the service issued (`P1`), and the URLs that came with it (`Q1`).
 ///
@@ -111,14 +111,14 @@ impl Settings {
         self
     }
 
-    /// Goes into the body of both steps: printable ASCII (RFC 6749 appendix A.1).
+    /// Goes into the body of both steps: any text without control characters, since it travels in JSON (`Q19`).
     #[must_use]
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.client_id = Zeroizing::new(id.into());
         self
     }
 
-    /// Goes into the body of both steps: printable ASCII (RFC 6749 appendix A.2).
+    /// Goes into the body of both steps: likewise.
     #[must_use]
     pub fn client_secret(mut self, secret: impl Into<String>) -> Self {
         self.client_secret = Zeroizing::new(secret.into());
@@ -139,34 +139,6 @@ impl fmt::Debug for Settings {
             .field("environment", &self.environment)
             .field("credentials", &REDACTED)
             .finish_non_exhaustive()
-    }
-}
-
-/// The service's two environments, which have different credentials (`P2`).
-///
-/// serde and [`str::parse`] read it from its name in lower case.
-///
-/// ```
-/// use location_auth::{Environment, Misuse};
-///
-/// assert_eq!(Environment::Production.to_string(), "production");
-/// assert_eq!("staging".parse(), Ok(Environment::Staging));
-/// assert_eq!("test".parse::<Environment>(), Err(Misuse::UnknownEnvironment));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Environment {
-    /// For trying things out.
-    Staging,
-    /// For real businesses.
-    Production,
-}
-
-impl fmt::Display for Environment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Environment::Staging => "staging",
-            Environment::Production => "production",
-        })
     }
 }
 

@@ -5,8 +5,8 @@ use core::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 
-use crate::error_message::disturbs;
 use crate::secret::SecretHeader;
+use crate::text::disturbs;
 use crate::{Environment, Field, Misuse};
 
 /// A token that authenticates one user (`P5`). It buys Location Access Tokens by [`Location::exchange`](crate::Location::exchange).

@@ -72,9 +72,14 @@ fn responses() -> Vec<(&'static str, Response<Vec<u8>>)> {
         ("503, Retry-After: 30", wait(503, "30")),
         ("600", status(600)),
         ("200, over the bound", ok(&[b' '; RESPONSE_LIMIT + 1])),
-        ("200, text/html", response(200, &[("content-type", "text/html")], r#"{"access_token": "t"}"#)),
+        ("200, a page", response(200, &[("content-type", "text/html")], "<html>")),
+        ("200, coded", response(200, &[("content-encoding", "gzip")], b"\x1f\x8b")),
+        ("200, a message alone", ok(br#"{"message": "The account is locked"}"#)),
+        ("401, invalid_grant", response(401, &[], r#"{"error": "invalid_grant"}"#)),
+        ("401, invalid_client", response(401, &[], r#"{"error": "invalid_client"}"#)),
+        ("401, coded", response(401, &[("content-encoding", "br")], b"\x8b")),
+        ("403, a page", response(403, &[("content-type", "text/html")], "<html>")),
         ("200, no body", ok(b"")),
-        ("200, a byte order mark", ok(b"\xef\xbb\xbf{}")),
         ("200, not UTF-8", ok(b"{\"\xff\"}")),
         ("200, cut short", ok(br#"{"access_token": "t"#)),
         ("200, not JSON", ok(b"<html>")),
@@ -97,6 +102,11 @@ fn dressings() -> Vec<(&'static str, Response<Vec<u8>>)> {
     vec![
         ("429, a message", response(429, &[], words)),
         ("429, a message that repeats a credential", response(429, &[], repeated)),
+        (
+            "429, a code and a message that repeats a credential",
+            response(429, &[], r#"{"code": "E17", "message": "the-client-secret"}"#),
+        ),
+        ("429, the email", response(429, &[], r#"{"message": "Too many logins of owner@example.com"}"#)),
         ("429, a request id", response(429, &[id], "")),
         ("429, a message, a request id, Retry-After", response(429, &[id, ("retry-after", "30")], words)),
         (
@@ -137,8 +147,10 @@ fn refused_settings() -> Vec<(&'static str, Settings)> {
         ("no user token URL", settings().user_token_url("")),
         ("an empty API Key", settings().api_key("")),
         ("an API Key with a line end", settings().api_key("k\n")),
+        ("an API Key with an umlaut", settings().api_key("ü")),
+        ("an API Key between quotes", settings().api_key("'k'")),
         ("an empty Client ID", settings().client_id("")),
-        ("a Client ID with a line end", settings().client_id("c\n")),
+        ("a Client ID with a control character", settings().client_id("c\0d")),
         ("an empty Client Secret", settings().client_secret("")),
         ("a Client Secret with a line end", settings().client_secret("s\n")),
         ("an empty Data Source Name", settings().data_source_name("")),
@@ -153,6 +165,9 @@ fn refused_settings() -> Vec<(&'static str, Settings)> {
     for (name, url) in [
         ("a user token URL without a scheme", "api.example.com/user_token"),
         ("a user token URL that is too long", long),
+        ("a user token URL with a line end", "https://api.example.com/user_token\n"),
+        ("a user token URL with an umlaut in its path", "https://api.example.com/benützer"),
+        ("a user token URL with an umlaut in its host", "https://api.exämple.com/user_token"),
         ("a user token URL of ftp", "ftp://api.example.com/user_token"),
         ("a user token URL of http", "http://api.example.com/user_token"),
         ("a user token URL whose host is half an address", "https://127.1/user_token"),
@@ -175,6 +190,7 @@ fn of_misuse(texts: &mut Texts) {
     let production = App::new(settings_for(Environment::Production)).unwrap();
     texts.say("an unknown environment", "test".parse::<Environment>().unwrap_err());
     texts.say("an empty email", app.user_login("", PASSWORD).unwrap_err());
+    texts.say("a password with a line end", app.user_login(EMAIL, "word\n").unwrap_err());
     texts.say("an empty password", app.user_login(EMAIL, "").unwrap_err());
     texts.say("an empty Location id", LocationId::new("").unwrap_err());
     texts.say("a Location id with a line end", LocationId::new("loc\n").unwrap_err());
@@ -196,6 +212,7 @@ fn of_misuse(texts: &mut Texts) {
     texts.say("an empty name for the query parameter", empty);
     let foreign = session.authorize(&mut call("https://elsewhere.example.com/")).unwrap_err();
     texts.say("a call of another origin", foreign);
+    texts.say("a call of a path alone", session.authorize(&mut call("/contacts")).unwrap_err());
     let mut astray = contacts();
     astray.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
     texts.say("a call whose Host is another one", session.authorize(&mut astray).unwrap_err());

@@ -26,7 +26,7 @@ use support::{done, next, response, token_response};
 const EMAIL: &str = "mail-Xq9\"\\/ä\n\u{1}+%41@example.com";
 const PASSWORD: &str = "word-Xq9\"\\/ß\t\u{7f} %";
 const CLIENT_ID: &str = "client-Xq9\"\\/ +%41";
-const CLIENT_SECRET: &str = "secret-Xq9\\\"'% ";
+const CLIENT_SECRET: &str = "secret-Xq9\\\"'% ü";
 const API_KEY: &str = "key-Xq9\"\\/%41+";
 const USER_TOKEN: &str = "user-Xq9\\\"/%41+";
 const LOCATION_TOKEN: &str = "location-Xq9\\\"/%41+";
@@ -108,7 +108,7 @@ fn answer<F: Flow>(sweep: &mut Sweep, flow: F, echo: &Response<String>) {
     let error = Error::from(failed);
     sweep.error("error::Error", &error);
     sweep.display("error::Step", error.step());
-    sweep.display("error::Fault", error.fault());
+    sweep.display("fault::Fault", error.fault());
     sweep.display("error::ErrorKind", error.kind());
     if let ErrorKind::Body(problem) = error.kind() {
         sweep.display("error::BodyProblem", problem);
@@ -123,7 +123,7 @@ fn sweep() -> Sweep {
     let app = App::new(settings()).unwrap();
     let location = app.location("loc-1").unwrap();
     sweep.debug("settings::Settings", settings());
-    sweep.display("settings::Environment", Environment::Production);
+    sweep.display("environment::Environment", Environment::Production);
     sweep.debug("app::App", &app);
     sweep.debug("app::Location", &location);
     sweep.display("token::LocationId", location.id());

@@ -233,7 +233,7 @@ fn a_wrong_password_ends_with_code_1_and_says_whose_fault_it_is() {
         outcome.last_line(),
         "login: step 1 (User Access Token) of Location demo-salon: the service refused (status 401), saying \
          \"invalid_credentials: Wrong email or password\", request id 1; the caller is at fault: \
-         check the owner's email and password, the Client ID and the Client Secret"
+         check the owner's email and password"
     );
     shows_no_secret(&outcome);
 }

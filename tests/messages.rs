@@ -24,13 +24,18 @@ fn saying(text: &str) -> String {
 }
 
 #[test]
-fn a_message_is_picked_out_of_the_usual_shapes() {
+fn a_message_is_picked_out_of_whatever_shape() {
+    let nested = |depth: usize| format!(r#"{}"no"{}"#, r#"{"error": "#.repeat(depth), "}".repeat(depth));
+    let (deep, too_deep) = (nested(7), nested(8));
     for (body, picked) in [
         (r#"{"error": "no"}"#, Some("no")),
         (r#"{"error": "no", "error_description": "not you"}"#, Some("no: not you")),
         (r#"{"error": "no", "message": "not you"}"#, Some("no: not you")),
         (r#"{"error_description": "not you"}"#, Some("not you")),
         (r#"{"message": "no"}"#, Some("no")),
+        (r#"{"reason": "no"}"#, Some("no")),
+        (r#"{"Message": "no"}"#, Some("no")),
+        (r#"{"ERROR": "no", "Error_Description": "not you"}"#, Some("no: not you")),
         (r#"{"error": true, "message": "no"}"#, Some("no")),
         (r#"{"errors": [{"title": "no", "detail": "not you"}]}"#, Some("no: not you")),
         (r#"{"errors": [{"detail": "not you"}, {"detail": "nor you"}]}"#, Some("not you")),
@@ -39,7 +44,28 @@ fn a_message_is_picked_out_of_the_usual_shapes() {
         (r#"{"error": 7, "errors": 7, "message": []}"#, None),
         (r#"{"errors": []}"#, None),
         (r#"{"errors": [[]]}"#, None),
-        (r#"{"errors": [7, "no"]}"#, None),
+        (r#"{"errors": [7, null, "", "no"]}"#, Some("no")),
+        (r#"{"errors": [[["no"]]]}"#, Some("no")),
+        // Whose fault it is stands in the member's name.
+        (r#"{"errors": {"email": ["is invalid"]}}"#, Some("email: is invalid")),
+        (r#"{"errors": {"email": "is invalid", "password": "is short"}}"#, Some("email: is invalid")),
+        (r#"{"errors": {"owner": {"email": ["is invalid"]}}}"#, Some("owner: email: is invalid")),
+        (r#"{"errors": {"name": ["is invalid"]}}"#, Some("name: is invalid")),
+        (r#"{"errors": {"code": ["is invalid"]}}"#, Some("code: is invalid")),
+        (r#"{"error": {"email": "taken"}}"#, Some("email: taken")),
+        (r#"{"errors": {"base": "no"}}"#, Some("no")),
+        (r#"{"errors": {"base": [], "email": ["no"]}}"#, Some("email: no")),
+        (r#"{"email": ["This is no address."]}"#, Some("email: This is no address.")),
+        (r#"[{"name": "email", "reason": "is invalid"}]"#, Some("email: is invalid")),
+        (r#"{"name": "Unauthorized", "message": "no"}"#, Some("Unauthorized: no")),
+        (
+            r#"{"detail": [{"loc": ["body", "email"], "msg": "field required", "type": "missing"}]}"#,
+            Some("field required"),
+        ),
+        (r#"{"data": {"error": "no"}}"#, Some("data: no")),
+        // What is no sentence, and below no usual name, may be anything.
+        (r#"{"id": "7f3a", "token": "x", "name": "Ann"}"#, None),
+        (r#"{"error": {"code": "E17", "message": "no"}}"#, Some("no")),
         (r#"{"error": {"code": 401, "message": "no", "errors": [{"message": "not you"}]}}"#, Some("no: not you")),
         (r#"{"type": "about:blank", "title": "no", "status": 401, "detail": "not you"}"#, Some("no: not you")),
         (r#"{"error": "no", "error": "not you", "message": "really", "message": null}"#, Some("not you")),
@@ -48,6 +74,9 @@ fn a_message_is_picked_out_of_the_usual_shapes() {
         (r#"{"error": -1, "errors": 1.5, "message": "no"}"#, Some("no")),
         (r#""no""#, Some("no")),
         (r#"["no"]"#, Some("no")),
+        ("\u{feff}{\"error\": \"no\"}", Some("no")),
+        (&deep, Some("no")),
+        (&too_deep, None),
         ("<html>no</html>", None),
         ("{", None),
         ("", None),
@@ -56,6 +85,103 @@ fn a_message_is_picked_out_of_the_usual_shapes() {
     }
     assert_eq!(message(b"{\"error\": \"\xff\"}"), None);
     assert_eq!(message("[".repeat(60_000)), None);
+}
+
+#[test]
+fn of_plain_text_the_first_line_is_told_and_of_html_that_it_was_html() {
+    for (content_type, body, told) in [
+        ("text/plain", "no", r#", saying "no""#),
+        ("text/plain; charset=utf-8", "\r\n  no such owner \r\nat line 7", r#", saying "no such owner""#),
+        ("Text/Plain", "\u{feff}no", r#", saying "no""#),
+        ("text/plain", r#"{"error": "no"}"#, r#", saying "no""#),
+        ("text/plain", "hunter2 is wrong", ", its words withheld because they repeat a credential"),
+        ("text/plain", "all is well\nbut hunter2", ", its words withheld because they repeat a credential"),
+        ("text/plain", "", ""),
+        ("text/plain", " \n ", ""),
+        ("application/json", "no", ""),
+        ("text/css", "no", ""),
+        ("text/html", "<p>no</p>", ", answering with HTML"),
+        ("TEXT/HTML; charset=utf-8", "no", ", answering with HTML"),
+        ("application/xhtml+xml", "<?xml version=\"1.0\"?><html/>", ", answering with HTML"),
+        ("text/plain", "\n<!DOCTYPE HTML><title>no</title>", ", answering with HTML"),
+        ("application/json", "<html><h1>502</h1>", ", answering with HTML"),
+        ("text/html", "", ""),
+        ("text/html", r#"{"error": "no"}"#, r#", saying "no""#),
+    ] {
+        let response = Response::builder().status(500).header("content-type", content_type).body(body).unwrap();
+        let error = app().user_login(EMAIL, "hunter2").unwrap().receive(&response).unwrap_err().error;
+        let text = error.to_string();
+        let start = format!("step 1 (User Access Token): the service failed (status 500){told};");
+        assert!(text.starts_with(&start), "{content_type} {body}: {text}");
+    }
+    let response = Response::builder().status(403).body("<html>Blocked</html>").unwrap();
+    let error = app().user_login(EMAIL, "hunter2").unwrap().receive(&response).unwrap_err().error;
+    assert!(error.to_string().contains("a proxy, a firewall or a login page may have answered"), "{error}");
+}
+
+#[test]
+fn the_services_own_code_is_told_even_where_its_words_are_withheld() {
+    let long = format!(r#"{{"error": "{}"}}"#, "x".repeat(64));
+    let too_long = format!(r#"{{"error": "{}"}}"#, "x".repeat(65));
+    let name = "x".repeat(64);
+    for (body, code, withheld) in [
+        (r#"{"error": "invalid_grant"}"#, Some("invalid_grant"), false),
+        (r#"{"error": "invalid_grant", "error_description": "hunter2 is wrong"}"#, Some("invalid_grant"), true),
+        (r#"{"code": "E-17.b", "message": "hunter2 is wrong"}"#, Some("E-17.b"), true),
+        (r#"{"message": "no", "Code": "E17"}"#, Some("E17"), false),
+        (r#"{"error": {"code": "E17", "message": "no"}}"#, Some("E17"), false),
+        (r#"{"errors": [{"code": "E17", "title": "no"}]}"#, Some("E17"), false),
+        (r#"{"code": "E17", "error": "Unauthorized"}"#, Some("E17"), false),
+        (r#"{"error": "Unauthorized", "code": 401}"#, Some("Unauthorized"), false),
+        (r#"{"error": "not a code"}"#, None, false),
+        (r#"{"error": "é"}"#, None, false),
+        (r#"{"message": "locked"}"#, None, false),
+        (r#"{"error": ""}"#, None, false),
+        (&long, Some(&*name), false),
+        (&too_long, None, false),
+        // What repeats a credential is no code.
+        (r#"{"error": "hunter2"}"#, None, true),
+        (r#"{"code": "x-HUNTER2", "error": "no"}"#, None, false),
+        (r#"{"code": "the-client-id"}"#, None, false),
+        (r#"{"code": "the-api-key"}"#, None, false),
+    ] {
+        let error = refused("hunter2", body, "1");
+        assert_eq!((error.code(), error.is_message_withheld()), (code, withheld), "{body}");
+        assert!(code.is_none_or(|code| error.to_string().contains(code)), "{error}");
+    }
+    let advice = |code: &str| refused("hunter2", format!(r#"{{"error": "{code}"}}"#), "1").to_string();
+    assert!(advice("invalid_grant").ends_with(": check the owner's email and password"), "{}", advice("invalid_grant"));
+    assert!(advice("invalid_client").ends_with(": check the Client ID and the Client Secret"));
+}
+
+#[test]
+fn the_email_and_the_client_id_are_told_by_their_names() {
+    for (said, told) in [
+        ("no user owner@example.com", Some("no user [email]")),
+        ("OWNER@EXAMPLE.COM is locked, owner@example.com", Some("[email] is locked, [email]")),
+        ("client the-client-id is unknown", Some("client [client id] is unknown")),
+        ("the-client-id: owner@example.com", Some("[client id]: [email]")),
+        // In an unusual spelling they can't be replaced, so all is withheld.
+        ("no user owner%40example.com", None),
+        ("no user \\u006fwner@example.com", None),
+        // Whatever else the request carried withholds all, also where it holds what is replaced, or is made by that.
+        ("owner@example.com hunter2", None),
+        ("the-client-secret of the-client-id", None),
+    ] {
+        let error = refused("hunter2", saying(said), "1");
+        assert_eq!((error.message(), error.is_message_withheld()), (told, told.is_none()), "{said}");
+    }
+    for secret in ["hunter2 ", " hunter2", "\nhunter2", "hun\nter2"] {
+        let plain =
+            Response::builder().status(401).header("content-type", "text/plain").body(format!("no {secret}")).unwrap();
+        let error = app().user_login(EMAIL, secret).unwrap().receive(&plain).unwrap_err().error;
+        assert!(error.is_message_withheld(), "{secret:?}: {error}");
+        assert!(refused(secret, saying(secret), "1").is_message_withheld(), "{secret:?}");
+    }
+    for password in ["owner@example.com1", "email", "[email]", "o [email]"] {
+        let error = refused(password, saying("no owner@example.com1"), "1");
+        assert!(error.is_message_withheld() || !error.message().unwrap().contains(password), "{password}: {error}");
+    }
 }
 
 /// Every way to write the text that the check must see through.
@@ -107,10 +233,10 @@ fn a_message_is_withheld_for_any_credential_that_its_request_carried() {
     let mut step_2 = |response: &Response<String>| {
         app.location("l").unwrap().exchange(&user_token).unwrap().receive(response).unwrap_err().error
     };
-    for word in [EMAIL, "hunter2", "the-api-key", "the-client-id", "the-client-secret", "THE-CLIENT-SECRET"] {
+    for word in ["hunter2", "the-api-key", "the-client-secret", "THE-CLIENT-SECRET"] {
         assert!(withheld(&mut step_1, word), "{word}");
     }
-    for word in ["user-token", "the-api-key", "the-client-id", "the-client-secret"] {
+    for word in ["user-token", "the-api-key", "the-client-secret"] {
         assert!(withheld(&mut step_2, word), "{word}");
     }
     assert!(!withheld(&mut step_1, "user-token"), "step 1 did not carry it");
@@ -138,15 +264,26 @@ fn what_only_looks_like_an_escape_is_taken_as_it_stands() {
 }
 
 #[test]
-fn every_character_that_has_letter_cases_meets_them_all() {
-    for c in (char::MIN..=char::MAX).filter(|c| !c.to_uppercase().eq([*c]) || !c.to_lowercase().eq([*c])) {
-        let text = c.to_string();
-        let cases = [text.to_uppercase(), text.to_lowercase()];
-        let twice = cases.iter().flat_map(|text| [text.to_uppercase(), text.to_lowercase()]);
-        for case in cases.iter().cloned().chain(twice) {
+fn letter_cases_are_folded_for_ascii_and_beyond_it_any_other_character_withholds_the_words() {
+    for c in '!'..='~' {
+        let text = format!("{c}{c}");
+        for case in [text.to_uppercase(), text.to_lowercase()] {
             assert!(refused(&text, saying(&case), "1").is_message_withheld(), "{c:?} as {case:?}");
         }
     }
+    // Other cases, normal forms, compatibility forms, halves: whatever they are, they are no ASCII.
+    for password in ["pässwörd", "pa\u{308}sswo\u{308}rd", "ПАРОЛЬ", "ẞ", "😀"] {
+        for said in ["PÄSSWÖRD", "пароль", "ß", "é", "x %C3%A9 y", "x \\u00e9 y", "\u{fffd}", "\u{1}", "%ff"]
+        {
+            assert!(
+                refused(password, saying(&format!("'{said}' is wrong")), "1").is_message_withheld(),
+                "{password} {said}"
+            );
+        }
+        assert_eq!(refused(password, saying("the password is wrong"), "1").message(), Some("the password is wrong"));
+    }
+    // A credential of ASCII alone does not withhold what is written in another script.
+    assert_eq!(refused("hunter2", saying("пароль неверен"), "1").message(), Some("пароль неверен"));
 }
 
 #[test]

@@ -263,3 +263,87 @@ fn each_promise_in_security_is_kept_by_a_test_that_is_there() {
     assert_eq!(page.matches(".rs::").count(), named, "a test is named outside the tables, where nobody looks for it");
     assert!(named > 50, "{named}");
 }
+
+/// The files of the core that each of them names, by `crate::`.
+fn imports() -> BTreeMap<String, BTreeSet<String>> {
+    let files: BTreeMap<String, String> = sources("src")
+        .into_iter()
+        .map(|(path, text)| (path.file_stem().unwrap().to_str().unwrap().to_owned(), code(&text).collect()))
+        .collect();
+    // What the root exports stands in a file of its own.
+    let exports = files["lib"].split("pub use ").skip(1).flat_map(|item| {
+        let (file, names) = item.split(';').next().unwrap().split_once("::").unwrap();
+        names.split(|c: char| !c.is_alphanumeric()).map(move |name| (name, file))
+    });
+    let exports: BTreeMap<&str, &str> = exports.collect();
+    let file_of = |name: &str| match files.get_key_value(name) {
+        Some((file, _)) => Some(file.as_str()),
+        None => exports.get(name).copied(),
+    };
+    let named = |text: &str| {
+        let starts = text.split("crate::").skip(1).flat_map(first_names).collect::<Vec<_>>();
+        starts.into_iter().filter_map(|name| file_of(&name).map(str::to_owned)).collect::<BTreeSet<_>>()
+    };
+    files.iter().filter(|(file, _)| *file != "lib").map(|(file, text)| (file.clone(), named(text))).collect()
+}
+
+/// The first names of a path, or of each of a list: those of `{a::{b, c}, D}` are `a` and `D`.
+fn first_names(path: &str) -> Vec<String> {
+    let name = |path: &str| path.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
+    let Some(list) = path.strip_prefix('{') else { return vec![name(path)] };
+    let mut depth = 0;
+    let mut names = vec![name(list)];
+    for (at, c) in list.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            ',' if depth == 0 => names.push(name(list[at + 1..].trim_start())),
+            _ => {}
+        }
+    }
+    names
+}
+
+/// A way from the file back to itself, by what each imports.
+fn cycle(imports: &BTreeMap<String, BTreeSet<String>>, file: &str) -> Option<Vec<String>> {
+    let mut ways = vec![vec![file.to_owned()]];
+    let mut seen = BTreeSet::new();
+    while let Some(way) = ways.pop() {
+        for next in imports.get(way.last().unwrap()).into_iter().flatten() {
+            if next == file {
+                return Some(way);
+            }
+            if seen.insert(next.clone()) {
+                ways.push([way.clone(), vec![next.clone()]].concat());
+            }
+        }
+    }
+    None
+}
+
+/// What makes a cycle, and will not for long: a request's head is made in `login`, of what `app` has.
+const NOT_YET: [(&str, &str); 0] = [];
+
+#[test]
+fn no_files_of_the_core_import_each_other() {
+    assert_eq!(first_names("{a::{b, c}, D, e::f};"), ["a", "D", "e"]);
+    assert_eq!(first_names("app::head(x)"), ["app"]);
+    let around = [("a", ["b"]), ("b", ["c"]), ("c", ["a"]), ("d", ["a"])];
+    let around = around.map(|(file, imports)| (file.to_owned(), imports.map(str::to_owned).into())).into();
+    assert_eq!(cycle(&around, "b").unwrap(), ["b", "c", "a"]);
+    assert_eq!(cycle(&around, "d"), None);
+
+    let mut imports = imports();
+    for (file, imported) in NOT_YET {
+        assert!(
+            imports.get_mut(file).unwrap().remove(imported),
+            "{file} does not import {imported}: no exception then"
+        );
+    }
+    assert!(imports["response"].contains("token") && imports["session"].contains("query"), "{imports:?}");
+    for file in imports.keys() {
+        let way = cycle(&imports, file);
+        assert_eq!(way, None, "{file} comes back to itself by its imports: what they share wants a file of its own");
+    }
+}

@@ -51,7 +51,12 @@ fn a_success_that_is_not_one_object_with_one_usable_token_is_refused_for_its_own
         (br#"{"access_token": null}"#, NoToken),
         (br#"{"accessToken": "S3CR3T", "token": "S3CR3T"}"#, NoToken),
         (b"{}", NoToken),
-        (b"\xEF\xBB\xBF{\"access_token\": \"S3CR3T\"}", ByteOrderMark),
+        (b"\xEF\xBB\xBF", Empty),
+        (b"\xEF\xBB\xBF\xEF\xBB\xBF{\"access_token\": \"S3CR3T\"}", Syntax { line: 1, column: 1 }),
+        (b" \xEF\xBB\xBF{\"access_token\": \"S3CR3T\"}", Syntax { line: 1, column: 2 }),
+        (b"\xFF\xFE{\0}\0", NotUtf8),
+        (br#"{"access_token": "", "errors": []}"#, EmptyToken),
+        (br#"{"access_token": 7, "error": null}"#, TokenNotAString),
         (b"{\"access_token\": \"S3CR3T\xff\"}", NotUtf8),
         (b"{\"access_token\": \"S3CR3T", Truncated),
         (b"{\"access_token\": \"S3CR3T\"", Truncated),
@@ -95,41 +100,118 @@ fn any_2xx_is_a_success() {
     }
 }
 
+/// A 200 with this content type, if it is not empty, and this body.
+fn typed(content_type: &str, body: impl AsRef<[u8]>) -> Response<Vec<u8>> {
+    let mut response = Response::new(body.as_ref().to_vec());
+    if !content_type.is_empty() {
+        response.headers_mut().insert("content-type", content_type.parse().unwrap());
+    }
+    response
+}
+
 #[test]
-fn a_media_type_is_compared_by_its_essence() {
-    let cases: &[(&[&[u8]], bool)] = &[
-        (&[], true),
-        (&[b"application/json"], true),
-        (&[b"application/json; charset=utf-8"], true),
-        (&[b"application/json;charset=latin-1"], true),
-        (&[b" APPLICATION/JSON\t; a=b"], true),
-        (&[b"application/vnd.api+json"], true),
-        (&[b"application/problem+JSON; a"], true),
-        (&[b"application/jsonp"], false),
-        (&[b"application/json-seq"], false),
-        (&[b"application/json+xml"], false),
-        (&[b"application/xjson"], false),
-        (&[b"text/json"], false),
-        (&[b"text/html"], false),
-        (&[b"json"], false),
-        (&[b""], false),
-        (&[b"application/json\xff"], false),
-        (&[b"application/json", b"text/html"], false),
-        (&[b"application/xhtml, x/y+json"], false),
-        (&[b"application/x y+json"], false),
-        (&[b"application//+json"], false),
-    ];
-    for (types, accepted) in cases {
-        let mut response = response(200, r#"{"access_token": "tok"}"#);
-        for value in *types {
-            response.headers_mut().append("content-type", http::HeaderValue::from_bytes(value).unwrap());
-        }
-        let shown = types.iter().map(|value| String::from_utf8_lossy(value)).collect::<Vec<_>>();
-        match receive(&response) {
-            Ok(_) => assert!(accepted, "{shown:?} was accepted"),
-            Err(error) => assert!(!accepted && error.kind() == ErrorKind::MediaType, "{shown:?}: {error}"),
+fn a_token_is_taken_in_whatever_it_is_wrapped() {
+    const TOKEN: &str = r#"{"access_token": "tok"}"#;
+    for content_type in [
+        "",
+        "application/json",
+        "APPLICATION/JSON; Charset=UTF-8",
+        "application/vnd.api+json",
+        "application/jsonp",
+        "application/octet-stream",
+        "application/x-www-form-urlencoded",
+        "text/html; charset=utf-8",
+        "text/plain",
+        "text/javascript",
+        "json",
+        "no type, at all",
+    ] {
+        for body in [TOKEN.to_owned(), format!("\u{feff}{TOKEN}"), format!("\u{feff}\r\n {TOKEN}\n")] {
+            assert_eq!(receive(&typed(content_type, &body)).unwrap(), "tok", "{content_type}: {body:?}");
         }
     }
+    let mut two = typed("application/json", TOKEN);
+    two.headers_mut().append("content-type", "text/html".parse().unwrap());
+    assert_eq!(receive(&two).unwrap(), "tok");
+    two.headers_mut().insert("content-type", http::HeaderValue::from_bytes(b"\xff").unwrap());
+    assert_eq!(receive(&two).unwrap(), "tok");
+    // A client that undid the coding and left the header.
+    two.headers_mut().insert("content-encoding", "gzip".parse().unwrap());
+    assert_eq!(receive(&two).unwrap(), "tok");
+}
+
+#[test]
+fn a_success_that_is_no_json_object_is_told_with_its_media_type_and_who_may_have_answered() {
+    use BodyProblem::*;
+    let long = format!("text/{}", "x".repeat(130));
+    let syntax = Syntax { line: 1, column: 1 };
+    for (content_type, body, problem, named, words) in [
+        ("text/html; charset=utf-8", "<html>Sign in</html>", syntax, Some("text/html"), ", answering with HTML"),
+        ("", "<!DOCTYPE html><title>Sign in</title>", syntax, None, ", answering with HTML"),
+        ("application/json", "<HTML>", syntax, Some("application/json"), ", answering with HTML"),
+        ("TEXT/Plain", "S3CR3T", syntax, Some("TEXT/Plain"), ""),
+        ("text/html", "", Empty, Some("text/html"), ""),
+        ("application/xml", "<token>S3CR3T</token>", syntax, Some("application/xml"), ""),
+        ("application/json", r#"["S3CR3T"]"#, NotAnObject, Some("application/json"), ""),
+        ("application/json", r#"{"access_token": "S3CR3T"}{}"#, TrailingData, Some("application/json"), ""),
+        ("a type", "x", syntax, None, ""),
+        (&long, "x", syntax, None, ""),
+        ("text/the-api-key", "x", syntax, None, ""),
+        ("text/THE-%43lient-secret", "x", syntax, None, ""),
+    ] {
+        let error = receive(&typed(content_type, body)).unwrap_err();
+        assert_eq!((error.kind(), error.media_type()), (ErrorKind::Body(problem), named), "{content_type} {body}");
+        let text = error.to_string();
+        let kind = error.kind();
+        let named = named.map(|named| format!(", {named}")).unwrap_or_default();
+        assert_eq!(
+            text,
+            format!(
+                "step 1 (User Access Token): {kind} (status 200{named}){words}; the service is at fault: a proxy, a firewall or a login \
+                 page may have answered: check the user token URL and what stands before it, then ask the service's support"
+            )
+        );
+    }
+    let error = receive(&typed("text/html", r#"{"access_token": ""}"#)).unwrap_err();
+    assert_eq!((error.kind(), error.media_type()), (ErrorKind::Body(EmptyToken), Some("text/html")));
+    assert!(!error.to_string().contains("proxy"), "{error}");
+}
+
+#[test]
+fn a_coded_body_is_told_by_the_name_of_its_coding_for_a_success_and_a_refusal_alike() {
+    let gzip: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03";
+    let coded = |status: u16, coding: &str, body: &[u8]| {
+        let response = Response::builder().status(status).header("content-encoding", coding);
+        receive(&response.body(body.to_vec()).unwrap()).unwrap_err()
+    };
+    for (coding, body, named) in [
+        ("gzip", gzip, Some("gzip")),
+        ("GZIP", gzip, Some("GZIP")),
+        ("x-gzip", gzip, Some("x-gzip")),
+        ("br", b"\x0b\x01\x80{", Some("br")),
+        ("zstd", b"(\xb5/\xfd", Some("zstd")),
+        ("deflate", b"x", Some("deflate")),
+        ("identity, gzip", gzip, Some("gzip")),
+        ("the-api-key", gzip, Some("…")),
+        ("identity", gzip, None),
+        ("IDENTITY", gzip, None),
+        ("", gzip, None),
+    ] {
+        let error = coded(200, coding, body);
+        assert_eq!(error.content_coding(), named, "{coding}");
+        assert_eq!(error.kind() == ErrorKind::Body(BodyProblem::Encoded), named.is_some(), "{coding}");
+        for status in [401, 429, 500, 503] {
+            let error = coded(status, coding, body);
+            assert_eq!((error.content_coding(), error.message()), (named, None), "{coding}");
+            let told = error.to_string();
+            assert_eq!(told.contains(", its body coded as "), named.is_some(), "{told}");
+        }
+    }
+    // What can be read needs no undoing.
+    let error = coded(401, "gzip", br#"{"error": "no"}"#);
+    assert_eq!((error.content_coding(), error.message()), (None, Some("no")));
+    assert_eq!(coded(200, "gzip", b"").kind(), ErrorKind::Body(BodyProblem::Empty));
+    assert_eq!(coded(200, "gzip", b"{}").kind(), ErrorKind::Body(BodyProblem::NoToken));
 }
 
 #[test]
@@ -151,22 +233,59 @@ fn answers_that_others_confuse_are_told_apart_with_status_and_wait() {
 }
 
 #[test]
-fn a_success_with_an_error_object_is_the_services_refusal() {
-    for (body, message) in [
-        (r#"{"error": "locked"}"#, Some("locked")),
-        (r#"{"error": {"code": 7}}"#, None),
-        (r#"{"access_token": null, "errors": ["locked"]}"#, Some("locked")),
-        (r#"{"message": "locked"}"#, Some("locked")),
+fn a_success_is_a_refusal_where_it_says_error_and_has_no_usable_token() {
+    use BodyProblem::*;
+    let no = ErrorKind::Refused;
+    let body = ErrorKind::Body;
+    for (json, kind, message) in [
+        (r#"{"error": "locked"}"#, no, Some("locked")),
+        (r#"{"error": {"code": 7}}"#, no, None),
+        (r#"{"error": false}"#, no, None),
+        (r#"{"error": 0, "message": "locked"}"#, no, Some("locked")),
+        (r#"{"Error": "locked"}"#, no, Some("locked")),
+        (r#"{"access_token": null, "errors": ["locked"]}"#, no, Some("locked")),
+        (r#"{"errors": {"base": "locked"}}"#, no, Some("locked")),
+        (r#"{"errors": "locked"}"#, no, Some("locked")),
+        (r#"{"errors": 1}"#, no, None),
+        (r#"{"errors": true}"#, no, None),
+        (r#"{"errors": " "}"#, no, None),
+        (r#"{"access_token": "", "error": "locked"}"#, no, Some("locked")),
+        (r#"{"access_token": "S3 CR3T", "error": "locked"}"#, no, Some("locked")),
+        (r#"{"access_token": 7, "errors": [{"detail": "locked"}]}"#, no, Some("locked")),
+        (r#"{"access_token": "a", "access_token": "b", "error": "locked"}"#, no, Some("locked")),
+        // None of these is an error.
+        (r#"{"error": null}"#, body(NoToken), None),
+        (r#"{"errors": null}"#, body(NoToken), None),
+        (r#"{"errors": false}"#, body(NoToken), None),
+        (r#"{"errors": 0}"#, body(NoToken), None),
+        (r#"{"errors": 0.0}"#, body(NoToken), None),
+        (r#"{"errors": -0}"#, body(NoToken), None),
+        (r#"{"errors": []}"#, body(NoToken), None),
+        (r#"{"errors": {}}"#, body(NoToken), None),
+        (r#"{"errors": ""}"#, body(NoToken), None),
+        (r#"{"message": "locked"}"#, body(NoToken), Some("locked")),
+        (r#"{"Message": "locked", "errors": []}"#, body(NoToken), Some("locked")),
+        (r#"{"data": {"message": "locked"}, "status": "not at all well"}"#, body(NoToken), None),
+        (r#"{"access_token": "", "message": "locked"}"#, body(EmptyToken), Some("locked")),
+        // Of a success nothing is told but what stands below a usual name.
+        (r#"{"accessToken": "S3CR3T", "token": "S3 CR3T", "code": "no-error"}"#, body(NoToken), None),
     ] {
-        let error = receive(&response(200, body)).unwrap_err();
+        let error = receive(&response(200, json)).unwrap_err();
+        assert_eq!((error.kind(), error.status().as_u16(), error.message()), (kind, 200, message), "{json}");
         assert_eq!(
-            (error.kind(), error.status().as_u16(), error.message()),
-            (ErrorKind::Refused, 200, message),
-            "{body}"
+            error.fault(),
+            if kind == no { location_auth::Fault::Caller } else { location_auth::Fault::Service }
         );
+        assert_eq!(error.retry(), location_auth::Retry::Never);
+        assert!(!format!("{error} {error:?}").contains("S3"), "{error}");
     }
-    let error = receive(&response(200, r#"{"error": null}"#)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Body(BodyProblem::NoToken));
+    for json in [
+        r#"{"access_token": "tok", "error": "but also this"}"#,
+        r#"{"access_token": "tok", "errors": ["but also this"]}"#,
+        r#"{"access_token": "tok", "errors": [], "message": "welcome"}"#,
+    ] {
+        assert_eq!(receive(&response(200, json)).unwrap(), "tok", "a token that is refused lives for ever: {json}");
+    }
 }
 
 #[test]

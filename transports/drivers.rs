@@ -194,11 +194,11 @@ pub struct RunError<F, E> {
 /// Why a driver stopped.
 ///
 /// ```
-/// use location_auth::ErrorKind;
 /// use location_auth::transports::Cause;
 ///
 /// fn is_wrong_password<E>(cause: &Cause<E>) -> bool {
-///     matches!(cause, Cause::Response(error) if error.kind() == ErrorKind::Refused && error.status() == 401)
+///     // By the service's own code: its status is the same for a wrong Client Secret.
+///     matches!(cause, Cause::Response(error) if error.code() == Some("invalid_grant"))
 /// }
 /// ```
 #[derive(Debug)]

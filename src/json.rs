@@ -1,0 +1,117 @@
+//! Reading what others wrote, with serde, without quoting it: an error of serde's own repeats the value that it does not like.
+
+use alloc::string::String;
+use core::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
+
+/// A body's text behind a byte order mark, if there is one: RFC 8259 section 8.1 lets whoever reads JSON skip it.
+pub(crate) fn unmarked(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
+}
+
+/// Visits of values that all come to the same.
+macro_rules! visit_as {
+    ($same:expr; $($visit:ident($value:ty)),* $(,)?) => {$(
+        fn $visit<E>(self, _: $value) -> Result<Self::Value, E> {
+            Ok($same)
+        }
+    )*};
+}
+pub(crate) use visit_as;
+
+/// Visits of values that are all refused with this text: serde's own refusal of a scalar quotes it.
+macro_rules! refuse_unquoted {
+    ($text:literal; $($visit:ident($value:ty)),* $(,)?) => {$(
+        fn $visit<E: ::serde::de::Error>(self, _: $value) -> Result<Self::Value, E> {
+            Err(E::custom($text))
+        }
+    )*};
+}
+pub(crate) use refuse_unquoted;
+
+/// A member's value, or its name.
+pub(crate) enum Member<'a> {
+    /// Missing, or `null`.
+    Absent,
+    Number(u64),
+    /// `false`, zero, or an empty list or object.
+    Nothing,
+    Other,
+    Borrowed(&'a str),
+    /// The string had escapes in it.
+    Unescaped(Zeroizing<String>),
+}
+
+impl Member<'_> {
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Borrowed(text) => Some(text),
+            Self::Unescaped(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is missing, `null`, `false`, zero or empty.
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Absent | Self::Nothing | Self::Number(0)) || self.text() == Some("")
+    }
+}
+
+impl<'de> Deserialize<'de> for Member<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(MemberVisitor)
+    }
+}
+
+struct MemberVisitor;
+
+impl<'de> Visitor<'de> for MemberVisitor {
+    type Value = Member<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Member::Borrowed(text))
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Member::Unescaped(Zeroizing::new(String::from(text))))
+    }
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Member::Absent)
+    }
+    fn visit_bool<E>(self, something: bool) -> Result<Self::Value, E> {
+        Ok(if something { Member::Other } else { Member::Nothing })
+    }
+    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
+        Ok(u64::try_from(number).map_or(Member::Other, Member::Number))
+    }
+    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Member::Number(number))
+    }
+    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
+        Ok(if number == 0.0 { Member::Nothing } else { Member::Other })
+    }
+
+    visit_as! {
+        Member::Other;
+        visit_i128(i128), visit_u128(u128), visit_bytes(&[u8]),
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let mut member = Member::Nothing;
+        while seq.next_element::<IgnoredAny>()?.is_some() {
+            member = Member::Other;
+        }
+        Ok(member)
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut member = Member::Nothing;
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+            member = Member::Other;
+        }
+        Ok(member)
+    }
+}

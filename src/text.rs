@@ -1,0 +1,130 @@
+//! Text as a person reads it and as a machine writes it: what would disturb a log, what repeats a credential in whatever spelling.
+
+use alloc::{boxed::Box, string::String, vec::Vec};
+
+use zeroize::Zeroizing;
+
+/// Whether the text holds one of the secrets: as given, or as JSON or percent-encoding writes it, also one within the other, in any
+/// ASCII letter case.
+///
+/// The text is decoded rather than the secret encoded, since there are many ways to write the same. Letter cases and normal forms beyond
+/// ASCII are too many to know: there a secret is taken to be in every text that has other characters than ASCII's, too.
+pub(crate) fn repeats(text: &str, secrets: &[&str]) -> bool {
+    let once = [percent_decode(text), json_decode(text)];
+    let twice = once.iter().flat_map(|text| [percent_decode(text), json_decode(text)]);
+    let secrets: Vec<_> = secrets.iter().map(|secret| (secret.is_ascii(), fold(secret))).collect();
+    let holds_one = |text: &str| {
+        let folded = fold(text);
+        secrets.iter().any(|(ascii, secret)| if *ascii { folded.contains(secret.as_str()) } else { !folded.is_ascii() })
+    };
+    holds_one(text) || once.iter().any(|text| holds_one(text)) || twice.into_iter().any(|text| holds_one(&text))
+}
+
+/// One spelling for ASCII's letter cases, for a space and the plus that a form writes for it, and for what [`clean`] makes one of.
+fn fold(text: &str) -> Zeroizing<String> {
+    // No character grows beyond three times its bytes, so nothing is left behind by a buffer that moves.
+    let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
+    folded.extend(text.chars().map(|c| if c == '+' { ' ' } else { harmless(c).to_ascii_lowercase() }));
+    folded
+}
+
+/// The text with a name in place of each of these values, in any ASCII letter case.
+pub(crate) fn replace(text: &str, value: &str, name: &str) -> Zeroizing<String> {
+    let [folded, value] = [text, value].map(|text| Zeroizing::new(text.to_ascii_lowercase()));
+    let names = folded.matches(value.as_str()).count().saturating_mul(name.len());
+    let mut replaced = Zeroizing::new(String::with_capacity(text.len().saturating_add(names)));
+    let mut end = 0;
+    for (start, value) in folded.match_indices(value.as_str()) {
+        replaced.push_str(text.get(end..start).unwrap_or_default());
+        replaced.push_str(name);
+        end = start.saturating_add(value.len());
+    }
+    replaced.push_str(text.get(end..).unwrap_or_default());
+    replaced
+}
+
+fn percent_decode(text: &str) -> Zeroizing<String> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    bytes.extend(percent_encoding::percent_decode_str(text));
+    // A byte that is no UTF-8 becomes a replacement character of three bytes.
+    let mut decoded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
+    for chunk in bytes.utf8_chunks() {
+        decoded.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            decoded.push(char::REPLACEMENT_CHARACTER);
+        }
+    }
+    decoded
+}
+
+/// The text with JSON's escapes undone (RFC 8259 section 7); what is no escape stays as it is.
+pub(crate) fn json_decode(text: &str) -> Zeroizing<String> {
+    let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
+    let mut rest = text;
+    while let Some((plain, escape)) = rest.split_once('\\') {
+        decoded.push_str(plain);
+        let (c, after) = unescape(escape).unwrap_or(('\\', escape));
+        decoded.push(c);
+        rest = after;
+    }
+    decoded.push_str(rest);
+    decoded
+}
+
+/// The character that follows a backslash stands for, and what comes after it.
+fn unescape(escape: &str) -> Option<(char, &str)> {
+    let mut chars = escape.chars();
+    let c = match chars.next()? {
+        'b' => '\u{8}',
+        'f' => '\u{c}',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => return unescape_unicode(chars.as_str()),
+        c @ ('"' | '\\' | '/') => c,
+        _ => return None,
+    };
+    Some((c, chars.as_str()))
+}
+
+/// Four hexadecimal digits, or a surrogate pair.
+fn unescape_unicode(text: &str) -> Option<(char, &str)> {
+    let (first, rest) = hex4(text)?;
+    if let Some(c) = char::from_u32(first.into()) {
+        return Some((c, rest));
+    }
+    let (second, rest) = hex4(rest.strip_prefix("\\u")?)?;
+    let c = char::decode_utf16([first, second]).next()?.ok()?;
+    Some((c, rest))
+}
+
+fn hex4(text: &str) -> Option<(u16, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    Some((u16::from_str_radix(digits, 16).ok()?, rest))
+}
+
+/// Control characters, line separators and marks that turn the direction of text replaced; then cut to the bound, in bytes.
+pub(crate) fn clean(text: &str, bound: usize) -> Box<str> {
+    let mut cleaned = String::new();
+    for c in text.chars().map(harmless) {
+        if cleaned.len().saturating_add(c.len_utf8()) > bound {
+            break;
+        }
+        cleaned.push(c);
+    }
+    cleaned.into()
+}
+
+pub(crate) fn harmless(c: char) -> char {
+    if disturbs(c) { char::REPLACEMENT_CHARACTER } else { c }
+}
+
+/// Whether a character could make a line of a log look like another.
+pub(crate) fn disturbs(c: char) -> bool {
+    // Unicode's property Bidi_Control.
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
+}
