@@ -521,8 +521,7 @@ fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
             error.to_string(),
             "the access token of Location loc-1 was rejected, and renewing it failed: step 1 (User Access Token): the service refused \
              (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
-             check the owner's email and password, the Client ID and the Client Secret; nothing is tried again until the program \
-             hands over credentials"
+             check the owner's email and password; nothing is tried again until the program hands over credentials"
         );
         for _ in 0..50 {
             assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::Response(_)));

@@ -10,14 +10,14 @@ use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
 use std::time::Duration;
 
-use http::{Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::transports::client::{AsyncClient, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, RunError, SendError, SendErrorKind, run};
+use location_auth::transports::{Cause, RunError, SendError, SendErrorKind, SharedTransport, run};
 use location_auth::*;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use support::{done, next, response, token_response};
@@ -202,7 +202,7 @@ fn sweep() -> Sweep {
     for session in sessions().into_iter().chain(with_query_parameter) {
         sweep.debug("session::Session", &session);
         let mut call = http::Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
-        sweep.debug("session::Attempt", session.authorize(&mut call).unwrap());
+        sweep.debug("attempt::Attempt", session.authorize(&mut call).unwrap());
         sweep.display("redacted::Redacted", Redacted(&call));
         let mut elsewhere = http::Request::get("https://evil.example.net/x").body("").unwrap();
         sweep.error("misuse::Misuse", &session.authorize(&mut elsewhere).unwrap_err());
@@ -259,20 +259,20 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
         // Again and again, until what stops it is kept.
         for _ in 0..3 {
             let renewal = rejected(&mut session);
-            sweep.debug("renewal::Renewal", &renewal);
+            sweep.debug("attempt::Renewal", &renewal);
             let mut next = renewal.start(&mut session, &mut owner, NOW);
             let result = loop {
-                sweep.debug("renewal::Renewing", &next);
+                sweep.debug("renewing::Renewing", &next);
                 sweep.debug("owner::Owner", &owner);
                 sweep.debug("session::Session", &session);
                 next = match next {
                     Renewing::AwaitTurn(waiting) => {
-                        sweep.debug("renewal::AwaitTurn", &waiting);
-                        sweep.debug("renewal::Turn", waiting.turn());
+                        sweep.debug("renewing::AwaitTurn", &waiting);
+                        sweep.debug("renewing::Turn", waiting.turn());
                         waiting.granted(&mut session, &mut owner, NOW)
                     }
                     Renewing::SendToken(step) => {
-                        sweep.debug("renewal::SendToken", &step);
+                        sweep.debug("renewing::SendToken", &step);
                         sweep.display("redacted::Redacted", Redacted(&step.request()));
                         match &answer {
                             Some(answer) => step.received(answer, &mut session, &mut owner, NOW),
@@ -280,7 +280,7 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
                         }
                     }
                     Renewing::Keep(keep) => {
-                        sweep.debug("renewal::Keep", &keep);
+                        sweep.debug("renewing::Keep", &keep);
                         keep.kept(&mut session, &mut owner, NOW)
                     }
                     Renewing::Done(result) => break result,
@@ -318,7 +318,7 @@ fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationA
                     let (request, attempt) = call.authorize(&session).unwrap();
                     sweep.display("redacted::Redacted", Redacted(&request));
                     let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
-                    sweep.debug("session::Verdict", &verdict);
+                    sweep.debug("attempt::Verdict", &verdict);
                     call.received(verdict, response(401, PASSWORD))
                 }
                 Next::Renew(_, waiting) => {
@@ -328,7 +328,7 @@ fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationA
                     let Ok(Verdict::Replay(replay)) = session.received(late, StatusCode::UNAUTHORIZED) else {
                         unreachable!()
                     };
-                    sweep.debug("session::Replay", &replay);
+                    sweep.debug("attempt::Replay", &replay);
                     waiting.renewed(Ok(replay))
                 }
                 Next::Done(result) => {
@@ -350,6 +350,12 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
         owner.set_login(login.clone()).unwrap();
         owner
     };
+    let answers = |_: Request<Vec<u8>>, _: usize| core::future::ready(Ok::<_, SendError>(Response::new(vec![])));
+    let shared = SharedTransport::new(answers, |answers, request, limit| {
+        let answer = answers(request, limit);
+        async move { answer.await }
+    });
+    sweep.debug("shared::SharedTransport", shared);
     sweep.debug("store::NoStore", NoStore);
     let [session, _, _] = sessions();
     sweep.error("error::CallError", &Client::new(session, refused).call(call()).unwrap_err());

@@ -300,10 +300,10 @@ fn a_throttled_step_tells_the_wait_before_it_is_waited_for() {
 #[test]
 fn a_step_without_a_response_tells_whether_the_request_was_sent_and_not_the_transports_words() {
     let lines = with_retries(|| vec![Err(Dead(Delivery::NotSent)), Err(Dead(Delivery::Unknown))]);
-    let never = "WARN step failed step=1 location=loc-1 delivery=NotSent fault=Transport retry=Unspecified \
+    let never = "WARN step failed step=1 location=loc-1 delivery=NotSent kind=Other fault=Transport retry=Unspecified \
                  error=step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
                  check the user token URL's host and the network, then send it again";
-    let maybe = "WARN step failed step=1 location=loc-1 delivery=Unknown fault=Transport retry=Never \
+    let maybe = "WARN step failed step=1 location=loc-1 delivery=Unknown kind=Other fault=Transport retry=Never \
                  error=step 1 (User Access Token) of Location loc-1: no response came, and the request may have arrived; \
                  the transport is at fault: check the user token URL's host and the network; repeat only if a second token \
                  does no harm";
@@ -382,7 +382,7 @@ fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
                     is at fault: log in again, or let an Owner renew it";
     assert_eq!(of_a_call(call, false, || vec![unauthorized()]), [ANSWERED_401, rejected]);
 
-    let dead = "WARN call failed location=loc-1 delivery=Unknown fault=Transport error=no response to the call came, and it may \
+    let dead = "WARN call failed location=loc-1 delivery=Unknown kind=Other fault=Transport error=no response to the call came, and it may \
                 have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
     assert_eq!(of_a_call(call, false, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
 
@@ -401,7 +401,7 @@ fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
         assert!(line.starts_with(&format!("{start}{renewing}: ")), "{line}");
     }
     let cut = of_a_call(call, true, || vec![unauthorized(), user(), Err(Dead(Delivery::Unknown))]);
-    let step = "WARN step failed step=2 location=loc-1 delivery=Unknown fault=Transport retry=Never ";
+    let step = "WARN step failed step=2 location=loc-1 delivery=Unknown kind=Other fault=Transport retry=Never ";
     let failed = "WARN call failed location=loc-1 fault=Transport ";
     for (line, start) in [(&cut[2], step), (&cut[3], failed)] {
         assert!(line.starts_with(&format!("{start}{renewing} at step 2 ")), "{line}");

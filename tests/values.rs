@@ -4,7 +4,7 @@ mod support;
 
 use std::fmt::Debug;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use location_auth::{
     App, Environment, Error, ErrorKind, Fault, Flow, Misuse, RESPONSE_LIMIT, Redacted, Retry, SavedToken, Session,
     Step, Verdict,
@@ -23,8 +23,9 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
     let mut call = Request::get("https://api.example.com/x").body("").unwrap();
     let late = session.authorize(&mut call).unwrap();
     let attempt = session.authorize(&mut call).unwrap();
-    assert!(session.renew(&attempt, location_token(&app)).unwrap());
-    let Verdict::Replay(replay) = session.rejected(late).unwrap() else { panic!("there is a newer token") };
+    session.renew(location_token(&app)).unwrap();
+    let verdict = session.received(late, StatusCode::UNAUTHORIZED).unwrap();
+    let Verdict::Replay(replay) = verdict else { panic!("there is a newer token") };
     let with_query_parameter =
         Session::for_user(&app, user_token(&app)).unwrap().with_query_parameter("token").unwrap();
 

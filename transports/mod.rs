@@ -58,15 +58,15 @@
 //! | --- | --- | --- | --- |
 //! | DEBUG | `step started` | `step`, `location` | a driver is about to send a token request |
 //! | DEBUG | `step done` | `step`, `location`, `status` | its response, or that of a client's token request, held a token |
-//! | WARN | `step failed` | `step`, `location`, `status`, `request_id`, `delivery`, `fault`, `retry`, `error` | it held none, or none came |
+//! | WARN | `step failed` | `step`, `location`, `status`, `request_id`, `delivery`, `kind`, `fault`, `retry`, `error` | it held none, or none came |
 //! | INFO | `waiting` | `step`, `location`, `wait_ms` | a driver waits before it sends the request of a step that failed again |
 //! | DEBUG | `call answered` | `location`, `status` | a client's call has a response; after a 401 it may be sent once more |
 //! | INFO | `user token rejected` | `step`, `location`, `status` | step 2 was refused with 401 while a client renewed a token, and another User Access Token is to be had |
 //! | WARN | `token not saved` | `location` | the store failed to keep a new token, which is used all the same |
-//! | WARN | `call failed` | `location`, `delivery`, `fault`, `error` | the caller gets a `CallError` |
+//! | WARN | `call failed` | `location`, `delivery`, `kind`, `fault`, `error` | the caller gets a `CallError` |
 //!
 //! - `step` is 1 or 2. `location` is missing where there is none: the login of a user, a session without one, a User Access Token.
-//! - `status` and `request_id` are a response's, and `delivery` is told where none came: [`Delivery`].
+//! - `status` and `request_id` are a response's; `delivery` and `kind` are told where none came: [`Delivery`] and [`SendErrorKind`].
 //! - `fault`, `retry` and `wait_ms` are [`Fault`](crate::Fault), [`Retry`](crate::Retry) and a wait in milliseconds.
 //! - `error` is the error's one line. It repeats the service's words only as the error itself does, which withholds them where they hold
 //!   a credential (`Q8`), and a transport's own words not at all: those are the error's source, which the caller gets.
