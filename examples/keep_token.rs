@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 
 use location_auth::transports::client::{CallError, Client, NotSaved, TokenStore};
 use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{App, Owner, SavedToken, Session, UserLogin};
+use location_auth::{App, Misuse, Owner, SavedToken, Session, UserLogin};
 use token_file::TokenFile;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -83,23 +83,31 @@ fn first_start(app: &App, login: UserLogin, files: &Files) -> Result<(), Box<dyn
 }
 
 fn later_start(app: &App, files: &Files, url: &str, login: Option<UserLogin>) -> Result<(), Box<dyn Error>> {
-    let client = client(app, files, login)?; // one for all calls of the program, from whatever thread
+    let read = |file| io::Result::Ok(serde_json::from_str(&fs::read_to_string(file)?)?);
+    let (owners, locations) = (read(files.owners())?, read(files.locations())?);
+    let client = client(app, owners, locations, login, files.clone())?; // one for all calls, from whatever thread
     sync_contacts(&client, url)
 }
 
-/// A client that starts from what was saved. `login` is the owner's: without it a token is renewed for as long as the owner's own works.
-fn client(app: &App, files: &Files, login: Option<UserLogin>) -> Result<Client<Ureq, Files>, Box<dyn Error>> {
-    let read = |file| io::Result::Ok(serde_json::from_str::<SavedToken>(&fs::read_to_string(file)?)?);
-    let session = Session::for_location(app, read(files.locations())?.try_into()?)?;
+/// A client that starts from the owner's saved token and a Location's. `login` is the owner's, for a program that may keep a password:
+/// without it a token is renewed for as long as the owner's own works.
+fn client<S: TokenStore>(
+    app: &App,
+    owners: SavedToken,
+    locations: SavedToken,
+    login: Option<UserLogin>,
+    store: S,
+) -> Result<Client<Ureq, S>, Misuse> {
     let mut owner = Owner::new(app);
-    owner.set_token(read(files.owners())?.try_into()?)?;
+    owner.set_token(owners.try_into()?)?;
     if let Some(login) = login {
         owner.set_login(login)?;
     }
-    Ok(Client::with_owner(session, owner, Ureq::new(), files.clone()))
+    let session = Session::for_location(app, locations.try_into()?)?;
+    Ok(Client::with_owner(session, owner, Ureq::new(), store)) // for his other Locations: client.for_session(session)
 }
 
-fn sync_contacts(client: &Client<Ureq, Files>, url: &str) -> Result<(), Box<dyn Error>> {
+fn sync_contacts<S: TokenStore>(client: &Client<Ureq, S>, url: &str) -> Result<(), Box<dyn Error>> {
     match client.call(http::Request::get(url).body(vec![])?) {
         Ok(response) => {
             println!("  {}", response.status()); // any but 401
