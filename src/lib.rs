@@ -121,7 +121,7 @@
 //!   Neither ever expires.
 //! - *Origin*: scheme, host and port of a URL. Credentials go only to those that the settings name.
 //! - *Fault*: who has to change something: [`Fault::Caller`], [`Fault::Transport`] or [`Fault::Service`].
-//! - `P1` to `P9` in these pages are the rules that the service's documentation fixes, `Q1` to `Q16` what it leaves open and this
+//! - `P1` to `P9` in these pages are the rules that the service's documentation fixes, `Q1` to `Q18` what it leaves open and this
 //!   crate decided: [`protocol`] lists both.
 //!
 //! # Secrets
