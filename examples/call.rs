@@ -40,7 +40,7 @@ fn call() -> Result<(), Failure> {
     let token = saved.try_into().map_err(wrong_settings)?;
     let session = Session::for_location(&app, token).map_err(wrong_settings)?;
 
-    let client = Client::new(session, Ureq::new(), 1024 * 1024);
+    let client = Client::new(session, Ureq::new());
     let response = client.call(request).map_err(|error| failed(&error))?;
     if !response.status().is_success() {
         let line = format!("the service answered {}; the caller is at fault: check the URL", response.status());

@@ -1,5 +1,5 @@
-//! A program that keeps its token: it logs in once and saves, and from then on starts from what it saved. Then the token is revoked,
-//! and a program that was handed the owner's login helps itself, while one that was not says what to do.
+//! A program that keeps its tokens: it logs in once and saves both, and from then on needs no password. A Location's token that is revoked is
+//! renewed with the owner's. When that one is revoked, too, the program says what to do, and a login that is handed over helps.
 
 mod support;
 #[path = "support/token_file.rs"]
@@ -8,80 +8,114 @@ mod token_file;
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use location_auth::transports::client::{CallError, Client};
+use location_auth::transports::client::{CallError, Client, NotSaved, TokenStore};
 use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{App, LocationLogin, Misuse, SavedToken, Session};
+use location_auth::{App, Misuse, Owner, SavedToken, Session, UserLogin};
 use token_file::TokenFile;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let emulator = Arc::new(Mutex::new(support::demo()));
     let base = format!("http://{}", support::serve(Arc::clone(&emulator), 0)?);
     let (app, url) = (support::app(&base)?, format!("{base}{}", support::GUARDED_PATH));
-    let revoke = || emulator.lock().expect("no thread panics").revoke_location(support::LOCATION_ID);
+    let login = || app.user_login(support::EMAIL, support::PASSWORD);
+    let service = || emulator.lock().expect("no thread panics");
 
     let folder = std::env::temp_dir().join(format!("location-auth-{}", std::process::id()));
     fs::create_dir(&folder)?;
-    let file = folder.join("token.json");
-    println!("The first start logs in, and saves the token:");
-    first_start(support::login(&base)?, &file)?;
+    let files = Files(folder);
+    println!("The first start logs in, and saves both tokens:");
+    first_start(&app, login()?, &files)?;
     println!("Every later start has no password:");
-    later_start(&app, &file, &url, None)?;
-    println!("The token was revoked ({} in all):", revoke());
-    later_start(&app, &file, &url, None)?;
+    later_start(&app, &files, &url, None)?;
+    println!("The Location's token was revoked ({} in all):", service().revoke_location(support::LOCATION_ID));
+    later_start(&app, &files, &url, None)?;
+    service().revoke_location(support::LOCATION_ID);
+    println!("So was the owner's ({} in all):", service().revoke_owner(support::EMAIL));
+    later_start(&app, &files, &url, None)?;
     println!("The same, with the owner's login handed over:");
-    later_start(&app, &file, &url, Some(support::login(&base)?))?;
+    later_start(&app, &files, &url, Some(login()?))?;
     println!("And the next start, without it again:");
-    later_start(&app, &file, &url, None)?;
-    fs::remove_dir_all(&folder)?;
-    let counts = emulator.lock().expect("no thread panics").counts();
-    println!("{} logins in all, {} calls answered.", counts.location_tokens, counts.calls);
+    later_start(&app, &files, &url, None)?;
+    fs::remove_dir_all(&files.0)?;
+    let counts = service().counts();
+    println!(
+        "{} user logins in all, {} exchanges, {} calls.",
+        counts.user_tokens, counts.location_tokens, counts.calls
+    );
     Ok(())
 }
 
-fn first_start(login: LocationLogin, file: &Path) -> Result<(), Box<dyn Error>> {
-    let file = TokenFile::create(file)?; // before the login: a token must not be bought and then have nowhere to go
-    let token = run(login, &Ureq::new())?;
-    file.commit(&SavedToken::from(&token))?;
-    println!("  a token of {}", token.location());
+/// One file for the owner's token and one for the Location's.
+#[derive(Clone)]
+struct Files(PathBuf);
+
+impl Files {
+    fn owners(&self) -> PathBuf {
+        self.0.join("owner.json")
+    }
+
+    fn locations(&self) -> PathBuf {
+        self.0.join("location.json")
+    }
+}
+
+/// The store: whatever token is new goes into its file before it is used.
+impl TokenStore for Files {
+    fn save(&self, token: &SavedToken) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let file = if token.location().is_some() { self.locations() } else { self.owners() };
+        println!("  a new token goes into {}", file.file_name().unwrap_or_default().to_string_lossy());
+        Ok(TokenFile::create(&file)?.commit(token)?)
+    }
+}
+
+fn first_start(app: &App, login: UserLogin, files: &Files) -> Result<(), Box<dyn Error>> {
+    // Before the login: a token must not be bought and then have nowhere to go.
+    let (owners, locations) = (TokenFile::create(&files.owners())?, TokenFile::create(&files.locations())?);
+    let user = run(login, &Ureq::new())?;
+    owners.commit(&SavedToken::from(&user))?;
+    let token = run(app.location(support::LOCATION_ID)?.exchange(&user)?, &Ureq::new())?;
+    locations.commit(&SavedToken::from(&token))?;
+    println!("  the owner's token, and one of {}", token.location());
     Ok(())
 }
 
-fn later_start(app: &App, file: &Path, url: &str, login: Option<LocationLogin>) -> Result<(), Box<dyn Error>> {
-    let saved = serde_json::from_str(&fs::read_to_string(file)?)?;
-    let client = client(app, saved, login)?; // one for all calls of the program, from whatever thread
-    sync_contacts(&client, url, |token| {
-        println!("  a new token goes into the file");
-        TokenFile::create(file)?.commit(token)
-    })
+fn later_start(app: &App, files: &Files, url: &str, login: Option<UserLogin>) -> Result<(), Box<dyn Error>> {
+    let read = |file| io::Result::Ok(serde_json::from_str(&fs::read_to_string(file)?)?);
+    let (owners, locations) = (read(files.owners())?, read(files.locations())?);
+    let client = client(app, owners, locations, login, files.clone())?; // one for all calls, from whatever thread
+    sync_contacts(&client, url)
 }
 
-/// A client that starts from a saved token. `login` is the owner's, for a program that may keep a password: without it nothing logs in
-/// by itself.
-fn client(app: &App, saved: SavedToken, login: Option<LocationLogin>) -> Result<Client<Ureq>, Misuse> {
-    let session = Session::for_location(app, saved.try_into()?)?;
-    let client = Client::new(session, Ureq::new(), 1024 * 1024); // the longest response that a call may have
+/// A client that starts from the owner's saved token and a Location's. `login` is the owner's, for a program that may keep a password:
+/// without it a token is renewed for as long as the owner's own works.
+fn client<S: TokenStore>(
+    app: &App,
+    owners: SavedToken,
+    locations: SavedToken,
+    login: Option<UserLogin>,
+    store: S,
+) -> Result<Client<Ureq, S>, Misuse> {
+    let mut owner = Owner::new(app);
+    owner.set_token(owners.try_into()?)?;
     if let Some(login) = login {
-        client.log_in_with(login)?;
+        owner.set_login(login)?;
     }
-    Ok(client)
+    let session = Session::for_location(app, locations.try_into()?)?;
+    Ok(Client::with_owner(session, owner, Ureq::new(), store)) // for his other Locations: client.for_session(session)
 }
 
-/// `keep` puts a new token in the place of the saved one.
-fn sync_contacts(
-    client: &Client<Ureq>,
-    url: &str,
-    keep: impl FnOnce(&SavedToken) -> io::Result<()>,
-) -> Result<(), Box<dyn Error>> {
-    let outcome = client.call(http::Request::get(url).body(vec![])?);
-    // Before the outcome is looked into: a call may fail after the login that it led to went well.
-    if let Some(token) = client.take_new_token() {
-        keep(&SavedToken::from(&token))?; // where this fails, the client alone has it
-    }
-    match outcome {
-        Ok(response) => println!("  {}", response.status()), // any but 401
+fn sync_contacts<S: TokenStore>(client: &Client<Ureq, S>, url: &str) -> Result<(), Box<dyn Error>> {
+    match client.call(http::Request::get(url).body(vec![])?) {
+        Ok(response) => {
+            println!("  {}", response.status()); // any but 401
+            let not_saved = response.extensions().get::<NotSaved>().into_iter().flat_map(NotSaved::tokens);
+            for (token, error) in not_saved {
+                println!("  the new token of {:?} lives in memory alone: {error}", token.location());
+            }
+        }
         Err(error @ CallError::TokenRejected { .. }) => println!("  {error}"),
         Err(error) => return Err(error.into()),
     }

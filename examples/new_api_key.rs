@@ -59,7 +59,7 @@ fn check<T>(app: &App, saved: SavedToken, transport: T) -> Result<String, Box<dy
 where
     T: Transport<Error: Error + 'static>,
 {
-    let client = Client::new(Session::for_location(app, saved.try_into()?)?, transport, 1024 * 1024);
+    let client = Client::new(Session::for_location(app, saved.try_into()?)?, transport);
     let call = Request::get(format!("{BASE}{GUARDED_PATH}")).body(vec![])?;
     match client.call(call) {
         Ok(response) if response.status() == StatusCode::FORBIDDEN => Ok("403, so the API Key is not taken".into()),

@@ -21,8 +21,14 @@ struct Owner {
     locations: Vec<String>,
 }
 
-/// By Location. In a real program: the secret store, or files as the example `keep_token` writes them.
-type Kept = BTreeMap<String, SavedToken>;
+/// In a real program: the secret store, or files as the example `keep_token` writes them.
+#[derive(Default)]
+struct Kept {
+    /// By email: what renews a Location's token later, with no password.
+    owners: BTreeMap<String, SavedToken>,
+    /// By Location.
+    locations: BTreeMap<String, SavedToken>,
+}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let owners: Vec<_> = (0..101)
@@ -46,12 +52,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     let app = support::app("https://api.example.com")?;
 
     emulator.borrow_mut().owner("owner-42@example.com", "changed since");
-    let mut kept = Kept::new();
+    let mut kept = Kept::default();
     for round in ["First", "When owner 42 has told the right password"] {
         onboard(&app, &owners, &transport, &mut kept)?;
         let counts = emulator.borrow().counts();
         let (users, locations) = (counts.user_tokens, counts.location_tokens);
-        println!("{round}: {} tokens kept; {users} user logins, {locations} tokens bought so far.", kept.len());
+        println!(
+            "{round}: {} tokens kept; {users} user logins, {locations} tokens bought so far.",
+            kept.locations.len()
+        );
         emulator.borrow_mut().owner("owner-42@example.com", support::PASSWORD);
     }
     Ok(())
@@ -64,22 +73,28 @@ where
 {
     let mut refusals = Refusals::default();
     for owner in owners {
-        let missing: Vec<_> = owner.locations.iter().filter(|id| !kept.contains_key(*id)).collect();
+        let missing: Vec<_> = owner.locations.iter().filter(|id| !kept.locations.contains_key(*id)).collect();
         if missing.is_empty() {
             continue; // a User Access Token lives for ever: none is bought that is not needed
         }
-        let user = match patiently(app.user_login(&owner.email, &owner.password)?, transport) {
-            Ok(user) => user,
-            Err(stopped) if refusals.pass_over(&stopped) => {
-                eprintln!("  so none for {:?}", missing);
-                continue;
-            }
-            Err(stopped) => return Err(stopped.into()),
+        let user = match kept.owners.get(&owner.email) {
+            Some(user) => user.clone().try_into()?,
+            None => match patiently(app.user_login(&owner.email, &owner.password)?, transport) {
+                Ok(user) => {
+                    kept.owners.insert(owner.email.clone(), SavedToken::from(&user)); // before it buys anything
+                    user
+                }
+                Err(stopped) if refusals.pass_over(&stopped) => {
+                    eprintln!("  so none for {:?}", missing);
+                    continue;
+                }
+                Err(stopped) => return Err(stopped.into()),
+            },
         };
         for id in missing {
             match patiently(app.location(id)?.exchange(&user)?, transport) {
                 Ok(token) => {
-                    kept.insert(id.clone(), SavedToken::from(&token)); // before the next one is bought
+                    kept.locations.insert(id.clone(), SavedToken::from(&token)); // before the next one is bought
                     refusals.token();
                 }
                 Err(stopped) if refusals.pass_over(&stopped) => continue,

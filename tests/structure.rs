@@ -73,8 +73,13 @@ fn no_public_signature_names_a_lock_or_a_runtime() {
     let files = sources("transports").into_iter().chain(sources("transports/client")).chain(sources("src"));
     for (path, text) in files {
         for line in code(&text).filter(|line| line.starts_with("pub ") || line.starts_with("impl")) {
+            // What stands between the parentheses of a tuple struct is private where it does not say `pub`.
+            let shown = match line.split_once('(') {
+                Some((head, fields)) if head.starts_with("pub struct") && !fields.contains("pub ") => head,
+                _ => line,
+            };
             for word in ["Mutex", "RwLock", "async_lock", "tokio", "Condvar"] {
-                assert!(!line.contains(word), "{}: {line}", path.display());
+                assert!(!shown.contains(word), "{}: {line}", path.display());
             }
         }
     }
