@@ -3,18 +3,21 @@
 use core::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeStruct, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::json::{Member, refuse_unquoted};
+use crate::json::Member;
 use crate::token::BearerToken;
 use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToken};
 
 /// The one type through which a token is written and read: whoever serializes it writes a secret (`P6`).
 ///
-/// With serde, in any self-describing format. The form, version 1, is
+/// With serde, in any self-describing format: JSON, TOML, YAML, RON, CBOR, MessagePack. Not in one that has to be told what comes, like
+/// bincode or postcard: write JSON into that. The form, version 1, is
 /// `{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": "…"}`, where the kind `user` has no
 /// location. A file of this version can be read for ever. Reading checks what a fresh response is checked for (`Q5`): a token that no
-/// header can carry, a member that comes twice, an unknown version or kind is an error, whose text quotes nothing of the file.
+/// header can carry, a member that comes twice, an unknown version or kind is an error, whose text quotes nothing of the file. What the
+/// format itself says of a broken file is not told, since it may quote a line of it; but the libraries of TOML and YAML read ahead, and an error
+/// that they find before they ask is theirs.
 ///
 /// Keep it in the operating system's secret store, or in a file that only its owner can read. Not in the repository, not in a log, not
 /// in an environment variable that child processes inherit. A saved token works with a new [`App`](crate::App) of the same environment for as
@@ -92,23 +95,17 @@ const VERSION: u64 = 1;
 const NAMES: [&str; 5] = ["version", "environment", "kind", "location", "access_token"];
 
 impl Serialize for SavedToken {
+    /// As a map, since a format may write a struct without the names of its fields, and then nobody can read it back.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let [version, environment, kind, location, access_token] = NAMES;
-        let members = if self.location.is_some() { 5 } else { 4 };
-        let mut form = serializer.serialize_struct("SavedToken", members)?;
-        form.serialize_field(version, &VERSION)?;
-        form.serialize_field(environment, written(self.environment))?;
-        match &self.location {
-            Some(id) => {
-                form.serialize_field(kind, "location")?;
-                form.serialize_field(location, id.as_str())?;
-            }
-            None => {
-                form.serialize_field(kind, "user")?;
-                form.skip_field(location)?;
-            }
+        let mut form = serializer.serialize_map(Some(if self.location.is_some() { 5 } else { 4 }))?;
+        form.serialize_entry(version, &VERSION)?;
+        form.serialize_entry(environment, written(self.environment))?;
+        form.serialize_entry(kind, if self.location.is_some() { "location" } else { "user" })?;
+        if let Some(id) = &self.location {
+            form.serialize_entry(location, id.as_str())?;
         }
-        form.serialize_field(access_token, self.secret.expose())?;
+        form.serialize_entry(access_token, self.secret.expose())?;
         form.end()
     }
 }
@@ -123,38 +120,35 @@ fn written(environment: Environment) -> &'static str {
 
 impl<'de> Deserialize<'de> for SavedToken {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not `deserialize_map`, with which serde_json quotes a text that stands where the object should.
-        deserializer.deserialize_any(SavedVisitor)
+        // Not `deserialize_map`, with which serde_json quotes a text that stands where the object should. What a format itself says is
+        // dropped: it may quote the line.
+        let read = deserializer.deserialize_any(SavedVisitor).unwrap_or(Err(NONE));
+        read.map_err(|problem| de::Error::custom(format_args!("{problem}: log in again, and save what that comes to")))
     }
 }
 
+const NONE: &str = "this is no saved token";
+
+/// The token, or what is wrong, in words that quote nothing.
 struct SavedVisitor;
 
 impl<'de> Visitor<'de> for SavedVisitor {
-    type Value = SavedToken;
+    type Value = Result<SavedToken, &'static str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a saved token: write it again")
+        f.write_str("a saved token")
     }
 
-    refuse_unquoted! {
-        "a bare value is no saved token: write it again";
-        visit_bool(bool), visit_i64(i64), visit_i128(i128), visit_u64(u64), visit_u128(u128), visit_f64(f64), visit_str(&str), visit_bytes(&[u8]),
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SavedToken, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = [const { None }; NAMES.len()];
+        let mut twice = false;
         while let Some(name) = map.next_key::<Member<'de>>()? {
-            let known = NAMES.iter().zip(&mut members).find(|(known, _)| Some(**known) == name.text());
-            let Some((name, member)) = known else {
-                map.next_value::<IgnoredAny>()?;
-                continue;
-            };
-            if member.replace(map.next_value::<Member<'de>>()?).is_some() {
-                return Err(de::Error::custom(format_args!("a saved token with more than one {name}: write it again")));
+            match NAMES.iter().zip(&mut members).find(|(known, _)| Some(**known) == name.text()) {
+                Some((_, member)) => twice |= member.replace(map.next_value::<Member<'de>>()?).is_some(),
+                None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        read(members).map_err(de::Error::custom)
+        Ok(if twice { Err("a saved token with a member that comes twice") } else { read(members) })
     }
 }
 
@@ -162,22 +156,22 @@ impl<'de> Visitor<'de> for SavedVisitor {
 fn read(members: [Option<Member<'_>>; NAMES.len()]) -> Result<SavedToken, &'static str> {
     let [version, environment, kind, location, access_token] = members;
     if !matches!(version, Some(Member::Number(VERSION))) {
-        return Err("a saved token of no version that is known: write it again");
+        return Err("a saved token of no version that is known");
     }
     let environment = match environment.as_ref().and_then(Member::text) {
         Some("staging") => Environment::Staging,
         Some("production") => Environment::Production,
-        _ => return Err("a saved token of no environment that is known: write it again"),
+        _ => return Err("a saved token of no environment that is known"),
     };
     let location = match (kind.as_ref().and_then(Member::text), location) {
         (Some("user"), None) => None,
         (Some("location"), Some(location)) => {
             let id = location.text().and_then(|id| LocationId::new(id).ok());
-            Some(id.ok_or("a saved token whose location is no id: write it again")?)
+            Some(id.ok_or("a saved token whose location is no id")?)
         }
-        _ => return Err("a saved token whose kind and location do not agree: write it again"),
+        _ => return Err("a saved token whose kind and location do not agree"),
     };
     let secret = access_token.as_ref().and_then(Member::text).and_then(BearerToken::new);
-    let secret = secret.ok_or("a saved token whose access_token no header can carry: log in again")?;
+    let secret = secret.ok_or("a saved token whose access_token no header can carry")?;
     Ok(SavedToken { environment, location, secret })
 }

@@ -35,7 +35,7 @@ use crate::{Environment, LocationId, Misuse};
 ///
 /// serde reads it from a map of the same names, with `api_origins` for all of the [`api_origin`](Self::api_origin)s: a list, or one text with
 /// commas between them, as an environment variable holds it. An unknown or repeated name is an error, and so is a value that is no
-/// text. What such an error says quotes no value.
+/// text. What such an error says quotes no value, but the libraries of TOML and YAML show the line that it is on.
 ///
 /// ```
 /// use location_auth::{App, Settings};
@@ -157,13 +157,13 @@ impl FromStr for Environment {
 
 impl<'de> Deserialize<'de> for Environment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::deserialize(deserializer)?.0.parse().map_err(de::Error::custom)
+        deserializer.deserialize_str(TextVisitor)?.0.parse().map_err(de::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for LocationId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&Text::deserialize(deserializer)?.0).map_err(de::Error::custom)
+        Self::new(&deserializer.deserialize_str(TextVisitor)?.0).map_err(de::Error::custom)
     }
 }
 

@@ -193,7 +193,7 @@ fn wrong_settings_end_with_code_2_and_a_line_that_names_them() {
         (
             with("LOCATION_AUTH_API_KEY", "demo-api-key\n"),
             vec![],
-            "login: the API Key holds a character that it cannot have: copy it again, without spaces or line ends around it",
+            "login: the API Key has white space around it: copy it again, without spaces or line ends",
         ),
         (with("LOCATION_AUTH_EMAIL", ""), vec![], "login: the owner's email is empty: fill it in"),
         (

@@ -1,43 +1,67 @@
-//! A file for a token: readable by its owner alone, and replaced as a whole or not at all.
+//! A file for a token: readable by its owner alone, and replaced as a whole or not at all, whoever else writes it or dies at it.
+//!
+//! It wants the crate `tempfile`. Each error names the path.
 
-use std::fs::{File, OpenOptions, remove_file, rename};
-use std::io::{self, Write};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use location_auth::SavedToken;
+use tempfile::NamedTempFile;
 
-/// A file that is being written beside the one that it is to replace. Dropped without [`commit`](Self::commit), it is removed.
+/// A draft beside the file that it is to replace, of a name that nobody else has. Dropped without [`commit`](Self::commit), it is removed.
 pub struct TokenFile {
     target: PathBuf,
-    draft: PathBuf,
-    file: File,
+    draft: NamedTempFile,
 }
 
 impl TokenFile {
     /// Made before the login, so that no token that lives for ever is bought and then has nowhere to go.
     pub fn create(target: &Path) -> io::Result<Self> {
-        let name = target.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-        let draft = target.with_file_name(format!(".{name}.{}", std::process::id()));
-        let mut options = OpenOptions::new();
-        // A file or a link that somebody else put there is not written to.
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&draft)?;
-        Ok(Self { target: target.to_owned(), draft, file })
+        let create = || {
+            let target = followed(target)?;
+            if target.file_name().is_none() || target.is_dir() {
+                return Err(ErrorKind::IsADirectory.into());
+            }
+            // Of mode 600.
+            let draft = NamedTempFile::new_in(folder(&target))?;
+            Ok(Self { target, draft })
+        };
+        create().map_err(named(target))
     }
 
-    pub fn commit(mut self, token: &SavedToken) -> io::Result<()> {
-        serde_json::to_writer(&mut self.file, token)?;
-        self.file.write_all(b"\n")?;
-        self.file.sync_all()?;
-        rename(&self.draft, &self.target)
+    /// Puts the token in the place of the file's content. When this has come back, a power cut takes nothing away.
+    pub fn commit(self, token: &SavedToken) -> io::Result<()> {
+        let Self { target, mut draft } = self;
+        let path = target.clone();
+        let commit = move || {
+            draft.write_all(serde_json::to_string(token)?.as_bytes())?;
+            draft.write_all(b"\n")?;
+            draft.as_file().sync_all()?;
+            draft.persist(&target)?;
+            // The file's new name stands in its folder.
+            #[cfg(unix)]
+            fs::File::open(folder(&target))?.sync_all()?;
+            Ok(())
+        };
+        commit().map_err(named(&path))
     }
 }
 
-impl Drop for TokenFile {
-    fn drop(&mut self) {
-        // After a commit there is no draft any more.
-        let _ = remove_file(&self.draft);
+fn folder(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Where a link leads to, since a rename would replace the link: also where nothing stands there yet.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    match (fs::canonicalize(path), fs::read_link(path)) {
+        (Ok(file), _) => Ok(file),
+        (Err(error), Ok(next)) if error.kind() == ErrorKind::NotFound => followed(&folder(path).join(next)),
+        (Err(error), Err(_)) if error.kind() == ErrorKind::NotFound => Ok(path.to_owned()),
+        (Err(error), _) => Err(error),
     }
+}
+
+fn named(path: &Path) -> impl Fn(io::Error) -> io::Error {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
