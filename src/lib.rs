@@ -192,7 +192,7 @@ pub use app::{App, Environment, Location, Settings};
 pub use endpoint::may_carry_secrets;
 pub use error::{BodyProblem, Error, ErrorKind, Fault, Step};
 pub use flow::{Flow, Progress, ReceiveError};
-pub use login::{LocationLogin, TokenExchange, UserLogin};
+pub use login::{LocationLogin, TokenExchange, UserLogin, is_token_request};
 pub use misuse::{Field, Misuse, UrlProblem};
 pub use redacted::Redacted;
 pub use response::RESPONSE_LIMIT;

@@ -34,6 +34,9 @@
 //!
 //! What it owes its caller, since it carries secrets:
 //!
+//! - It sends a token request on a connection that nobody else's request was answered on: [`is_token_request`](crate::is_token_request)
+//!   tells. A stray answer of another owner's would be taken for this owner's token, and a connection that was closed unseen leaves open
+//!   whether there is one.
 //! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `accept`, `user-agent`.
 //! - It follows no redirect: a client that does takes `x-api-key` to the redirect's host (`Q7`).
 //! - A status is no error: 401 or 503 is a response like any other.
@@ -87,6 +90,8 @@ mod drivers;
 mod events;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod own_wakes;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 pub mod reqwest;
 mod send_error;

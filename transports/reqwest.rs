@@ -20,14 +20,16 @@ use ::reqwest::redirect::Policy;
 use ::reqwest::{Client, ClientBuilder, Url};
 use bytes::Bytes;
 use http::{Request, Response, Uri};
-use location_auth::may_carry_secrets;
+use location_auth::{is_token_request, may_carry_secrets};
+use tokio::task::yield_now;
 use zeroize::Zeroizing;
 
 use super::bounded::BoundedBody;
+use super::own_wakes::on_its_own_wakes;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
-/// A transport over a reqwest client that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its
-/// connections.
+/// A transport over reqwest that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its connections, those of
+/// calls; a token request has one of its own ([`is_token_request`]).
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
@@ -42,7 +44,9 @@ use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 /// reqwest itself panics where it is polled outside of a tokio runtime.
 #[derive(Clone)]
 pub struct Reqwest {
-    client: Client,
+    calls: Client,
+    /// Keeps no connection.
+    logins: Client,
 }
 
 /// No configuration: a proxy's may hold a password.
@@ -61,7 +65,8 @@ impl Reqwest {
         Self::with_config(|builder| builder)
     }
 
-    /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy.
+    /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy. They are made twice, for calls and for
+    /// token requests: a client keeps connections or does not.
     ///
     /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, and no
     /// `Referer` is told. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
@@ -71,28 +76,32 @@ impl Reqwest {
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///
     /// let proxy = reqwest::Proxy::all("http://proxy.test:3128")?;
-    /// let transport = Reqwest::with_config(|builder| builder.proxy(proxy))?;
+    /// let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone()))?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// [`SendErrorKind::Configuration`], where reqwest cannot build a client from it.
-    pub fn with_config(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
-        let ours = Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(30))
-            .no_proxy()
-            // Another crate of the program may have turned these features on: they would add a header to every request.
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate();
-        let policed = change(ours).redirect(Policy::none()).retry(::reqwest::retry::never()).referer(false);
-        match policed.build() {
-            Ok(client) => Ok(Self { client }),
-            Err(error) => Err(SendError::new(SendErrorKind::Configuration, Delivery::Unsendable, source(error))),
-        }
+    pub fn with_config(change: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
+        let policed = || {
+            let ours = Client::builder()
+                .connect_timeout(Duration::from_secs(10))
+                .timeout(Duration::from_secs(30))
+                .no_proxy()
+                // Another crate of the program may have turned these features on: they would add a header to every request.
+                .no_gzip()
+                .no_brotli()
+                .no_zstd()
+                .no_deflate();
+            change(ours).redirect(Policy::none()).retry(::reqwest::retry::never()).referer(false)
+        };
+        let built = |client: ClientBuilder| {
+            client
+                .build()
+                .map_err(|error| SendError::new(SendErrorKind::Configuration, Delivery::Unsendable, source(error)))
+        };
+        Ok(Self { calls: built(policed())?, logins: built(policed().pool_max_idle_per_host(0))? })
     }
 }
 
@@ -103,6 +112,15 @@ impl AsyncTransport for Reqwest {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
+        let client = if is_token_request(&request) {
+            &self.logins
+        } else {
+            // So that a connection that was closed while nobody looked is not used: the runtime hears of it in the first turn, and in the
+            // second the task that watches the connection has seen it.
+            on_its_own_wakes(yield_now()).await;
+            on_its_own_wakes(yield_now()).await;
+            &self.calls
+        };
         let request = request.map(|body| Bytes::from_owner(Zeroizing::new(body)));
         let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
@@ -111,7 +129,7 @@ impl AsyncTransport for Reqwest {
         if root.is_none_or(|root| root.origin() != request.url().origin()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
-        let mut incoming = self.client.execute(request).await.map_err(send_error)?;
+        let mut incoming = client.execute(request).await.map_err(send_error)?;
         let body = read(&mut incoming, limit).await.map_err(SendError::after_sending)?;
         let mut response = Response::new(body);
         *response.status_mut() = incoming.status();

@@ -20,13 +20,13 @@ use ::ureq::Agent;
 use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
 use http::{Method, Request, Response};
-use location_auth::may_carry_secrets;
+use location_auth::{is_token_request, may_carry_secrets};
 use zeroize::Zeroizing;
 
 use super::{Delivery, SendError, SendErrorKind, Transport};
 
-/// A transport over a ureq agent that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its
-/// connections.
+/// A transport over ureq that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its connections, those of
+/// calls; a token request has one of its own ([`is_token_request`]).
 ///
 /// ```no_run
 /// # fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
@@ -38,7 +38,9 @@ use super::{Delivery, SendError, SendErrorKind, Transport};
 /// ```
 #[derive(Clone)]
 pub struct Ureq {
-    agent: Agent,
+    calls: Agent,
+    /// Keeps no connection.
+    logins: Agent,
 }
 
 /// No configuration: a proxy's may hold a password.
@@ -54,7 +56,8 @@ impl Ureq {
         Self::with_config(|config| config)
     }
 
-    /// As [`new`](Self::new), with changes of yours: another time-out, a TLS configuration, the proxy of the environment.
+    /// As [`new`](Self::new), with changes of yours: another time-out, a TLS configuration, the proxy of the environment. They are made
+    /// twice, for calls and for token requests: an agent keeps connections or does not.
     ///
     /// What keeps secrets from leaving is set after your changes: no redirect is followed, and no status is an error. A proxy sees what
     /// goes to a loopback host over plain `http`: exempt those hosts (`NO_PROXY`).
@@ -64,16 +67,18 @@ impl Ureq {
     ///
     /// let transport = Ureq::with_config(|config| config.proxy(ureq::Proxy::try_from_env()));
     /// ```
-    pub fn with_config(change: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
-        let ours = Config::builder()
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_global(Some(Duration::from_secs(30)))
-            .proxy(None)
-            .user_agent(AutoHeaderValue::None)
-            .accept(AutoHeaderValue::None)
-            .accept_encoding(AutoHeaderValue::None);
-        let config = change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
-        Self { agent: config.build().new_agent() }
+    pub fn with_config(change: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
+        let config = || {
+            let ours = Config::builder()
+                .timeout_connect(Some(Duration::from_secs(10)))
+                .timeout_global(Some(Duration::from_secs(30)))
+                .proxy(None)
+                .user_agent(AutoHeaderValue::None)
+                .accept(AutoHeaderValue::None)
+                .accept_encoding(AutoHeaderValue::None);
+            change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false)
+        };
+        Self { calls: config().build().new_agent(), logins: config().max_idle_connections(0).build().new_agent() }
     }
 }
 
@@ -90,15 +95,16 @@ impl Transport for Ureq {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
+        let agent = if is_token_request(&request) { &self.logins } else { &self.calls };
         let (mut parts, body) = request.into_parts();
         // Where ureq looks for a request's own configuration, which could allow redirects.
         parts.extensions.clear();
         let body = Zeroizing::new(body);
         // An empty body on a GET would be announced by `content-length: 0`.
         let response = if body.is_empty() && parts.method == Method::GET {
-            self.agent.run(Request::from_parts(parts, ()))
+            agent.run(Request::from_parts(parts, ()))
         } else {
-            self.agent.run(Request::from_parts(parts, body.as_slice()))
+            agent.run(Request::from_parts(parts, body.as_slice()))
         };
         let (parts, mut body) = response.map_err(send_error)?.into_parts();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);

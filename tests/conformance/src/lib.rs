@@ -18,7 +18,7 @@ use http::{Request, Response};
 use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
 use tokio::runtime::Runtime;
 
-pub use rows::ROWS;
+pub use rows::{ROWS, owners};
 pub use run::run;
 
 /// A transport under test: how it is called, and how one is made.

@@ -79,11 +79,11 @@ fn what_a_proxy_refuses_to_tunnel_was_never_sent() {
     let server = answering("HTTP/1.1 407 S3CR3T-echo\r\ncontent-length: 0\r\n\r\n");
     let url = "https://api.example.com/?access_token=S3CR3T";
     let proxy = ureq::Proxy::new(&server.url("")).unwrap();
-    let error = Ureq::with_config(|config| config.proxy(Some(proxy))).send(get(url), 0).unwrap_err();
+    let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).send(get(url), 0).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
     assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
     let proxy = reqwest::Proxy::all(server.url("")).unwrap();
-    let transport = Reqwest::with_config(|builder| builder.proxy(proxy)).unwrap();
+    let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap();
     let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
     assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
@@ -107,9 +107,12 @@ fn what_speaks_no_tls_where_it_should_is_a_tls_error() {
 #[test]
 fn a_proxys_password_is_not_shown() {
     let proxy = ureq::Proxy::new("http://user:S3CR3T@proxy.test:3128").unwrap();
-    assert_eq!(format!("{:?}", Ureq::with_config(|config| config.proxy(Some(proxy)))), "Ureq { .. }");
+    assert_eq!(format!("{:?}", Ureq::with_config(|config| config.proxy(Some(proxy.clone())))), "Ureq { .. }");
     let proxy = reqwest::Proxy::all("http://user:S3CR3T@proxy.test:3128").unwrap();
-    assert_eq!(format!("{:?}", Reqwest::with_config(|builder| builder.proxy(proxy)).unwrap()), "Reqwest { .. }");
+    assert_eq!(
+        format!("{:?}", Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap()),
+        "Reqwest { .. }"
+    );
 }
 
 #[test]
@@ -121,10 +124,11 @@ fn what_reqwest_cannot_be_built_from_is_a_configuration_error() {
 
 /// A hyper transport over tokio's sockets that notes which origins it connects to.
 fn noting(origins: Arc<Mutex<Vec<String>>>) -> impl AsyncTransport<Error = SendError> {
-    Hyper::new(move |origin: Uri| {
+    let transport = Hyper::new(move |origin: Uri| {
         origins.lock().unwrap().push(origin.to_string());
         async move { Ok(TokioIo::new(TcpStream::connect(origin.authority().unwrap().as_str()).await?)) }
-    })
+    });
+    transport.keeping_connections(tokio::task::yield_now)
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod good;
 mod hostile;
+pub mod owners;
 mod proxy;
 mod secrets;
 mod tls;
@@ -14,6 +15,7 @@ use http::{Request, Response};
 
 use crate::tls::Flaw;
 use crate::{Client, Failure, Subject, Wishes};
+use owners::Surplus;
 pub use proxy::as_child;
 
 /// One thing that every transport must do.
@@ -98,6 +100,15 @@ pub const ROWS: &[Row] = &[
     }),
     row("a proxy in the environment is not used unless asked for", proxy::not_used),
     row("a proxy in the environment is used when asked for", proxy::used),
+    must("a stray answer in the same segment is no login's", |subject| owners::plain(subject, Surplus::Together)),
+    must("a stray answer at once is no login's", |subject| owners::plain(subject, Surplus::AtOnce)),
+    must("a stray answer 20 ms later is no login's", |subject| owners::plain(subject, Surplus::Late)),
+    must("a stray answer in the same TLS record is no login's", |subject| owners::over_tls(subject, Surplus::Together)),
+    must("a stray answer in the next TLS record is no login's", |subject| {
+        owners::over_tls(subject, Surplus::NextRecord)
+    }),
+    must("a stray answer over TLS at once is no login's", |subject| owners::over_tls(subject, Surplus::AtOnce)),
+    must("a stray answer over TLS 20 ms later is no login's", |subject| owners::over_tls(subject, Surplus::Late)),
     row("a connection is used again", good::connection_is_used_again),
     row("a connection that the server closed is not used again", good::closed_connection_is_not),
 ];
