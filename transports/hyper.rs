@@ -31,6 +31,7 @@ use location_auth::{is_token_request, may_carry_secrets};
 use zeroize::Zeroizing;
 
 use super::bounded::BoundedBody;
+use super::known_cause::known_cause;
 use super::own_wakes::on_its_own_wakes;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
@@ -74,7 +75,8 @@ where
 {
     /// `connect` opens a connection to an origin: a URI of scheme, host and port, without the path and the query, which may be secret.
     ///
-    /// Its errors become the [`source`](core::error::Error::source) of a [`SendError`] with [`Delivery::NotSent`].
+    /// Its errors become a [`SendError`] with [`Delivery::NotSent`]. Of their text nothing is kept, since TLS libraries quote the server's
+    /// certificate: the [`source`](core::error::Error::source) tells the kind or the operating system's code, and what is known of TLS.
     pub fn new(connect: C) -> Self {
         Self { connect, look: None, idle: Mutex::new(Vec::new()) }
     }
@@ -124,7 +126,7 @@ where
                 Io::InvalidData => SendErrorKind::Tls,
                 _ => SendErrorKind::Connect,
             };
-            SendError::new(kind, Delivery::NotSent, Some(Box::new(error)))
+            SendError::new(kind, Delivery::NotSent, known_cause(&error))
         })?;
         let (requests, connection) = handshake(io).await.map_err(|error| send_error(error, Delivery::NotSent))?;
         Ok(Idle { origin, requests, connection })
@@ -228,6 +230,8 @@ fn split(request: Request<Vec<u8>>) -> Result<(Uri, Request<Whole>), http::Error
             parts.headers.insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
         }
     }
+    // hyper decodes nothing.
+    parts.headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
     parts.uri = Uri::from_parts(target)?;
     let body = Whole(Some(Bytes::from_owner(Zeroizing::new(body))).filter(|body| !body.is_empty()));
     Ok((Uri::from_parts(origin)?, Request::from_parts(parts, body)))
@@ -243,7 +247,8 @@ async fn exchange(
         send_error(error.into_error(), delivery)
     })?;
     let (parts, incoming) = response.into_parts();
-    Ok(Response::from_parts(parts, read(incoming, limit).await?))
+    let body = read(incoming, limit).await.map_err(|error| error.with_status(parts.status))?;
+    Ok(Response::from_parts(parts, body))
 }
 
 async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError> {
@@ -256,7 +261,6 @@ async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError
     Ok(body.into_bytes())
 }
 
-/// hyper's own errors hold nothing of the request or the response.
 fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
     let kind = if error.is_timeout() {
         SendErrorKind::TimedOut
@@ -265,7 +269,7 @@ fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
     } else {
         SendErrorKind::Broken
     };
-    SendError::new(kind, delivery, Some(Box::new(error)))
+    SendError::new(kind, delivery, known_cause(&error))
 }
 
 /// A request's body, in one piece.

@@ -37,7 +37,8 @@
 //! - It sends a token request on a connection that nobody else's request was answered on: [`is_token_request`](crate::is_token_request)
 //!   tells. A stray answer of another owner's would be taken for this owner's token, and a connection that was closed unseen leaves open
 //!   whether there is one.
-//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `accept`, `user-agent`.
+//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `accept`, `user-agent`,
+//!   and `accept-encoding: identity`, since nothing here decodes a body.
 //! - It follows no redirect: a client that does takes `x-api-key` to the redirect's host (`Q7`).
 //! - A status is no error: 401 or 503 is a response like any other.
 //! - It reads at most `limit` bytes of the body and fails beyond them, without reading on (`Q13`).
@@ -90,6 +91,8 @@ mod drivers;
 mod events;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "ureq"))]
+mod known_cause;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod own_wakes;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]

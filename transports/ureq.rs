@@ -9,7 +9,6 @@
 
 extern crate std;
 
-use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
@@ -19,10 +18,12 @@ use std::io::ErrorKind as Io;
 use ::ureq::Agent;
 use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use location_auth::{is_token_request, may_carry_secrets};
 use zeroize::Zeroizing;
 
+use super::known_cause::known_cause;
+use super::send_error::refused_by_proxy;
 use super::{Delivery, SendError, SendErrorKind, Transport};
 
 /// A transport over ureq that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its connections, those of
@@ -75,7 +76,7 @@ impl Ureq {
                 .proxy(None)
                 .user_agent(AutoHeaderValue::None)
                 .accept(AutoHeaderValue::None)
-                .accept_encoding(AutoHeaderValue::None);
+                .accept_encoding("identity");
             change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false)
         };
         Self { calls: config().build().new_agent(), logins: config().max_idle_connections(0).build().new_agent() }
@@ -108,7 +109,11 @@ impl Transport for Ureq {
         };
         let (parts, mut body) = response.map_err(send_error)?.into_parts();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let body = body.with_config().limit(limit).read_to_vec().map_err(|error| send_error(error).after_sending())?;
+        let body = body
+            .with_config()
+            .limit(limit)
+            .read_to_vec()
+            .map_err(|error| send_error(error).with_status(parts.status))?;
         Ok(Response::from_parts(parts, body))
     }
 
@@ -117,29 +122,46 @@ impl Transport for Ureq {
     }
 }
 
-/// Keeps as the source only what is known to hold no URL and nothing of the response.
 fn send_error(error: ::ureq::Error) -> SendError {
     use ::ureq::{Error, Timeout};
-    let (kind, delivery, keep) = match &error {
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Delivery::NotSent, true),
-        Error::Timeout(_) => (SendErrorKind::TimedOut, Delivery::Unknown, true),
-        Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Delivery::NotSent, true),
-        Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Delivery::NotSent, true),
-        Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Delivery::NotSent, true),
-        Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Delivery::NotSent, true),
+    let (kind, delivery) = match &error {
+        Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Delivery::NotSent),
+        Error::Timeout(_) => (SendErrorKind::TimedOut, Delivery::Unknown),
+        Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Delivery::NotSent),
+        Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Delivery::NotSent),
+        Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Delivery::NotSent),
+        Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Delivery::NotSent),
         // rustls reports through io::Error, in the handshake and after it alike.
-        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Delivery::Unknown, true),
-        Error::Io(_) => (SendErrorKind::Broken, Delivery::Unknown, true),
-        Error::ConnectProxyFailed(_) => (SendErrorKind::Connect, Delivery::NotSent, false),
-        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Delivery::Unsendable, false),
-        Error::TlsRequired => (SendErrorKind::NoTls, Delivery::Unsendable, false),
-        Error::Tls(_) => (SendErrorKind::Tls, Delivery::Unknown, true),
-        Error::BodyExceedsLimit(_) => (SendErrorKind::TooLarge, Delivery::Unknown, true),
-        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown, false),
-        _ => (SendErrorKind::Other, Delivery::Unknown, false),
+        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Delivery::Unknown),
+        Error::Io(_) => (SendErrorKind::Broken, Delivery::Unknown),
+        Error::ConnectProxyFailed(reason) => match proxys_status(reason) {
+            Some(status) => return refused_by_proxy(Some(status)),
+            None => (SendErrorKind::Connect, Delivery::NotSent),
+        },
+        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Delivery::Unsendable),
+        Error::TlsRequired => (SendErrorKind::NoTls, Delivery::Unsendable),
+        Error::Tls(_) => (SendErrorKind::Tls, Delivery::Unknown),
+        Error::BodyExceedsLimit(_) => (SendErrorKind::TooLarge, Delivery::Unknown),
+        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown),
+        _ => (SendErrorKind::Other, Delivery::Unknown),
     };
-    let source: Option<Box<dyn core::error::Error + Send + Sync>> = if keep { Some(Box::new(error)) } else { None };
+    let source = match error {
+        // Words of ureq's own.
+        Error::Timeout(_)
+        | Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::Tls(_)
+        | Error::BodyExceedsLimit(_) => Some(error.into()),
+        Error::Io(cause) => known_cause(&cause),
+        error => known_cause(&error),
+    };
     SendError::new(kind, delivery, source)
+}
+
+/// ureq tells the status of a proxy that opens no tunnel in a text alone: `proxy server responded 407/407`.
+fn proxys_status(reason: &str) -> Option<StatusCode> {
+    let (status, _) = reason.strip_prefix("proxy server responded ")?.split_once('/')?;
+    StatusCode::from_bytes(status.as_bytes()).ok()
 }
 
 /// The standard library has no kind for a name that does not resolve, only this text, on every Unix. Where it says something else the

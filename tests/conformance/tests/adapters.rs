@@ -75,19 +75,47 @@ fn a_url_that_the_library_refuses_is_not_shown() {
 }
 
 #[test]
-fn what_a_proxy_refuses_to_tunnel_was_never_sent() {
-    let server = answering("HTTP/1.1 407 S3CR3T-echo\r\ncontent-length: 0\r\n\r\n");
+fn a_proxy_that_refuses_a_tunnel_is_told_with_its_status() {
     let url = "https://api.example.com/?access_token=S3CR3T";
-    let proxy = ureq::Proxy::new(&server.url("")).unwrap();
-    let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).send(get(url), 0).unwrap_err();
-    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
-    let proxy = reqwest::Proxy::all(server.url("")).unwrap();
-    let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap();
-    let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
-    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
-    assert_eq!(server.connections(), 2);
+    // What is told of the status by ureq and by reqwest, whose library tells 407 alone, and whether the way may be free another time.
+    for (status, told, to_reqwest) in [
+        (407, Delivery::Unsendable, Some(407)),
+        (403, Delivery::Unsendable, None),
+        (404, Delivery::Unsendable, None),
+        (502, Delivery::NotSent, None),
+        (503, Delivery::NotSent, None),
+    ] {
+        let server = answering(format!("HTTP/1.1 {status} S3CR3T-echo\r\ncontent-length: 0\r\n\r\n"));
+        let proxy = ureq::Proxy::new(&server.url("")).unwrap();
+        let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).send(get(url), 0).unwrap_err();
+        assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+        assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), told));
+        assert!(error.to_string().contains(&format!("refused to connect with status {status}")), "{error}");
+        let proxy = reqwest::Proxy::all(server.url("")).unwrap();
+        let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap();
+        let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
+        assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+        assert_eq!((error.kind(), error.delivery()), (refused(to_reqwest), Delivery::Unsendable));
+        assert_eq!(server.connections(), 2);
+    }
+}
+
+fn refused(status: Option<u16>) -> SendErrorKind {
+    SendErrorKind::Proxy(status.map(|status| http::StatusCode::from_u16(status).unwrap()))
+}
+
+#[test]
+fn a_proxy_that_is_not_there_or_hangs_up_is_no_refusal() {
+    let url = "https://api.example.com/";
+    for proxy in [format!("http://{}", nobody_listens()), answering("").url("")] {
+        let to_ureq = ureq::Proxy::new(&proxy).unwrap();
+        let error = Ureq::with_config(|config| config.proxy(Some(to_ureq.clone()))).send(get(url), 0).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
+        let to_reqwest = reqwest::Proxy::all(proxy).unwrap();
+        let transport = Reqwest::with_config(|builder| builder.proxy(to_reqwest.clone())).unwrap();
+        let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
+    }
 }
 
 #[test]

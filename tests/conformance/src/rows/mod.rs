@@ -78,6 +78,7 @@ pub const ROWS: &[Row] = &[
         hostile::cut(subject, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nonly 6\r\n");
     }),
     row("a cut in place of a response is told as maybe sent", |subject| hostile::cut(subject, b"")),
+    row("a body that breaks keeps its response's status", hostile::broken_body_keeps_its_status),
     row("what is not HTTP is an error", |subject| hostile::cut(subject, b"220 mail.test ESMTP ready\r\n")),
     row("the request's own headers arrive once each, byte for byte", secrets::own_headers),
     must("no header that names a secret is added or lost", secrets::no_header_is_added),
@@ -89,6 +90,8 @@ pub const ROWS: &[Row] = &[
     row("an apostrophe in the query arrives as it is", |subject| secrets::own_target(subject, "/?name=O'Hara")),
     row("dots in the path arrive as they are", |subject| secrets::own_target(subject, "/a/../b/./c")),
     must("no error shows a secret or the query", secrets::no_error_shows_a_secret),
+    must("no error shows what a server sends back of the request", secrets::no_error_shows_an_echo),
+    row("accept-encoding is identity where the request names none", secrets::identity_is_asked_for),
     must("a secret does not leave for another host in the clear", secrets::not_in_the_clear),
     must("a certificate that is right is trusted", tls::right),
     must("an expired certificate is refused before a byte is sent", |subject| tls::refused(subject, Flaw::Expired)),
