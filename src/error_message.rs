@@ -12,6 +12,8 @@ use crate::response::Member;
 
 /// The longest message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 256;
+/// How deep words may stand. What is deeper is skipped, which takes no stack.
+const DEPTH: u8 = 8;
 /// A request id that is longer is no id.
 const REQUEST_ID_LIMIT: usize = 128;
 
@@ -26,7 +28,7 @@ pub(crate) fn message(body: &[u8], request_secrets: &[&str]) -> Message {
 
 fn words(body: &[u8]) -> Option<Zeroizing<String>> {
     let mut json = serde_json::Deserializer::from_str(core::str::from_utf8(body).ok()?);
-    let words = Words.deserialize(&mut json).ok()?;
+    let words = Words { depth: DEPTH }.deserialize(&mut json).ok()?;
     json.end().ok()?;
     words
 }
@@ -42,7 +44,16 @@ pub(crate) fn request_id(headers: &HeaderMap, request_secrets: &[&str]) -> Optio
 /// members of the usual names, in the order of [`NAMES`] and joined by colons; of members of one name the last counts. The rest of a
 /// body is skipped unread.
 #[derive(Clone, Copy)]
-struct Words;
+struct Words {
+    /// In how many more arrays and objects.
+    depth: u8,
+}
+
+impl Words {
+    fn deeper(self) -> Option<Self> {
+        self.depth.checked_sub(1).map(|depth| Self { depth })
+    }
+}
 
 /// Those of OAuth's errors (RFC 6749 section 5.2) and of problem details (RFC 9457), and what else is usual.
 const NAMES: [&str; 6] = ["error", "error_description", "message", "title", "detail", "errors"];
@@ -65,15 +76,19 @@ impl<'de> Visitor<'de> for Words {
         Ok((!text.trim().is_empty()).then(|| Zeroizing::new(text.into())))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-        let first = seq.next_element_seed(self)?;
+        let first = match self.deeper() {
+            Some(deeper) => seq.next_element_seed(deeper)?,
+            None => None,
+        };
         while seq.next_element::<IgnoredAny>()?.is_some() {}
         Ok(first.flatten())
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut texts = NAMES.map(|_| None);
         while let Some(name) = map.next_key::<Member<'de>>()? {
-            match NAMES.iter().zip(&mut texts).find(|(usual, _)| name.text() == Some(**usual)) {
-                Some((_, text)) => *text = map.next_value_seed(self)?,
+            let named = NAMES.iter().zip(&mut texts).find(|(usual, _)| name.text() == Some(**usual));
+            match named.zip(self.deeper()) {
+                Some(((_, text), deeper)) => *text = map.next_value_seed(deeper)?,
                 None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
