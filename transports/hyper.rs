@@ -84,7 +84,7 @@ where
 
 impl<C, T: Read + Write, L> Hyper<C, T, L> {
     /// Keeps the last connection of each origin for the next call. A token request has one of its own all the same
-    /// ([`is_token_request`](location_auth::is_token_request)).
+    /// ([`is_token_request`]).
     ///
     /// Nobody watches a connection between two calls, so the server may have closed it, or written to it what nobody asked for. An executor
     /// knows that when it has looked at its IO, and no executor can be asked for that in a way that is every executor's. So `look` is

@@ -46,6 +46,10 @@
 //! - It gives up after a while, and its errors show neither the URL's query nor a header nor a body.
 //! - It talks TLS to any host but loopback: [`may_carry_secrets`](crate::may_carry_secrets) tells.
 //!
+//! A large upload that the service refuses before it has read it can lose its answer, a 401 among them: the service closes while the
+//! client still writes, and the reset overtakes the response (RFC 9112, section 9.6). The call fails as one that may have arrived, by every
+//! transport. Where that happens, make a small call first: its 401 comes through.
+//!
 //! The package `tests/conformance` of the repository is this list as a table of tests, and its page says how to hold your own
 //! transport to it.
 //!
@@ -196,7 +200,7 @@ pub trait AsyncTransport {
         limit: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>>;
 
-    /// As [`Transport::sent`].
+    /// As [`Transport::delivery`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown

@@ -47,7 +47,8 @@ use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 /// ```
 ///
 /// # Panics
-/// reqwest itself panics where it is polled outside of a tokio runtime.
+/// reqwest itself panics where it is polled outside of a tokio runtime; and [`new`](Self::new) does where its feature `rustls-no-provider` is
+/// on and `rustls` (which `reqwest-rustls` turns on) is not, unless the program has installed a default provider for rustls.
 #[derive(Clone)]
 pub struct Reqwest {
     calls: Client,
@@ -74,8 +75,8 @@ impl Reqwest {
     /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy. They are made twice, for calls and for
     /// token requests: a client keeps connections or does not.
     ///
-    /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, no
-    /// `Referer` is told, and HTTP/1.1 is spoken. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
+    /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, no `Referer` is told, and
+    /// HTTP/1.1 is spoken. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
     ///
     /// ```
     /// use location_auth::transports::reqwest::Reqwest;

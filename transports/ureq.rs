@@ -3,9 +3,12 @@
 //! The feature `ureq-rustls` has TLS; `ureq` alone reaches loopback hosts only, or brings the TLS of the ureq features that you
 //! turn on yourself.
 //!
-//! ureq writes URLs, queries included, to the `log` facade at the level `trace`: another reason to prefer the header for tokens. Where another
-//! crate of the program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with later requests: then make
-//! a `Ureq` for each owner.
+//! **Logs.** At the level `trace` of the `log` facade ureq writes every byte that it sends and receives, keys, passwords and tokens among
+//! them, under the target `ureq_proto`. A program that turns `trace` on for all turns that on, too: keep `ureq_proto` and `ureq` at `info`
+//! (`RUST_LOG=trace,ureq_proto=info,ureq=info`), or build without it (the feature `release_max_level_debug` of `log`).
+//!
+//! Where another crate of the program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with later
+//! requests: then make a `Ureq` for each owner.
 
 extern crate std;
 
@@ -37,6 +40,10 @@ use super::{Delivery, SendError, SendErrorKind, Transport};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Panics
+/// ureq itself panics at its first `https` request where its feature `rustls-no-provider` is on and `rustls` (which `ureq-rustls` turns on)
+/// is not, unless the program has installed a default provider for rustls.
 #[derive(Clone)]
 pub struct Ureq {
     calls: Agent,
