@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use conformance::Wishes;
+use conformance::adapters::ADAPTERS;
 use conformance::servers::{answering, nobody_listens, read_request, scripted, well_kept};
+use conformance::tls::{Flaw, Identity, tls_server};
 use http::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
@@ -253,4 +256,41 @@ fn hyper_does_not_keep_a_connection_that_is_still_sending() {
         assert_eq!(transport.send(get(server.url("/")), 100).await.unwrap().body(), b"early");
     });
     assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn what_an_error_keeps_of_its_cause_is_the_operating_systems_or_words_of_ours() {
+    let last = |error: &dyn Error| {
+        let mut last = error.source().expect("has a cause");
+        while let Some(next) = last.source() {
+            last = next;
+        }
+        last.to_string()
+    };
+    let closed = "the connection was closed before the response came";
+    for subject in &ADAPTERS {
+        let send = |wishes: &Wishes, url: String| (subject.client)(wishes)(get(url), 100).unwrap_err();
+        for (flaw, words) in [
+            (Flaw::Expired, "the server's certificate has expired"),
+            (Flaw::WrongHost, "the server's certificate is for another host"),
+            (Flaw::UnknownIssuer, "the server's certificate is of an issuer that is not trusted here"),
+        ] {
+            let identity = Identity::new(flaw);
+            let wishes = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };
+            let (server, _) = tls_server(identity, |stream| drop(read_request(stream)));
+            let failure = send(&wishes, format!("https://{}/", server.address));
+            assert_eq!(last(&*failure.error), words, "{}", subject.name);
+        }
+        let refused = send(&Wishes::default(), format!("http://{}/", nobody_listens()));
+        assert!(last(&*refused.error).contains("os error"), "{}: {refused:?}", subject.name);
+        let unknown = send(&Wishes::default(), "https://api.nowhere.invalid:443/".into());
+        assert!(["the host's name is not known", "host not found"].contains(&&*last(&*unknown.error)), "{unknown:?}");
+        // hyper says why a connection broke; ureq does in texts that hold what came, so that nothing is kept of them.
+        if subject.name != "ureq" {
+            let cut = send(&Wishes::default(), answering("").url("/"));
+            assert_eq!(last(&*cut.error), closed, "{}", subject.name);
+            let garbage = send(&Wishes::default(), answering("220 mail.test ESMTP ready\r\n").url("/"));
+            assert_eq!(last(&*garbage.error), "what came is not HTTP", "{}", subject.name);
+        }
+    }
 }
