@@ -215,7 +215,7 @@ pub use owner::Owner;
 pub use redacted::Redacted;
 pub use renew_error::{RenewError, RenewErrorKind};
 pub use renewing::{AwaitTurn, Keep, Renewing, SendToken, Turn};
-pub use request::RequestHead;
+pub use request::{RequestHead, is_token_request};
 pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
 pub use saved::SavedToken;

@@ -14,7 +14,7 @@ pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
     head.method = Method::POST;
     head.uri = uri;
     let headers = &mut head.headers;
-    headers.insert(header::CONTENT_TYPE, JSON);
+    headers.insert(header::CONTENT_TYPE, as_body_of_credentials(JSON));
     headers.insert(header::ACCEPT, JSON);
     headers.insert(X_API_KEY, api_key.header().clone());
     if step == Step::LocationToken {
@@ -22,6 +22,45 @@ pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
     }
     head
+}
+
+fn as_body_of_credentials(mut content_type: HeaderValue) -> HeaderValue {
+    content_type.set_sensitive(true);
+    content_type
+}
+
+/// Whether this is the request of a [`Flow`](crate::Flow), on whose answer a token may come. For transports that keep connections: they send such a
+/// request on one that nobody else's request was answered on, or a stray answer of another owner's becomes this owner's token.
+///
+/// A flow marks the `content-type` of its requests as sensitive, as it marks each header that holds a credential: here the body does.
+/// The mark is not sent. A call of yours that shall have a connection of its own can be marked the same way.
+///
+/// ```
+/// use http::{HeaderValue, Request, header::CONTENT_TYPE};
+/// use location_auth::{App, Flow, is_token_request};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let app = App::new(
+/// #     location_auth::Settings::new(location_auth::Environment::Staging)
+/// #         .user_token_url("https://api.example.com/user_token")
+/// #         .location_token_url("https://api.example.com/locations/{location_id}/token")
+/// #         .api_key("k-12")
+/// #         .client_id("id")
+/// #         .client_secret("client secret"),
+/// # )?;
+/// assert!(is_token_request(&app.user_login("owner@example.com", "hunter2")?.request()));
+///
+/// let mut call = Request::post("https://api.example.com/contacts").body(b"{}".to_vec())?;
+/// assert!(!is_token_request(&call));
+/// let mut json = HeaderValue::from_static("application/json");
+/// json.set_sensitive(true);
+/// call.headers_mut().insert(CONTENT_TYPE, json);
+/// assert!(is_token_request(&call));
+/// # Ok(())
+/// # }
+/// ```
+pub fn is_token_request<B>(request: &Request<B>) -> bool {
+    request.headers().get(header::CONTENT_TYPE).is_some_and(HeaderValue::is_sensitive)
 }
 
 /// What credentials are put on: `http::Request<B>` and `http::request::Parts`. Sealed.

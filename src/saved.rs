@@ -19,6 +19,9 @@ use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToke
 /// format itself says of a broken file is not told, since it may quote a line of it; but the libraries of TOML and YAML read ahead, and an error
 /// that they find before they ask is theirs.
 ///
+/// What a format's own error shows is its crate's: `toml`'s `Display` quotes the line that it stops at, and that line may be the token's. Print
+/// its `message()` alone. `serde_json`'s tells line and column, and no text.
+///
 /// Keep it in the operating system's secret store, or in a file that only its owner can read. Not in the repository, not in a log, not
 /// in an environment variable that child processes inherit. A saved token works with a new [`App`](crate::App) of the same environment for as
 /// long as the service takes it; whether it outlives a changed API Key or Client Secret is not documented (`Q16`), so be ready for a

@@ -228,9 +228,11 @@ fn of_misuse(texts: &mut Texts) {
     texts.say("a transport that calls its own client", Misuse::Reentrant);
 }
 
-const KINDS: [SendErrorKind; 9] = [
+const KINDS: [SendErrorKind; 11] = [
     SendErrorKind::Insecure,
     SendErrorKind::NoTls,
+    SendErrorKind::Proxy(None),
+    SendErrorKind::Proxy(Some(http::StatusCode::PROXY_AUTHENTICATION_REQUIRED)),
     SendErrorKind::Connect,
     SendErrorKind::Tls,
     SendErrorKind::TimedOut,
@@ -254,6 +256,8 @@ fn of_transports(texts: &mut Texts) {
         assert_eq!(error.to_string(), kind.to_string());
         texts.say(format!("{kind:?}"), error);
     }
+    let cut = SendError::new(SendErrorKind::Broken, Delivery::Unknown, None);
+    texts.say("Broken, after a response's head", cut.with_status(http::StatusCode::UNAUTHORIZED));
     texts.title("RunError by a transport");
     for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
         let user_login = app().user_login(EMAIL, PASSWORD).unwrap();

@@ -4,7 +4,8 @@ mod support;
 
 use std::collections::BTreeMap;
 
-use location_auth::{Flow, Step};
+use http::Request;
+use location_auth::{Flow, Session, Step, is_token_request};
 use support::{EMAIL, PASSWORD, app, next, response, token_response, whole};
 
 /// The headers of a `curl` command: `--header 'Name: value'`.
@@ -103,11 +104,31 @@ fn any_text_in_a_credential_arrives_as_it_was_given() {
 }
 
 #[test]
+fn every_token_request_is_known_as_one_and_a_call_is_not() {
+    let (app, location) = (app(), app().location("loc-1").unwrap());
+    let at_step_1 = location.login(EMAIL, PASSWORD).unwrap();
+    let at_step_2 = next(at_step_1.clone(), &token_response("user-token"));
+    let exchange = location.exchange(&support::user_token(&app)).unwrap();
+    let user_login = app.user_login(EMAIL, PASSWORD).unwrap();
+    for request in [at_step_1.request(), at_step_2.request(), exchange.request(), user_login.request()] {
+        assert!(is_token_request(&request));
+        // As a transport or a wrapper hands it on.
+        assert!(is_token_request(&request.map(drop)));
+    }
+    let session = Session::for_location(&app, support::location_token(&app)).unwrap();
+    let mut call = Request::post("https://api.example.com/contacts").body(()).unwrap();
+    session.authorize(&mut call).unwrap();
+    assert!(!is_token_request(&call));
+    call.headers_mut().insert("content-type", "application/json".parse().unwrap());
+    assert!(!is_token_request(&call));
+}
+
+#[test]
 fn the_headers_that_hold_secrets_are_marked_as_sensitive() {
     let login = next(app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap(), &token_response("user-token"));
     let request = login.request();
     let sensitive = |name: &str| request.headers()[name].is_sensitive();
-    assert_eq!(["x-api-key", "authorization", "accept", "content-type"].map(sensitive), [true, true, false, false]);
+    assert_eq!(["x-api-key", "authorization", "content-type", "accept"].map(sensitive), [true, true, true, false]);
 }
 
 #[test]

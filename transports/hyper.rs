@@ -15,7 +15,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 use core::fmt;
-use core::future::poll_fn;
+use core::future::{Ready, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
 use std::io::{Error as IoError, ErrorKind as Io};
@@ -27,13 +27,16 @@ use ::hyper::rt::{Read, Write};
 use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Request, Response, header};
-use location_auth::may_carry_secrets;
+use location_auth::{is_token_request, may_carry_secrets};
 use zeroize::Zeroizing;
 
 use super::bounded::BoundedBody;
+use super::known_cause::known_cause;
+use super::own_wakes::on_its_own_wakes;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
-/// A transport over connections that a function of yours opens (`Q7`, `Q13`). It keeps the last one of each origin for the next request.
+/// A transport over connections that a function of yours opens (`Q7`, `Q13`): one for each request, unless you let it
+/// [keep those of calls](Self::keeping_connections).
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
@@ -50,13 +53,15 @@ use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 /// # Ok(())
 /// # }
 /// ```
-pub struct Hyper<C, T: Read + Write> {
+pub struct Hyper<C, T: Read + Write, L = fn() -> Ready<()>> {
     connect: C,
+    /// What lets the executor look at its IO. Without it no connection is kept.
+    look: Option<L>,
     /// At most one for each origin. Never locked while something is waited for.
     idle: Mutex<Vec<Idle<T>>>,
 }
 
-impl<C, T: Read + Write> fmt::Debug for Hyper<C, T> {
+impl<C, T: Read + Write, L> fmt::Debug for Hyper<C, T, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hyper").finish_non_exhaustive()
     }
@@ -70,17 +75,50 @@ where
 {
     /// `connect` opens a connection to an origin: a URI of scheme, host and port, without the path and the query, which may be secret.
     ///
-    /// Its errors become the [`source`](core::error::Error::source) of a [`SendError`] with [`Delivery::NotSent`].
+    /// Its errors become a [`SendError`] with [`Delivery::NotSent`]. Of their text nothing is kept, since TLS libraries quote the server's
+    /// certificate: the [`source`](core::error::Error::source) tells the kind or the operating system's code, and what is known of TLS.
     pub fn new(connect: C) -> Self {
-        Self { connect, idle: Mutex::new(Vec::new()) }
+        Self { connect, look: None, idle: Mutex::new(Vec::new()) }
     }
+}
 
-    async fn connection(&self, origin: Uri) -> Result<Idle<T>, SendError> {
-        if let Some(kept) = self.take(&origin) {
-            if let Some(kept) = kept.still_open().await {
-                return Ok(kept);
-            }
-        }
+impl<C, T: Read + Write, L> Hyper<C, T, L> {
+    /// Keeps the last connection of each origin for the next call. A token request has one of its own all the same
+    /// ([`is_token_request`]).
+    ///
+    /// Nobody watches a connection between two calls, so the server may have closed it, or written to it what nobody asked for. An executor
+    /// knows that when it has looked at its IO, and no executor can be asked for that in a way that is every executor's. So `look` is
+    /// yours: its future ends when yours has looked.
+    ///
+    /// ```no_run
+    /// use hyper_util::rt::TokioIo;
+    /// use location_auth::transports::hyper::Hyper;
+    ///
+    /// // On tokio a task that yields goes on when the runtime has looked at its IO.
+    /// let transport = Hyper::new(|origin: http::Uri| async move {
+    ///     let port = origin.port_u16().unwrap_or(80);
+    ///     Ok(TokioIo::new(tokio::net::TcpStream::connect(("127.0.0.1", port)).await?))
+    /// })
+    /// .keeping_connections(tokio::task::yield_now);
+    /// ```
+    pub fn keeping_connections<M, G>(self, look: M) -> Hyper<C, T, M>
+    where
+        M: Fn() -> G,
+        G: Future<Output = ()>,
+    {
+        Hyper { connect: self.connect, look: Some(look), idle: self.idle }
+    }
+}
+
+impl<C, F, T, L, G> Hyper<C, T, L>
+where
+    C: Fn(Uri) -> F,
+    F: Future<Output = Result<T, IoError>>,
+    T: Read + Write + Unpin,
+    L: Fn() -> G,
+    G: Future<Output = ()>,
+{
+    async fn open(&self, origin: Uri) -> Result<Idle<T>, SendError> {
         let io = (self.connect)(origin.clone()).await.map_err(|error| {
             let kind = match error.kind() {
                 Io::TimedOut => SendErrorKind::TimedOut,
@@ -88,10 +126,17 @@ where
                 Io::InvalidData => SendErrorKind::Tls,
                 _ => SendErrorKind::Connect,
             };
-            SendError::new(kind, Delivery::NotSent, Some(Box::new(error)))
+            SendError::new(kind, Delivery::NotSent, known_cause(&error))
         })?;
         let (requests, connection) = handshake(io).await.map_err(|error| send_error(error, Delivery::NotSent))?;
         Ok(Idle { origin, requests, connection })
+    }
+
+    async fn kept(&self, origin: &Uri) -> Option<Idle<T>> {
+        let look = self.look.as_ref()?;
+        let kept = self.take(origin)?;
+        on_its_own_wakes(look()).await;
+        kept.if_ready().await
     }
 
     fn take(&self, origin: &Uri) -> Option<Idle<T>> {
@@ -107,11 +152,13 @@ where
     }
 }
 
-impl<C, F, T> AsyncTransport for Hyper<C, T>
+impl<C, F, T, L, G> AsyncTransport for Hyper<C, T, L>
 where
     C: Fn(Uri) -> F,
     F: Future<Output = Result<T, IoError>>,
     T: Read + Write + Unpin,
+    L: Fn() -> G,
+    G: Future<Output = ()>,
 {
     type Error = SendError;
 
@@ -119,9 +166,14 @@ where
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
+        let of_its_own = is_token_request(&request);
         let (origin, request) = split(request)
             .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, Some(Box::new(error))))?;
-        let Idle { origin, mut requests, connection } = self.connection(origin).await?;
+        let kept = if of_its_own { None } else { self.kept(&origin).await };
+        let Idle { origin, mut requests, connection } = match kept {
+            Some(kept) => kept,
+            None => self.open(origin).await?,
+        };
 
         let mut connection = Some(connection);
         let response = {
@@ -137,7 +189,7 @@ where
             })
             .await?
         };
-        if let Some(connection) = connection {
+        if let Some(connection) = connection.filter(|_| self.look.is_some() && !of_its_own) {
             if let Some(idle) = (Idle { origin, requests, connection }).if_ready().await {
                 self.keep(idle);
             }
@@ -162,21 +214,7 @@ struct Idle<T: Read + Write> {
 }
 
 impl<T: Read + Write + Unpin> Idle<T> {
-    /// Nobody has watched the connection since its last exchange, so the server may have closed it unseen.
-    async fn still_open(self) -> Option<Self> {
-        // Lets the executor hear of it first, where it learns of events between two polls.
-        let mut yielded = false;
-        poll_fn(|cx| {
-            if core::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-        self.if_ready().await
-    }
-
+    /// Itself, unless the server has closed it or written to it, as far as the executor knows.
     async fn if_ready(mut self) -> Option<Self> {
         let open = poll_fn(|cx| Poll::Ready(Pin::new(&mut self.connection).poll(cx).is_pending())).await;
         (open && self.requests.is_ready()).then_some(self)
@@ -196,6 +234,8 @@ fn split(request: Request<Vec<u8>>) -> Result<(Uri, Request<Whole>), http::Error
             parts.headers.insert(header::HOST, HeaderValue::from_str(authority.as_str())?);
         }
     }
+    // hyper decodes nothing.
+    parts.headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
     parts.uri = Uri::from_parts(target)?;
     let body = Whole(Some(Bytes::from_owner(Zeroizing::new(body))).filter(|body| !body.is_empty()));
     Ok((Uri::from_parts(origin)?, Request::from_parts(parts, body)))
@@ -211,7 +251,8 @@ async fn exchange(
         send_error(error.into_error(), delivery)
     })?;
     let (parts, incoming) = response.into_parts();
-    Ok(Response::from_parts(parts, read(incoming, limit).await?))
+    let body = read(incoming, limit).await.map_err(|error| error.with_status(parts.status))?;
+    Ok(Response::from_parts(parts, body))
 }
 
 async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError> {
@@ -224,7 +265,6 @@ async fn read(mut incoming: Incoming, limit: usize) -> Result<Vec<u8>, SendError
     Ok(body.into_bytes())
 }
 
-/// hyper's own errors hold nothing of the request or the response.
 fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
     let kind = if error.is_timeout() {
         SendErrorKind::TimedOut
@@ -233,7 +273,7 @@ fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
     } else {
         SendErrorKind::Broken
     };
-    SendError::new(kind, delivery, Some(Box::new(error)))
+    SendError::new(kind, delivery, known_cause(&error))
 }
 
 /// A request's body, in one piece.

@@ -33,13 +33,21 @@
 //!
 //! What it owes its caller, since it carries secrets:
 //!
-//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `accept`, `user-agent`.
+//! - It sends a token request on a connection that nobody else's request was answered on: [`is_token_request`](crate::is_token_request)
+//!   tells. A stray answer of another owner's would be taken for this owner's token, and a connection that was closed unseen leaves open
+//!   whether there is one.
+//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `accept`, `user-agent`,
+//!   and `accept-encoding: identity`, since nothing here decodes a body.
 //! - It follows no redirect: a client that does takes `x-api-key` to the redirect's host (`Q7`).
 //! - A status is no error: 401 or 503 is a response like any other.
 //! - It reads at most `limit` bytes of the body and fails beyond them, without reading on (`Q13`).
 //! - A body that is cut short is an error, not a shorter body.
 //! - It gives up after a while, and its errors show neither the URL's query nor a header nor a body.
 //! - It talks TLS to any host but loopback: [`may_carry_secrets`](crate::may_carry_secrets) tells.
+//!
+//! A large upload that the service refuses before it has read it can lose its answer, a 401 among them: the service closes while the
+//! client still writes, and the reset overtakes the response (RFC 9112, section 9.6). The call fails as one that may have arrived, by every
+//! transport. Where that happens, make a small call first: its 401 comes through.
 //!
 //! The package `tests/conformance` of the repository is this list as a table of tests, and its page says how to hold your own
 //! transport to it.
@@ -86,6 +94,10 @@ mod drivers;
 mod events;
 #[cfg(feature = "hyper")]
 pub mod hyper;
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "ureq"))]
+mod known_cause;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod own_wakes;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 pub mod reqwest;
 mod send_error;

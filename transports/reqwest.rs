@@ -4,12 +4,16 @@
 //! that you turn on yourself.
 //!
 //! There is no way in for a `reqwest::Client` that is already built: it may follow redirects, and nothing shows it before the
-//! API Key has gone out. reqwest reads a URL as a browser does before it sends it: `/a/../b` becomes `/b`, and a `'` in a query `%27`.
+//! API Key has gone out. HTTP/2 is off, even where another crate of the program turns on reqwest's feature `http2`: over it a connection is
+//! many requests', and a server's last frame may hold what it was sent. A service that speaks nothing else wants a transport of your own.
+//!
+//! reqwest reads a URL as a browser does before it sends it: `/a/../b` becomes `/b`, and a `'` in a query `%27`.
 
 extern crate std;
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
@@ -19,15 +23,19 @@ use std::io::{Error as IoError, ErrorKind as Io};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Client, ClientBuilder, Url};
 use bytes::Bytes;
-use http::{Request, Response, Uri};
-use location_auth::may_carry_secrets;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use location_auth::{is_token_request, may_carry_secrets};
+use tokio::task::yield_now;
 use zeroize::Zeroizing;
 
 use super::bounded::BoundedBody;
+use super::known_cause::{known_cause, links};
+use super::own_wakes::on_its_own_wakes;
+use super::send_error::refused_by_proxy;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
-/// A transport over a reqwest client that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its
-/// connections.
+/// A transport over reqwest that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its connections, those of
+/// calls; a token request has one of its own ([`is_token_request`]).
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
@@ -39,10 +47,13 @@ use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 /// ```
 ///
 /// # Panics
-/// reqwest itself panics where it is polled outside of a tokio runtime.
+/// reqwest itself panics where it is polled outside of a tokio runtime; and [`new`](Self::new) does where its feature `rustls-no-provider` is
+/// on and `rustls` (which `reqwest-rustls` turns on) is not, unless the program has installed a default provider for rustls.
 #[derive(Clone)]
 pub struct Reqwest {
-    client: Client,
+    calls: Client,
+    /// Keeps no connection.
+    logins: Client,
 }
 
 /// No configuration: a proxy's may hold a password.
@@ -61,38 +72,47 @@ impl Reqwest {
         Self::with_config(|builder| builder)
     }
 
-    /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy.
+    /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy. They are made twice, for calls and for
+    /// token requests: a client keeps connections or does not.
     ///
-    /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, and no
-    /// `Referer` is told. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
+    /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, no `Referer` is told, and
+    /// HTTP/1.1 is spoken. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
     ///
     /// ```
     /// use location_auth::transports::reqwest::Reqwest;
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     ///
     /// let proxy = reqwest::Proxy::all("http://proxy.test:3128")?;
-    /// let transport = Reqwest::with_config(|builder| builder.proxy(proxy))?;
+    /// let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone()))?;
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     /// [`SendErrorKind::Configuration`], where reqwest cannot build a client from it.
-    pub fn with_config(change: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
-        let ours = Client::builder()
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(30))
-            .no_proxy()
-            // Another crate of the program may have turned these features on: they would add a header to every request.
-            .no_gzip()
-            .no_brotli()
-            .no_zstd()
-            .no_deflate();
-        let policed = change(ours).redirect(Policy::none()).retry(::reqwest::retry::never()).referer(false);
-        match policed.build() {
-            Ok(client) => Ok(Self { client }),
-            Err(error) => Err(SendError::new(SendErrorKind::Configuration, Delivery::Unsendable, source(error))),
-        }
+    pub fn with_config(change: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
+        let policed = || {
+            let ours = Client::builder()
+                .connect_timeout(Duration::from_secs(10))
+                .timeout(Duration::from_secs(30))
+                .no_proxy()
+                .default_headers(HeaderMap::from_iter([(
+                    header::ACCEPT_ENCODING,
+                    HeaderValue::from_static("identity"),
+                )]))
+                // Another crate of the program may have turned these features on: they would add a header to every request.
+                .no_gzip()
+                .no_brotli()
+                .no_zstd()
+                .no_deflate();
+            change(ours).redirect(Policy::none()).retry(::reqwest::retry::never()).referer(false).http1_only()
+        };
+        let built = |client: ClientBuilder| {
+            client.build().map_err(|error| {
+                SendError::new(SendErrorKind::Configuration, Delivery::Unsendable, before_sending(error))
+            })
+        };
+        Ok(Self { calls: built(policed())?, logins: built(policed().pool_max_idle_per_host(0))? })
     }
 }
 
@@ -103,16 +123,25 @@ impl AsyncTransport for Reqwest {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
+        let client = if is_token_request(&request) {
+            &self.logins
+        } else {
+            // So that a connection that was closed while nobody looked is not used: the runtime hears of it in the first turn, and in the
+            // second the task that watches the connection has seen it.
+            on_its_own_wakes(yield_now()).await;
+            on_its_own_wakes(yield_now()).await;
+            &self.calls
+        };
         let request = request.map(|body| Bytes::from_owner(Zeroizing::new(body)));
         let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
-            .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, source(error)))?;
+            .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error)))?;
         // reqwest reads the whole URL anew: it must have come to the origin that was checked.
         if root.is_none_or(|root| root.origin() != request.url().origin()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
-        let mut incoming = self.client.execute(request).await.map_err(send_error)?;
-        let body = read(&mut incoming, limit).await.map_err(SendError::after_sending)?;
+        let mut incoming = client.execute(request).await.map_err(send_error)?;
+        let body = read(&mut incoming, limit).await.map_err(|error| error.with_status(incoming.status()))?;
         let mut response = Response::new(body);
         *response.status_mut() = incoming.status();
         *response.version_mut() = incoming.version();
@@ -144,7 +173,10 @@ async fn read(incoming: &mut ::reqwest::Response, limit: usize) -> Result<Vec<u8
 
 fn send_error(error: ::reqwest::Error) -> SendError {
     let (kind, delivery) = if error.is_connect() {
-        let kind = match io_kind(&error) {
+        if let Some(status) = links(&error).find_map(proxys_refusal) {
+            return refused_by_proxy(status);
+        }
+        let kind = match links(&error).filter_map(|link| link.downcast_ref::<IoError>()).last().map(IoError::kind) {
             _ if error.is_timeout() => SendErrorKind::TimedOut,
             // So rustls reports what it does not trust.
             Some(Io::InvalidData) => SendErrorKind::Tls,
@@ -154,33 +186,25 @@ fn send_error(error: ::reqwest::Error) -> SendError {
     } else if error.is_timeout() {
         (SendErrorKind::TimedOut, Delivery::Unknown)
     } else if error.is_builder() {
-        (SendErrorKind::Other, Delivery::Unsendable)
+        return SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error));
     } else if error.is_request() || error.is_body() || error.is_decode() {
         (SendErrorKind::Broken, Delivery::Unknown)
     } else {
         (SendErrorKind::Other, Delivery::Unknown)
     };
-    SendError::new(kind, delivery, source(error))
+    SendError::new(kind, delivery, known_cause(&error))
 }
 
-/// What the innermost IO error says: reqwest's connectors put one into another.
-fn io_kind(error: &::reqwest::Error) -> Option<Io> {
-    let mut found = None;
-    let mut next = error.source();
-    while let Some(error) = next {
-        next = match error.downcast_ref::<IoError>() {
-            None => error.source(),
-            Some(io) => {
-                found = Some(io.kind());
-                // Not `source`, which passes over the error that is wrapped.
-                io.get_ref().map(|inner| -> &(dyn StdError + 'static) { inner })
-            }
-        };
+/// What hyper-util, which makes the tunnel, says of a proxy that does not: of all statuses it tells 407 alone.
+fn proxys_refusal(link: &(dyn StdError + 'static)) -> Option<Option<StatusCode>> {
+    match link.to_string().as_str() {
+        "tunnel error: proxy authorization required" => Some(Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED)),
+        "tunnel error: unsuccessful" => Some(None),
+        _ => None,
     }
-    found
 }
 
-/// reqwest puts the URL, query and all, on its errors; what is behind them holds nothing of the request or the response.
-fn source(error: ::reqwest::Error) -> Option<Box<dyn StdError + Send + Sync>> {
+/// Of a client or a request that could not be made: nobody's bytes are in it. reqwest puts the URL, query and all, on its errors.
+fn before_sending(error: ::reqwest::Error) -> Option<Box<dyn StdError + Send + Sync>> {
     Some(Box::new(error.without_url()))
 }

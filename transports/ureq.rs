@@ -3,13 +3,15 @@
 //! The feature `ureq-rustls` has TLS; `ureq` alone reaches loopback hosts only, or brings the TLS of the ureq features that you
 //! turn on yourself.
 //!
-//! ureq writes URLs, queries included, to the `log` facade at the level `trace`: another reason to prefer the header for tokens. Where another
-//! crate of the program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with later requests: then make
-//! a `Ureq` for each owner.
+//! **Logs.** At the level `trace` of the `log` facade ureq writes every byte that it sends and receives, keys, passwords and tokens among
+//! them, under the target `ureq_proto`. A program that turns `trace` on for all turns that on, too: keep `ureq_proto` and `ureq` at `info`
+//! (`RUST_LOG=trace,ureq_proto=info,ureq=info`), or build without it (the feature `release_max_level_debug` of `log`).
+//!
+//! Where another crate of the program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with later
+//! requests: then make a `Ureq` for each owner.
 
 extern crate std;
 
-use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::fmt;
@@ -19,14 +21,16 @@ use std::io::ErrorKind as Io;
 use ::ureq::Agent;
 use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
-use http::{Method, Request, Response};
-use location_auth::may_carry_secrets;
+use http::{Method, Request, Response, StatusCode};
+use location_auth::{is_token_request, may_carry_secrets};
 use zeroize::Zeroizing;
 
+use super::known_cause::known_cause;
+use super::send_error::refused_by_proxy;
 use super::{Delivery, SendError, SendErrorKind, Transport};
 
-/// A transport over a ureq agent that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its
-/// connections.
+/// A transport over ureq that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its connections, those of
+/// calls; a token request has one of its own ([`is_token_request`]).
 ///
 /// ```no_run
 /// # fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
@@ -36,9 +40,15 @@ use super::{Delivery, SendError, SendErrorKind, Transport};
 /// # Ok(())
 /// # }
 /// ```
+///
+/// # Panics
+/// ureq itself panics at its first `https` request where its feature `rustls-no-provider` is on and `rustls` (which `ureq-rustls` turns on)
+/// is not, unless the program has installed a default provider for rustls.
 #[derive(Clone)]
 pub struct Ureq {
-    agent: Agent,
+    calls: Agent,
+    /// Keeps no connection.
+    logins: Agent,
 }
 
 /// No configuration: a proxy's may hold a password.
@@ -54,7 +64,8 @@ impl Ureq {
         Self::with_config(|config| config)
     }
 
-    /// As [`new`](Self::new), with changes of yours: another time-out, a TLS configuration, the proxy of the environment.
+    /// As [`new`](Self::new), with changes of yours: another time-out, a TLS configuration, the proxy of the environment. They are made
+    /// twice, for calls and for token requests: an agent keeps connections or does not.
     ///
     /// What keeps secrets from leaving is set after your changes: no redirect is followed, and no status is an error. A proxy sees what
     /// goes to a loopback host over plain `http`: exempt those hosts (`NO_PROXY`).
@@ -64,16 +75,18 @@ impl Ureq {
     ///
     /// let transport = Ureq::with_config(|config| config.proxy(ureq::Proxy::try_from_env()));
     /// ```
-    pub fn with_config(change: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
-        let ours = Config::builder()
-            .timeout_connect(Some(Duration::from_secs(10)))
-            .timeout_global(Some(Duration::from_secs(30)))
-            .proxy(None)
-            .user_agent(AutoHeaderValue::None)
-            .accept(AutoHeaderValue::None)
-            .accept_encoding(AutoHeaderValue::None);
-        let config = change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
-        Self { agent: config.build().new_agent() }
+    pub fn with_config(change: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
+        let config = || {
+            let ours = Config::builder()
+                .timeout_connect(Some(Duration::from_secs(10)))
+                .timeout_global(Some(Duration::from_secs(30)))
+                .proxy(None)
+                .user_agent(AutoHeaderValue::None)
+                .accept(AutoHeaderValue::None)
+                .accept_encoding("identity");
+            change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false)
+        };
+        Self { calls: config().build().new_agent(), logins: config().max_idle_connections(0).build().new_agent() }
     }
 }
 
@@ -90,19 +103,24 @@ impl Transport for Ureq {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
+        let agent = if is_token_request(&request) { &self.logins } else { &self.calls };
         let (mut parts, body) = request.into_parts();
         // Where ureq looks for a request's own configuration, which could allow redirects.
         parts.extensions.clear();
         let body = Zeroizing::new(body);
         // An empty body on a GET would be announced by `content-length: 0`.
         let response = if body.is_empty() && parts.method == Method::GET {
-            self.agent.run(Request::from_parts(parts, ()))
+            agent.run(Request::from_parts(parts, ()))
         } else {
-            self.agent.run(Request::from_parts(parts, body.as_slice()))
+            agent.run(Request::from_parts(parts, body.as_slice()))
         };
         let (parts, mut body) = response.map_err(send_error)?.into_parts();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
-        let body = body.with_config().limit(limit).read_to_vec().map_err(|error| send_error(error).after_sending())?;
+        let body = body
+            .with_config()
+            .limit(limit)
+            .read_to_vec()
+            .map_err(|error| send_error(error).with_status(parts.status))?;
         Ok(Response::from_parts(parts, body))
     }
 
@@ -115,29 +133,46 @@ impl Transport for Ureq {
     }
 }
 
-/// Keeps as the source only what is known to hold no URL and nothing of the response.
 fn send_error(error: ::ureq::Error) -> SendError {
     use ::ureq::{Error, Timeout};
-    let (kind, delivery, keep) = match &error {
-        Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Delivery::NotSent, true),
-        Error::Timeout(_) => (SendErrorKind::TimedOut, Delivery::Unknown, true),
-        Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Delivery::NotSent, true),
-        Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Delivery::NotSent, true),
-        Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Delivery::NotSent, true),
-        Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Delivery::NotSent, true),
+    let (kind, delivery) = match &error {
+        Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Delivery::NotSent),
+        Error::Timeout(_) => (SendErrorKind::TimedOut, Delivery::Unknown),
+        Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Delivery::NotSent),
+        Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Delivery::NotSent),
+        Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Delivery::NotSent),
+        Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Delivery::NotSent),
         // rustls reports through io::Error, in the handshake and after it alike.
-        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Delivery::Unknown, true),
-        Error::Io(_) => (SendErrorKind::Broken, Delivery::Unknown, true),
-        Error::ConnectProxyFailed(_) => (SendErrorKind::Connect, Delivery::NotSent, false),
-        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Delivery::Unsendable, false),
-        Error::TlsRequired => (SendErrorKind::NoTls, Delivery::Unsendable, false),
-        Error::Tls(_) => (SendErrorKind::Tls, Delivery::Unknown, true),
-        Error::BodyExceedsLimit(_) => (SendErrorKind::TooLarge, Delivery::Unknown, true),
-        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown, false),
-        _ => (SendErrorKind::Other, Delivery::Unknown, false),
+        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Delivery::Unknown),
+        Error::Io(_) => (SendErrorKind::Broken, Delivery::Unknown),
+        Error::ConnectProxyFailed(reason) => match proxys_status(reason) {
+            Some(status) => return refused_by_proxy(Some(status)),
+            None => (SendErrorKind::Connect, Delivery::NotSent),
+        },
+        Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Delivery::Unsendable),
+        Error::TlsRequired => (SendErrorKind::NoTls, Delivery::Unsendable),
+        Error::Tls(_) => (SendErrorKind::Tls, Delivery::Unknown),
+        Error::BodyExceedsLimit(_) => (SendErrorKind::TooLarge, Delivery::Unknown),
+        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown),
+        _ => (SendErrorKind::Other, Delivery::Unknown),
     };
-    let source: Option<Box<dyn core::error::Error + Send + Sync>> = if keep { Some(Box::new(error)) } else { None };
+    let source = match error {
+        // Words of ureq's own.
+        Error::Timeout(_)
+        | Error::HostNotFound
+        | Error::ConnectionFailed
+        | Error::Tls(_)
+        | Error::BodyExceedsLimit(_) => Some(error.into()),
+        Error::Io(cause) => known_cause(&cause),
+        error => known_cause(&error),
+    };
     SendError::new(kind, delivery, source)
+}
+
+/// ureq tells the status of a proxy that opens no tunnel in a text alone: `proxy server responded 407/407`.
+fn proxys_status(reason: &str) -> Option<StatusCode> {
+    let (status, _) = reason.strip_prefix("proxy server responded ")?.split_once('/')?;
+    StatusCode::from_bytes(status.as_bytes()).ok()
 }
 
 /// The standard library has no kind for a name that does not resolve, only this text, on every Unix. Where it says something else the

@@ -43,13 +43,13 @@ fn with_ureq(authority: &[u8], proxy: &str) -> Result<Ureq, Box<dyn Error>> {
     let roots = RootCerts::new_with_certs(&[Certificate::from_der(authority).to_owned()]); // these alone
     let tls = TlsConfig::builder().root_certs(roots).build();
     let proxy = ureq::Proxy::new(proxy)?;
-    Ok(Ureq::with_config(|config| config.tls_config(tls).proxy(Some(proxy))))
+    Ok(Ureq::with_config(|config| config.tls_config(tls.clone()).proxy(Some(proxy.clone()))))
 }
 
 fn with_reqwest(authority: &[u8], proxy: &str) -> Result<Reqwest, Box<dyn Error>> {
     let authority = reqwest::Certificate::from_der(authority)?;
     let proxy = reqwest::Proxy::all(proxy)?;
-    Ok(Reqwest::with_config(|builder| builder.tls_certs_only([authority]).proxy(proxy))?)
+    Ok(Reqwest::with_config(|builder| builder.tls_certs_only([authority.clone()]).proxy(proxy.clone()))?)
 }
 
 fn login(service: &Server) -> Result<LocationLogin, Misuse> {

@@ -70,7 +70,7 @@ pub fn reqwest(wishes: &Wishes) -> Reqwest {
 /// The hyper adapter alone, over tokio's sockets: without the patience, since it has no clock.
 pub fn hyper(wishes: &Wishes) -> impl AsyncTransport<Error = SendError> + Send + Sync + 'static {
     let wanted = Arc::new(wishes.clone());
-    Hyper::new(move |origin| connect(origin, Arc::clone(&wanted)))
+    Hyper::new(move |origin| connect(origin, Arc::clone(&wanted))).keeping_connections(tokio::task::yield_now)
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}

@@ -14,11 +14,11 @@ pub mod tls;
 use std::error::Error;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
 use tokio::runtime::Runtime;
 
-pub use rows::ROWS;
+pub use rows::{ROWS, owners};
 pub use run::run;
 
 /// A transport under test: how it is called, and how one is made.
@@ -53,12 +53,13 @@ pub type Client = Box<dyn Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>
 pub struct Failure {
     pub kind: SendErrorKind,
     pub delivery: Delivery,
+    pub status: Option<StatusCode>,
     pub error: Box<dyn Error + Send + Sync>,
 }
 
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
-        Self { kind: error.kind(), delivery: error.delivery(), error: Box::new(error) }
+        Self { kind: error.kind(), delivery: error.delivery(), status: error.status(), error: Box::new(error) }
     }
 }
 

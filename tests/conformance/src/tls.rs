@@ -31,7 +31,8 @@ impl Identity {
     pub fn new(flaw: Flaw) -> Self {
         let trusted = authority("the authority");
         let stranger = authority("a stranger");
-        let host = if flaw == Flaw::WrongHost { "elsewhere.test" } else { "127.0.0.1" };
+        // As a server may name itself that has been told a secret before.
+        let host = if flaw == Flaw::WrongHost { "S3CR3T-elsewhere.test" } else { "127.0.0.1" };
         let mut params = CertificateParams::new([host.to_owned()]).expect("is a name");
         if flaw == Flaw::Expired {
             params.not_before = date_time_ymd(2020, 1, 1);
@@ -51,12 +52,14 @@ impl Identity {
     /// For a server of the test's own.
     pub fn server_config(self) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
+        let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has them")
             .with_no_client_auth()
             .with_single_cert(self.chain, self.key)
             .expect("the key is the certificate's");
+        // Whichever the client asks for: few ask for the first.
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Arc::new(config)
     }
 }

@@ -6,7 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use conformance::Wishes;
+use conformance::adapters::ADAPTERS;
 use conformance::servers::{answering, nobody_listens, read_request, scripted, well_kept};
+use conformance::tls::{Flaw, Identity, tls_server};
 use http::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
@@ -75,19 +78,47 @@ fn a_url_that_the_library_refuses_is_not_shown() {
 }
 
 #[test]
-fn what_a_proxy_refuses_to_tunnel_was_never_sent() {
-    let server = answering("HTTP/1.1 407 S3CR3T-echo\r\ncontent-length: 0\r\n\r\n");
+fn a_proxy_that_refuses_a_tunnel_is_told_with_its_status() {
     let url = "https://api.example.com/?access_token=S3CR3T";
-    let proxy = ureq::Proxy::new(&server.url("")).unwrap();
-    let error = Ureq::with_config(|config| config.proxy(Some(proxy))).send(get(url), 0).unwrap_err();
-    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
-    let proxy = reqwest::Proxy::all(server.url("")).unwrap();
-    let transport = Reqwest::with_config(|builder| builder.proxy(proxy)).unwrap();
-    let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
-    assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent));
-    assert_eq!(server.connections(), 2);
+    // What is told of the status by ureq and by reqwest, whose library tells 407 alone, and whether the way may be free another time.
+    for (status, told, to_reqwest) in [
+        (407, Delivery::Unsendable, Some(407)),
+        (403, Delivery::Unsendable, None),
+        (404, Delivery::Unsendable, None),
+        (502, Delivery::NotSent, None),
+        (503, Delivery::NotSent, None),
+    ] {
+        let server = answering(format!("HTTP/1.1 {status} S3CR3T-echo\r\ncontent-length: 0\r\n\r\n"));
+        let proxy = ureq::Proxy::new(&server.url("")).unwrap();
+        let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).send(get(url), 0).unwrap_err();
+        assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+        assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), told));
+        assert!(error.to_string().contains(&format!("refused to connect with status {status}")), "{error}");
+        let proxy = reqwest::Proxy::all(server.url("")).unwrap();
+        let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap();
+        let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
+        assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+        assert_eq!((error.kind(), error.delivery()), (refused(to_reqwest), Delivery::Unsendable));
+        assert_eq!(server.connections(), 2);
+    }
+}
+
+fn refused(status: Option<u16>) -> SendErrorKind {
+    SendErrorKind::Proxy(status.map(|status| http::StatusCode::from_u16(status).unwrap()))
+}
+
+#[test]
+fn a_proxy_that_is_not_there_or_hangs_up_is_no_refusal() {
+    let url = "https://api.example.com/";
+    for proxy in [format!("http://{}", nobody_listens()), answering("").url("")] {
+        let to_ureq = ureq::Proxy::new(&proxy).unwrap();
+        let error = Ureq::with_config(|config| config.proxy(Some(to_ureq.clone()))).send(get(url), 0).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
+        let to_reqwest = reqwest::Proxy::all(proxy).unwrap();
+        let transport = Reqwest::with_config(|builder| builder.proxy(to_reqwest.clone())).unwrap();
+        let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
+    }
 }
 
 #[test]
@@ -107,9 +138,12 @@ fn what_speaks_no_tls_where_it_should_is_a_tls_error() {
 #[test]
 fn a_proxys_password_is_not_shown() {
     let proxy = ureq::Proxy::new("http://user:S3CR3T@proxy.test:3128").unwrap();
-    assert_eq!(format!("{:?}", Ureq::with_config(|config| config.proxy(Some(proxy)))), "Ureq { .. }");
+    assert_eq!(format!("{:?}", Ureq::with_config(|config| config.proxy(Some(proxy.clone())))), "Ureq { .. }");
     let proxy = reqwest::Proxy::all("http://user:S3CR3T@proxy.test:3128").unwrap();
-    assert_eq!(format!("{:?}", Reqwest::with_config(|builder| builder.proxy(proxy)).unwrap()), "Reqwest { .. }");
+    assert_eq!(
+        format!("{:?}", Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap()),
+        "Reqwest { .. }"
+    );
 }
 
 #[test]
@@ -121,10 +155,11 @@ fn what_reqwest_cannot_be_built_from_is_a_configuration_error() {
 
 /// A hyper transport over tokio's sockets that notes which origins it connects to.
 fn noting(origins: Arc<Mutex<Vec<String>>>) -> impl AsyncTransport<Error = SendError> {
-    Hyper::new(move |origin: Uri| {
+    let transport = Hyper::new(move |origin: Uri| {
         origins.lock().unwrap().push(origin.to_string());
         async move { Ok(TokioIo::new(TcpStream::connect(origin.authority().unwrap().as_str()).await?)) }
-    })
+    });
+    transport.keeping_connections(tokio::task::yield_now)
 }
 
 #[test]
@@ -221,4 +256,41 @@ fn hyper_does_not_keep_a_connection_that_is_still_sending() {
         assert_eq!(transport.send(get(server.url("/")), 100).await.unwrap().body(), b"early");
     });
     assert_eq!(server.connections(), 2);
+}
+
+#[test]
+fn what_an_error_keeps_of_its_cause_is_the_operating_systems_or_words_of_ours() {
+    let last = |error: &dyn Error| {
+        let mut last = error.source().expect("has a cause");
+        while let Some(next) = last.source() {
+            last = next;
+        }
+        last.to_string()
+    };
+    let closed = "the connection was closed before the response came";
+    for subject in &ADAPTERS {
+        let send = |wishes: &Wishes, url: String| (subject.client)(wishes)(get(url), 100).unwrap_err();
+        for (flaw, words) in [
+            (Flaw::Expired, "the server's certificate has expired"),
+            (Flaw::WrongHost, "the server's certificate is for another host"),
+            (Flaw::UnknownIssuer, "the server's certificate is of an issuer that is not trusted here"),
+        ] {
+            let identity = Identity::new(flaw);
+            let wishes = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };
+            let (server, _) = tls_server(identity, |stream| drop(read_request(stream)));
+            let failure = send(&wishes, format!("https://{}/", server.address));
+            assert_eq!(last(&*failure.error), words, "{}", subject.name);
+        }
+        let refused = send(&Wishes::default(), format!("http://{}/", nobody_listens()));
+        assert!(last(&*refused.error).contains("os error"), "{}: {refused:?}", subject.name);
+        let unknown = send(&Wishes::default(), "https://api.nowhere.invalid:443/".into());
+        assert!(["the host's name is not known", "host not found"].contains(&&*last(&*unknown.error)), "{unknown:?}");
+        // hyper says why a connection broke; ureq does in texts that hold what came, so that nothing is kept of them.
+        if subject.name != "ureq" {
+            let cut = send(&Wishes::default(), answering("").url("/"));
+            assert_eq!(last(&*cut.error), closed, "{}", subject.name);
+            let garbage = send(&Wishes::default(), answering("220 mail.test ESMTP ready\r\n").url("/"));
+            assert_eq!(last(&*garbage.error), "what came is not HTTP", "{}", subject.name);
+        }
+    }
 }

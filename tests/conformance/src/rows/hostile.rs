@@ -81,6 +81,24 @@ pub fn absurd_length(subject: &Subject) {
     assert_eq!(failure.delivery, Delivery::Unknown, "{failure:?}");
 }
 
+/// The head has come and what follows does not: the status is told all the same.
+pub fn broken_body_keeps_its_status(subject: &Subject) {
+    for (status, rest, kind) in [
+        (401, "content-length: 10\r\n\r\nonly 6", SendErrorKind::Broken),
+        (200, "transfer-encoding: chunked\r\n\r\na\r\nonly 6", SendErrorKind::Broken),
+        (503, "transfer-encoding: chunked\r\n\r\nno number\r\n", SendErrorKind::Broken),
+        (403, "content-length: 20\r\n\r\nmore than is wanted!", SendErrorKind::TooLarge),
+    ] {
+        let server = answering(format!("HTTP/1.1 {status} Some\r\n{rest}"));
+        let failure = (subject.client)(&Wishes::default())(get(server.url("/")), 10).expect_err("has no whole body");
+        assert_eq!(failure.status.map(|status| status.as_u16()), Some(status), "{failure:?}");
+        assert_eq!((failure.kind, failure.delivery), (kind, Delivery::Unknown), "{failure:?}");
+        assert!(failure.error.to_string().contains(&status.to_string()), "{}", failure.error);
+    }
+    let headless = (subject.client)(&Wishes::default())(get(answering("HTTP/1.1 401 Cut").url("/")), 10);
+    assert_eq!(headless.expect_err("has no whole head").status, None);
+}
+
 /// The server reads the request, writes so much and closes.
 pub fn cut(subject: &Subject, response: &'static [u8]) {
     let server = answering(response);

@@ -2,6 +2,7 @@
 
 mod good;
 mod hostile;
+pub mod owners;
 mod proxy;
 mod secrets;
 mod tls;
@@ -14,6 +15,7 @@ use http::{Request, Response};
 
 use crate::tls::Flaw;
 use crate::{Client, Failure, Subject, Wishes};
+use owners::Surplus;
 pub use proxy::as_child;
 
 /// One thing that every transport must do.
@@ -76,6 +78,7 @@ pub const ROWS: &[Row] = &[
         hostile::cut(subject, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nonly 6\r\n");
     }),
     row("a cut in place of a response is told as maybe sent", |subject| hostile::cut(subject, b"")),
+    row("a body that breaks keeps its response's status", hostile::broken_body_keeps_its_status),
     row("what is not HTTP is an error", |subject| hostile::cut(subject, b"220 mail.test ESMTP ready\r\n")),
     row("the request's own headers arrive once each, byte for byte", secrets::own_headers),
     must("no header that names a secret is added or lost", secrets::no_header_is_added),
@@ -87,6 +90,8 @@ pub const ROWS: &[Row] = &[
     row("an apostrophe in the query arrives as it is", |subject| secrets::own_target(subject, "/?name=O'Hara")),
     row("dots in the path arrive as they are", |subject| secrets::own_target(subject, "/a/../b/./c")),
     must("no error shows a secret or the query", secrets::no_error_shows_a_secret),
+    must("no error shows what a server sends back of the request", secrets::no_error_shows_an_echo),
+    row("accept-encoding is identity where the request names none", secrets::identity_is_asked_for),
     must("a secret does not leave for another host in the clear", secrets::not_in_the_clear),
     must("a certificate that is right is trusted", tls::right),
     must("an expired certificate is refused before a byte is sent", |subject| tls::refused(subject, Flaw::Expired)),
@@ -98,6 +103,15 @@ pub const ROWS: &[Row] = &[
     }),
     row("a proxy in the environment is not used unless asked for", proxy::not_used),
     row("a proxy in the environment is used when asked for", proxy::used),
+    must("a stray answer in the same segment is no login's", |subject| owners::plain(subject, Surplus::Together)),
+    must("a stray answer at once is no login's", |subject| owners::plain(subject, Surplus::AtOnce)),
+    must("a stray answer 20 ms later is no login's", |subject| owners::plain(subject, Surplus::Late)),
+    must("a stray answer in the same TLS record is no login's", |subject| owners::over_tls(subject, Surplus::Together)),
+    must("a stray answer in the next TLS record is no login's", |subject| {
+        owners::over_tls(subject, Surplus::NextRecord)
+    }),
+    must("a stray answer over TLS at once is no login's", |subject| owners::over_tls(subject, Surplus::AtOnce)),
+    must("a stray answer over TLS 20 ms later is no login's", |subject| owners::over_tls(subject, Surplus::Late)),
     row("a connection is used again", good::connection_is_used_again),
     row("a connection that the server closed is not used again", good::closed_connection_is_not),
 ];

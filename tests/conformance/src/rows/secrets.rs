@@ -1,7 +1,7 @@
 //! Rows on what arrives, and on what is shown of it.
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderValue, Request};
@@ -55,6 +55,9 @@ fn lines(head: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut lines = vec![];
     for line in head.split(|byte| *byte == b'\n').skip(1) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            break;
+        }
         let colon = line.iter().position(|byte| *byte == b':').expect("is a header");
         let name = String::from_utf8(line[..colon].to_vec()).expect("is a name").to_ascii_lowercase();
         lines.push((name, line[colon + 1..].trim_ascii().to_vec()));
@@ -73,13 +76,33 @@ pub fn own_headers(subject: &Subject) {
 
 pub fn no_header_is_added(subject: &Subject) {
     let (head, _) = arriving(subject, "/");
-    let allowed = ["host", "content-length", "user-agent"];
+    let allowed = ["host", "content-length", "user-agent", "accept-encoding"];
     for (name, value) in lines(&head) {
         let own = HEADERS.iter().any(|own| own.0 == name && own.1 == value);
         assert!(own || allowed.contains(&name.as_str()), "added: {name}");
     }
     for (name, value) in HEADERS.iter().filter(|own| own.1.windows(6).any(|six| six == MARKER.as_bytes())) {
         assert!(lines(&head).contains(&((*name).to_owned(), value.to_vec())), "lost: {name}");
+    }
+}
+
+/// Nothing decodes a body, so none is to be coded, unless the request asks for that itself.
+pub fn identity_is_asked_for(subject: &Subject) {
+    for own in [None, Some("gzip"), Some("identity;q=0, *")] {
+        let requests = Arc::new(Mutex::new(vec![]));
+        let seen = Arc::clone(&requests);
+        let server = scripted(move |stream| {
+            seen.lock().unwrap().push(read_request(stream));
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok();
+        });
+        let mut get = get(server.url("/"));
+        if let Some(own) = own {
+            get.headers_mut().insert("accept-encoding", HeaderValue::from_static(own));
+        }
+        (subject.client)(&Wishes::default())(get, 100).expect("the server answers");
+        let requests = requests.lock().unwrap();
+        let asked: Vec<_> = lines(&requests[0]).into_iter().filter(|line| line.0 == "accept-encoding").collect();
+        assert_eq!(asked, [("accept-encoding".to_owned(), own.unwrap_or("identity").as_bytes().to_vec())]);
     }
 }
 
@@ -129,9 +152,72 @@ pub fn no_error_shows_a_secret(subject: &Subject) {
 
     for (what, failure) in failures {
         let Some(failure) = failure else { panic!("{what}: passed") };
-        let shown = everything_shown(&failure);
-        for secret in [MARKER, "access_token"] {
-            assert!(!shown.contains(secret), "{what}: {secret} in {shown}");
+        shows_no_secret(what, &failure);
+    }
+}
+
+fn shows_no_secret(what: &str, failure: &Failure) {
+    let shown = everything_shown(failure);
+    for secret in [MARKER, "access_token"] {
+        assert!(!shown.to_lowercase().contains(&secret.to_lowercase()), "{what}: {secret} in {shown}");
+    }
+}
+
+/// Whatever a server of either version of HTTP sends back of the request, in whatever place.
+pub fn no_error_shows_an_echo(subject: &Subject) {
+    for echo in ECHOES {
+        let identity = Identity::new(Flaw::None);
+        let trusting = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };
+        let (server, _) = tls_server(identity, move |stream| {
+            let mut start = [0; 4];
+            stream.read_exact(&mut start).ok();
+            let body = if &start == b"PRI " {
+                body_over_http_2(stream).unwrap_or_default()
+            } else {
+                read_request(stream).split_off(100)
+            };
+            stream.write_all(&echo(&body)).ok();
+        });
+        let request = request(format!("https://{}/path?access_token=S3CR3T-query", server.address));
+        let failure = (subject.client)(&trusting)(request, 1000).expect_err("is no response");
+        shows_no_secret("echo", &failure);
+    }
+}
+
+/// From a request's body to what is sent back of it.
+type Echo = fn(&[u8]) -> Vec<u8>;
+
+/// Over HTTP/2 frames; over HTTP/1.1 the same bytes are garbage, so they are no response either way.
+const ECHOES: [Echo; 6] = [
+    // GOAWAY with debug data, of a protocol error and of none.
+    |body| frame(7, 0, 0, &[&[0, 0, 0, 0, 0, 0, 0, 1], body].concat()),
+    |body| frame(7, 0, 0, &[&[0, 0, 0, 1, 0, 0, 0, 0], body].concat()),
+    // RST_STREAM, too long and right.
+    |body| frame(3, 0, 1, &[&[0, 0, 0, 2], body].concat()),
+    |body| [frame(3, 0, 1, &[0, 0, 0, 2]), frame(7, 0, 0, &[&[0, 0, 0, 1, 0, 0, 0, 2], body].concat())].concat(),
+    // HEADERS that cannot be unpacked.
+    |body| frame(1, 4, 1, body),
+    // A kind of frame that there is not, then garbage.
+    |body| [frame(0xee, 0xff, 1, body), body.to_vec()].concat(),
+];
+
+fn frame(kind: u8, flags: u8, stream: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("is short").to_be_bytes();
+    [&length[1..], &[kind, flags, 0, 0, 0, stream], payload].concat()
+}
+
+/// What the first DATA frame holds. The preface's first four bytes have been read.
+fn body_over_http_2(stream: &mut (impl Read + Write)) -> io::Result<Vec<u8>> {
+    stream.read_exact(&mut [0; 20])?;
+    stream.write_all(&frame(4, 0, 0, &[]))?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head)?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        let mut payload = vec![0; usize::try_from(length).expect("fits")];
+        stream.read_exact(&mut payload)?;
+        if head[3] == 0 {
+            return Ok(payload);
         }
     }
 }

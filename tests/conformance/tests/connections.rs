@@ -1,0 +1,225 @@
+//! What a connection may do to the next request, on every kind of runtime: the table runs each adapter on one.
+
+use std::env;
+use std::future::ready;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::thread::sleep;
+use std::time::Duration;
+
+use conformance::owners::{STRAY, Surplus, answering_twice, token_request};
+use conformance::servers::{Server, read_request, scripted};
+use conformance::{Wishes, adapters};
+use http::{Request, Uri};
+use hyper::rt::ReadBufCursor;
+use hyper_util::rt::TokioIo;
+use location_auth::transports::hyper::Hyper;
+use location_auth::transports::{AsyncTransport, Transport, run, run_async};
+use location_auth::{App, Environment, LocationLogin, Settings};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+
+/// Where the future is run that sends.
+#[derive(Clone, Copy, Debug)]
+enum On {
+    OneThread,
+    OneThreadSpawned,
+    Worker,
+    WorkerSpawned,
+}
+
+const RUNTIMES: [On; 4] = [On::OneThread, On::OneThreadSpawned, On::Worker, On::WorkerSpawned];
+
+impl On {
+    fn runtime(self) -> Runtime {
+        let mut builder = match self {
+            Self::OneThread | Self::OneThreadSpawned => Builder::new_current_thread(),
+            Self::Worker | Self::WorkerSpawned => Builder::new_multi_thread(),
+        };
+        builder.worker_threads(1).enable_all().build().unwrap()
+    }
+
+    fn run<F: Future<Output: Send> + Send + 'static>(self, future: F) -> F::Output {
+        let runtime = self.runtime();
+        match self {
+            Self::OneThread | Self::Worker => runtime.block_on(future),
+            Self::OneThreadSpawned | Self::WorkerSpawned => runtime.block_on(runtime.spawn(future)).unwrap(),
+        }
+    }
+}
+
+/// The hyper adapter on tokio, of a type whose futures are known to be `Send`.
+macro_rules! hyper_on_tokio {
+    () => {
+        Hyper::new(|origin: Uri| async move {
+            Ok(TokioIo::new(TcpStream::connect(origin.authority().unwrap().as_str()).await?))
+        })
+        .keeping_connections(tokio::task::yield_now)
+    };
+}
+
+/// Runs the block with each async adapter on each runtime.
+macro_rules! each_async {
+    ($what:expr, |$transport:ident| $block:expr) => {
+        for on in RUNTIMES {
+            eprintln!("{}: reqwest on {on:?}", $what);
+            let $transport = adapters::reqwest(&Wishes::default());
+            on.run($block);
+            eprintln!("{}: hyper on {on:?}", $what);
+            let $transport = hyper_on_tokio!();
+            on.run($block);
+        }
+        eprintln!("{}: hyper on an executor of our own", $what);
+        let $transport =
+            Hyper::new(|origin: Uri| async move { NonBlocking::connect(&origin) }).keeping_connections(|| ready(()));
+        block_on($block);
+    };
+}
+
+/// Closes each connection after one answer, without a word that it will.
+fn closing() -> Server {
+    scripted(|stream| {
+        let request = read_request(stream);
+        let token = if request.starts_with(b"POST /user_token") { "user" } else { "location" };
+        let body = format!("{{\"access_token\": \"{token}\"}}");
+        let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+        stream.write_all(response.as_bytes()).ok();
+        stream.shutdown(Shutdown::Both).ok();
+    })
+}
+
+/// In which the runtime does not get its turn: so a program that computes leaves it.
+fn busy() {
+    sleep(Duration::from_millis(3));
+}
+
+fn call(server: &Server) -> Request<Vec<u8>> {
+    Request::get(server.url("/contacts")).body(vec![]).unwrap()
+}
+
+fn login(server: &Server) -> LocationLogin {
+    let settings = Settings::new(Environment::Staging)
+        .user_token_url(server.url("/user_token"))
+        .location_token_url(server.url("/location_token"))
+        .api_key("k-12")
+        .client_id("c-34")
+        .client_secret("s-56");
+    App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", "hunter2").unwrap()
+}
+
+#[test]
+fn a_call_does_not_go_out_on_a_connection_that_was_closed_while_nobody_looked() {
+    let server = closing();
+    let transport = adapters::ureq(&Wishes::default());
+    for _ in 0..50 {
+        assert_eq!(transport.send(call(&server), 100).unwrap().status(), 200);
+        busy();
+    }
+    each_async!("closed", |transport| {
+        let requests: Vec<_> = (0..50).map(|_| call(&server)).collect();
+        async move {
+            for request in requests {
+                assert_eq!(transport.send(request, 100).await.unwrap().status(), 200);
+                busy();
+            }
+        }
+    });
+}
+
+#[test]
+fn a_thousand_logins_at_a_server_that_closes_after_each_answer_all_come_through() {
+    let server = closing();
+    let transport = adapters::ureq(&Wishes::default());
+    for _ in 0..1000 {
+        assert_eq!(run(login(&server), &transport).unwrap().expose_secret(), "location");
+    }
+    // Of each async adapter 250 on each of tokio's runtimes.
+    each_async!("logins", |transport| {
+        let logins: Vec<_> = (0..250).map(|_| login(&server)).collect();
+        async move {
+            for login in logins {
+                assert_eq!(run_async(login, &transport).await.unwrap().expose_secret(), "location");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_stray_answer_to_one_owner_never_reaches_another_owners_login() {
+    let runs = env::var("CONFORMANCE_RUNS").map_or(10, |runs| runs.parse().expect("is a number"));
+    for surplus in [Surplus::Together, Surplus::AtOnce, Surplus::Late] {
+        let server = answering_twice(surplus);
+        let base = server.url("");
+        let transport = adapters::ureq(&Wishes::default());
+        for owner in 0..runs {
+            let response = transport.send(token_request(&base, &format!("{owner}@example.com")), 10_000).unwrap();
+            assert!(!String::from_utf8_lossy(response.body()).contains(STRAY));
+        }
+        each_async!(format!("{surplus:?}"), |transport| {
+            let base = base.clone();
+            async move {
+                for owner in 0..runs {
+                    let request = token_request(&base, &format!("{owner}@example.com"));
+                    let response = transport.send(request, 10_000).await.unwrap();
+                    assert!(!String::from_utf8_lossy(response.body()).contains(STRAY));
+                    // Every tenth waits for the late ones.
+                    if owner % 10 == 0 {
+                        sleep(Duration::from_millis(25));
+                    }
+                }
+            }
+        });
+    }
+}
+
+/// An executor that asks everything again after a while.
+fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return output;
+        }
+        sleep(Duration::from_micros(100));
+    }
+}
+
+struct NonBlocking(std::net::TcpStream);
+
+impl NonBlocking {
+    fn connect(origin: &Uri) -> io::Result<Self> {
+        let stream = std::net::TcpStream::connect(origin.authority().unwrap().as_str())?;
+        stream.set_nonblocking(true)?;
+        Ok(Self(stream))
+    }
+}
+
+fn unless_blocked<R>(result: io::Result<R>) -> Poll<io::Result<R>> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+        result => Poll::Ready(result),
+    }
+}
+
+impl hyper::rt::Read for NonBlocking {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; 4096];
+        let room = bytes.len().min(buffer.remaining());
+        unless_blocked(self.0.read(&mut bytes[..room])).map_ok(|read| buffer.put_slice(&bytes[..read]))
+    }
+}
+
+impl hyper::rt::Write for NonBlocking {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        unless_blocked(self.0.write(bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.0.shutdown(Shutdown::Write))
+    }
+}

@@ -1,0 +1,124 @@
+//! What others wrote is read on a small stack, however deep it nests: an overflow would end the process.
+
+mod support;
+
+use std::thread;
+
+use http::{HeaderValue, Request, Response};
+use location_auth::{Flow, Retry, SavedToken, Session};
+use support::{EMAIL, PASSWORD, app, location_token, next, token_response, user_token};
+
+/// A few frames of an unoptimized program, and no more.
+const STACK: usize = 64 * 1024;
+
+fn on_a_small_stack(read: impl FnOnce() + Send + 'static) {
+    let thread = thread::Builder::new().stack_size(STACK).spawn(read).expect("there are threads");
+    thread.join().expect("nothing panics");
+}
+
+/// Bodies that nest: to the depth that serde_json still reads, beyond it, and to the bound of a response.
+fn nested() -> Vec<String> {
+    let shapes = [
+        (r#"{"error":"#, "}"),
+        (r#"{"errors":["#, "]}"),
+        (r#"{"message":{"detail":"#, "}}"),
+        (r#"[{"reason":"#, "}]"),
+        ("[", "]"),
+        (r#"{"unknown":"#, "}"),
+        (r#"{"access_token":"#, "}"),
+        (r#"{"access_token":"t","more":["#, "]}"),
+        (r#"{"environment":"#, "}"),
+        (r#"{"location":["#, "]}"),
+    ];
+    let mut bodies = vec![];
+    for (open, close) in shapes {
+        for depth in [1, 7, 8, 9, 63, 126, 127, 128, 129, 1000, 60_000 / (open.len() + close.len())] {
+            bodies.push(format!("{}\"the end\"{}", open.repeat(depth), close.repeat(depth)));
+            // Cut off in the deepest place.
+            bodies.push(open.repeat(depth));
+        }
+    }
+    bodies
+}
+
+#[test]
+fn the_response_to_each_flow() {
+    on_a_small_stack(|| {
+        let location = app().location("loc-1").unwrap();
+        let user_login = app().user_login(EMAIL, PASSWORD).unwrap();
+        let at_step_1 = location.login(EMAIL, PASSWORD).unwrap();
+        let at_step_2 = next(at_step_1.clone(), &token_response("user-token"));
+        let exchange = location.exchange(&user_token(&app())).unwrap();
+        for body in nested() {
+            for status in [200, 204, 302, 400, 401, 429, 503] {
+                let response = support::response(status, &body);
+                drop(user_login.clone().receive(&response).map_err(|failed| failed.error.to_string()));
+                drop(at_step_1.clone().receive(&response).map_err(|failed| failed.error.to_string()));
+                drop(at_step_2.clone().receive(&response).map_err(|failed| failed.error.to_string()));
+                drop(exchange.clone().receive(&response).map_err(|failed| failed.error.to_string()));
+            }
+        }
+    });
+}
+
+#[test]
+fn words_are_read_to_the_depth_of_eight() {
+    let said = |depth: usize| {
+        let body = format!("{}\"too many tries\"{}", r#"{"error":"#.repeat(depth), "}".repeat(depth));
+        let failed = app().user_login(EMAIL, PASSWORD).unwrap().receive(&support::response(400, &body)).unwrap_err();
+        failed.error.to_string().contains("too many tries")
+    };
+    assert_eq!([1, 2, 7, 8, 9, 10, 100].map(said), [true, true, true, true, false, false, false]);
+}
+
+#[test]
+fn a_saved_token() {
+    on_a_small_stack(|| {
+        for text in nested() {
+            assert!(serde_json::from_str::<SavedToken>(&text).is_err());
+        }
+    });
+}
+
+#[test]
+fn what_headers_say() {
+    on_a_small_stack(|| {
+        let long = "[{(".repeat(20_000);
+        for value in [&long, "Sun, 06 Nov 1994 08:49:37 GMT", "99999999999999999999", "\"\\u0000\\", "%25%32%35%ff"] {
+            let mut response = Response::new(String::from("[".repeat(60_000)));
+            *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+            for name in ["retry-after", "date", "x-request-id", "content-type", "content-encoding", "location"] {
+                response.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
+            }
+            Retry::from_response(&response);
+            let failed = app().user_login(EMAIL, PASSWORD).unwrap().receive(&response).unwrap_err();
+            assert!(failed.error.to_string().len() < 2000);
+        }
+    });
+}
+
+#[test]
+fn a_calls_url_and_a_locations_id() {
+    on_a_small_stack(|| {
+        let header = Session::for_location(&app(), location_token(&app())).unwrap();
+        let query = Session::for_location(&app(), location_token(&app())).unwrap();
+        let query = query.with_query_parameter("access_token").unwrap();
+        let mut urls: Vec<String> =
+            ["/", "/?", "/?;&=&&;access_token", "/%", "/?%61ccess_token=t", "*", "//", "/a/../../b?c#d"]
+                .map(|end| format!("https://api.example.com{end}"))
+                .into();
+        for piece in ["[", "%5b%5d=", "&a[", "../", ";", "%2525", "é"] {
+            urls.push(format!("https://api.example.com/{}", piece.repeat(60_000 / piece.len())));
+            urls.push(format!("https://api.example.com/?{}", piece.repeat(60_000 / piece.len())));
+            urls.push(format!("https://{}/", piece.repeat(10_000)));
+        }
+        for url in urls {
+            let Ok(mut call) = Request::get(url).body(()) else { continue };
+            drop(header.authorize(&mut call));
+            drop(query.authorize(&mut call));
+        }
+        for id in ["[".repeat(60_000), "%25".repeat(20_000), "../".repeat(20_000)] {
+            drop(app().location(&id));
+        }
+    });
+}
