@@ -210,7 +210,7 @@ fn wrong_settings_end_with_code_2_and_a_line_that_names_them() {
         (
             good.clone(),
             vec!["--save", "no/such/folder/token.json"],
-            "login: can't write the file of --save (No such file or directory (os error 2)): name one in a folder that you can write to",
+            "login: can't write the file of --save (no/such/folder/token.json: No such file or directory (os error 2)): name one in a folder that you can write to",
         ),
     ];
     for (variables, arguments, line) in cases {

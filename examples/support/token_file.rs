@@ -23,6 +23,7 @@ impl TokenFile {
             if target.file_name().is_none() || target.is_dir() {
                 return Err(ErrorKind::IsADirectory.into());
             }
+            fs::metadata(folder(&target))?; // told before the draft's name is
             // Of mode 600.
             let draft = NamedTempFile::new_in(folder(&target))?;
             Ok(Self { target, draft })

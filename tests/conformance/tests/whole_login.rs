@@ -49,6 +49,51 @@ fn a_whole_login_over_hyper() {
     whole(|login, wishes| tokio().block_on(run_async(login, &adapters::hyper(wishes))).unwrap());
 }
 
+/// How services and what stands before them wrap a token: the type that they give it, and what stands before the object.
+const WRAPPINGS: [(Option<&str>, &str); 6] = [
+    (Some("application/json"), "\u{feff}"),
+    (Some("text/html; charset=utf-8"), ""),
+    (None, ""),
+    (Some("APPLICATION/JSON"), ""),
+    (Some("text/plain"), "\u{feff}\r\n"),
+    (Some("application/octet-stream"), " "),
+];
+
+/// The emulated service behind something that wraps each response so.
+fn wrapped(log_in: impl Fn(LocationLogin, &Wishes) -> LocationAccessToken) {
+    for (content_type, before) in WRAPPINGS {
+        let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+        emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
+        let emulator = Mutex::new(emulator);
+        let identity = Identity::new(Flaw::None);
+        let wishes = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };
+        let server = well_kept_over_tls(identity, move |request| {
+            let mut response = emulator.lock().unwrap().handle(request);
+            response.headers_mut().remove("content-type");
+            if let Some(content_type) = content_type {
+                response.headers_mut().insert("content-type", content_type.parse().unwrap());
+            }
+            response.map(|body| [before.as_bytes(), &body].concat())
+        });
+        assert_eq!(log_in(login(&server), &wishes).location().as_str(), "loc-1", "{content_type:?} {before:?}");
+    }
+}
+
+#[test]
+fn a_token_in_whatever_wrapping_is_taken_over_ureq() {
+    wrapped(|login, wishes| run(login, &adapters::ureq(wishes)).unwrap());
+}
+
+#[test]
+fn a_token_in_whatever_wrapping_is_taken_over_reqwest() {
+    wrapped(|login, wishes| tokio().block_on(run_async(login, &adapters::reqwest(wishes))).unwrap());
+}
+
+#[test]
+fn a_token_in_whatever_wrapping_is_taken_over_hyper() {
+    wrapped(|login, wishes| tokio().block_on(run_async(login, &adapters::hyper(wishes))).unwrap());
+}
+
 fn tokio() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
