@@ -187,7 +187,7 @@ pub trait AsyncTransport {
         limit: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>>;
 
-    /// As [`Transport::sent`].
+    /// As [`Transport::delivery`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
