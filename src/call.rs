@@ -54,9 +54,15 @@ pub struct Call<B> {
     replay: Option<Replay>,
 }
 
-/// What a [`Call`] needs next.
+/// What a [`Call`] needs next: its page shows a loop over it.
 ///
-/// The page of [`Call`] shows a loop over it.
+/// ```
+/// use location_auth::Next;
+///
+/// fn is_over<B, R>(next: &Next<B, R>) -> bool {
+///     matches!(next, Next::Done(_))
+/// }
+/// ```
 #[derive(Debug)]
 pub enum Next<B, R> {
     /// Authorize the call, send it, and say what came.
@@ -67,9 +73,16 @@ pub enum Next<B, R> {
     Done(Result<Response<R>, CallFailure<R>>),
 }
 
-/// A call that was answered with 401 and waits for a new token.
+/// A call that was answered with 401 and waits for a new token: the page of [`Call`] shows where it stands.
 ///
-/// The page of [`Call`] shows where it stands.
+/// ```
+/// use location_auth::{Next, RejectedCall, RenewError};
+///
+/// /// For a program whose user does not want to wait: the caller is told why there is no new token.
+/// fn give_up<B, R>(call: RejectedCall<B, R>, error: RenewError) -> Next<B, R> {
+///     call.renewed(Err(error))
+/// }
+/// ```
 #[must_use = "it does nothing by itself"]
 pub struct RejectedCall<B, R> {
     again: Option<Request<B>>,

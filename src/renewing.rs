@@ -4,9 +4,21 @@ use crate::attempt::Identity;
 use crate::gate::Ticket;
 use crate::{RenewError, Replay, SavedToken, TokenExchange, UserLogin};
 
-/// What a [`Renewal`] needs next.
+/// What a [`Renewal`] needs next: its page shows a loop over it.
 ///
-/// The page of [`Renewal`] shows a loop over it.
+/// ```
+/// use location_auth::Renewing;
+///
+/// /// What a driver may tell its log.
+/// fn in_words(next: &Renewing) -> &'static str {
+///     match next {
+///         Renewing::AwaitTurn(_) => "somebody else may be renewing the token",
+///         Renewing::SendToken(_) => "a token request is about to be sent",
+///         Renewing::Keep(_) => "a new token goes to the store",
+///         Renewing::Done(_) => "the renewal is over",
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub enum Renewing {
     /// Wait until nobody else has this turn.
@@ -61,9 +73,17 @@ pub(crate) struct Context {
     pub(crate) ticket: Ticket,
 }
 
-/// Waiting for a turn.
+/// Waiting for a turn: the page of [`Renewal`] shows where it stands.
 ///
-/// The page of [`Renewal`] shows where it stands.
+/// ```
+/// use core::time::Duration;
+/// use location_auth::{AwaitTurn, Owner, Renewing, Session};
+///
+/// /// Once the lock is held that stands for `waiting.turn()`.
+/// fn go_on(waiting: AwaitTurn, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
+///     waiting.granted(session, owner, now)
+/// }
+/// ```
 #[must_use = "it does nothing by itself"]
 #[derive(Debug)]
 pub struct AwaitTurn {
@@ -72,9 +92,15 @@ pub struct AwaitTurn {
     pub(crate) ticket: Ticket,
 }
 
-/// A token request to send.
+/// A token request to send: the page of [`Renewal`] shows where it stands.
 ///
-/// The page of [`Renewal`] shows where it stands.
+/// ```
+/// use location_auth::{Redacted, SendToken};
+///
+/// fn for_the_log(step: &SendToken) -> String {
+///     format!("{}: {}", step.step(), Redacted(&step.request()))
+/// }
+/// ```
 #[must_use = "it does nothing by itself: send its request"]
 #[derive(Debug)]
 pub struct SendToken {
@@ -89,9 +115,16 @@ pub(crate) enum Sent {
     Exchange { exchange: TokenExchange, owner_generation: u64 },
 }
 
-/// A new token to give to the program's store before it is used.
+/// A new token to give to the program's store before it is used: the page of [`Renewal`] shows where it stands.
 ///
-/// The page of [`Renewal`] shows where it stands.
+/// ```
+/// use location_auth::Keep;
+///
+/// /// What the store writes: a secret.
+/// fn written(keep: &Keep) -> serde_json::Result<String> {
+///     serde_json::to_string(&keep.token())
+/// }
+/// ```
 #[must_use = "it does nothing by itself: give its token to the store"]
 #[derive(Debug)]
 pub struct Keep {
