@@ -75,8 +75,11 @@ pub struct Session {
     pub(crate) generation: u64,
     /// Whether the token has worked, or is the program's own.
     works: bool,
-    /// Whether the token was rejected.
+    /// Whether the token was rejected, and has not worked since.
     rejected: bool,
+    /// The last token that works and was rejected all the same for a call that was sent again with it. Cleared when a call that is sent
+    /// again is answered otherwise.
+    in_vain: Option<u64>,
     /// A new token that the program's store has not been given, and the generation that it replaces.
     pub(crate) unsaved: Option<(u64, LocationAccessToken)>,
     /// How often the owner was armed when this session last saw it.
@@ -87,10 +90,10 @@ pub struct Session {
 /// How a session's token fares: for a health route.
 ///
 /// ```
-/// use location_auth::{Session, TokenState};
+/// use location_auth::{Owner, Session, TokenState};
 ///
-/// fn needs_its_owner(session: &Session) -> bool {
-///     matches!(session.state(), TokenState::Rejected | TokenState::Stopped(_) | TokenState::InDoubt)
+/// fn needs_its_owner(session: &Session, owner: &Owner) -> bool {
+///     matches!(session.state(owner), TokenState::Rejected | TokenState::Stopped(_) | TokenState::InDoubt)
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -139,6 +142,7 @@ impl Session {
             generation: 0,
             works: true,
             rejected: false,
+            in_vain: None,
             unsaved: None,
             armed: 0,
             gate: Gate::default(),
@@ -180,13 +184,17 @@ impl Session {
         self.token.is_some()
     }
 
-    /// How the token fares.
-    pub fn state(&self) -> TokenState {
-        match self.gate.latched() {
+    /// How the token fares, and what keeps the owner from renewing it.
+    pub fn state(&self, owner: &Owner) -> TokenState {
+        // What stopped the session before the program handed credentials over is forgotten by the next renewal.
+        let own = (self.armed == owner.armed).then_some(&self.gate);
+        let stopped = own.and_then(Gate::latched).or(owner.gate.latched());
+        let in_doubt = own.is_some_and(Gate::in_doubt) || owner.gate.in_doubt();
+        match stopped {
             _ if self.token.is_none() => TokenState::NoToken,
             _ if !self.rejected => TokenState::Present,
-            Some(error) => TokenState::Stopped(error.clone()),
-            None if self.gate.in_doubt() => TokenState::InDoubt,
+            Some(error) => TokenState::Stopped(error.clone().of(self.location())),
+            None if in_doubt => TokenState::InDoubt,
             None => TokenState::Rejected,
         }
     }
@@ -218,9 +226,8 @@ impl Session {
         self.check(attempt.session)?;
         let is_newest = attempt.generation == self.generation;
         if status != StatusCode::UNAUTHORIZED {
-            if is_newest && !self.works && shows_that_token_works(status) {
-                self.works = true;
-                self.gate.token_works();
+            if is_newest && shows_that_token_works(status) {
+                self.token_works(attempt.again);
             }
             return Ok(Verdict::Answered);
         }
@@ -231,7 +238,10 @@ impl Session {
         let (in_vain, again) = (rejected(RenewErrorKind::InVain), rejected(RenewErrorKind::RejectedAgain));
         if is_newest {
             self.rejected = true;
-            if !self.works {
+            // A new token did not help the call that it was for: the second one of which that can be said is the last.
+            let did_not_help =
+                attempt.again && self.in_vain.replace(self.generation).is_some_and(|last| last != self.generation);
+            if !self.works || did_not_help {
                 self.gate.latch(in_vain.clone());
             }
         }
@@ -266,7 +276,7 @@ impl Session {
             return Err(Misuse::WrongLocation);
         }
         self.replace_token(token);
-        self.gate.arm();
+        self.arm();
         Ok(())
     }
 
@@ -285,12 +295,28 @@ impl Session {
     pub(crate) fn arm_after(&mut self, owner: &Owner) {
         if self.armed != owner.armed {
             self.armed = owner.armed;
-            self.gate.arm();
+            self.arm();
         }
     }
 
     pub(crate) fn leave_to_replay(&self) -> Replay {
         Replay { session: self.identity }
+    }
+
+    fn token_works(&mut self, for_a_call_sent_again: bool) {
+        if !self.works {
+            self.works = true;
+            self.gate.token_works();
+        }
+        self.rejected = false;
+        if for_a_call_sent_again {
+            self.in_vain = None;
+        }
+    }
+
+    fn arm(&mut self) {
+        self.in_vain = None;
+        self.gate.arm();
     }
 
     fn replace_token(&mut self, token: LocationAccessToken) {
@@ -344,6 +370,7 @@ impl fmt::Debug for Session {
             .field("generation", &self.generation)
             .field("works", &self.works)
             .field("rejected", &self.rejected)
+            .field("in_vain", &self.in_vain)
             .field("unsaved", &self.unsaved.as_ref().map(|(replaced, _)| replaced))
             .field("armed", &self.armed)
             .field("gate", &self.gate)

@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::future::poll_fn;
 use core::pin::pin;
-use std::thread_local;
+
+use super::sync::thread_local;
 
 thread_local! {
     /// The clients whose transport or store runs on this thread now, by the address of what their clones share.
@@ -17,20 +18,20 @@ struct Inside;
 
 impl Inside {
     fn enter(client: usize) -> Self {
-        INSIDE.with_borrow_mut(|inside| inside.push(client));
+        INSIDE.with(|inside| inside.borrow_mut().push(client));
         Self
     }
 }
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        INSIDE.with_borrow_mut(|inside| inside.pop());
+        INSIDE.with(|inside| inside.borrow_mut().pop());
     }
 }
 
 /// Whether the transport or the store of this client is what runs.
 pub(super) fn is_inside(client: usize) -> bool {
-    INSIDE.with_borrow(|inside| inside.contains(&client))
+    INSIDE.with(|inside| inside.borrow().contains(&client))
 }
 
 /// Runs what is the transport's or the store's.

@@ -242,11 +242,7 @@ macro_rules! methods_of_both {
 
         /// How the Location's token fares, and what keeps the owner from renewing it: for a health route.
         pub fn state(&self) -> TokenState {
-            let state = lock(&self.0.place.session).state();
-            match (state, lock(&self.0.family.owner).stopped()) {
-                (TokenState::Rejected, Some(error)) => TokenState::Stopped(error.clone()),
-                (state, _) => state,
-            }
+            lock(&self.0.place.session).state(&lock(&self.0.family.owner))
         }
 
         /// Puts the credentials on a request that the program sends itself, a streamed one for instance.

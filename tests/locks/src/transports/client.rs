@@ -1,0 +1,19 @@
+//! The files of the blocking client, but for the one that says what a lock is.
+
+#[path = "../../../../transports/client/blocking.rs"]
+mod blocking;
+#[path = "../../../../transports/client/error.rs"]
+mod error;
+// Half of it is the async client's.
+#[allow(dead_code)]
+#[path = "../../../../transports/client/reentry.rs"]
+mod reentry;
+#[path = "../../../../transports/client/shared.rs"]
+mod shared;
+#[path = "../../../../transports/client/store.rs"]
+mod store;
+mod sync;
+
+pub use blocking::Client;
+pub use error::CallError;
+pub use store::{AsyncTokenStore, NoStore, NotSaved, StoreError, TokenStore};
