@@ -295,33 +295,36 @@ impl Session {
     ///
     /// # Errors
     /// [`Misuse::ForeignAttempt`] if another session made it.
+    #[inline]
     pub fn received(&mut self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {
         self.check(attempt.session)?;
-        let is_newest = attempt.generation == self.generation;
-        if status != StatusCode::UNAUTHORIZED {
-            if is_newest && !self.works && shows_that_token_works(status) {
-                self.works = true;
-                self.gate.token_works();
-            }
-            return Ok(Verdict::Answered);
+        if status == StatusCode::UNAUTHORIZED && self.token.is_some() {
+            return Ok(self.unauthorized(&attempt));
         }
-        if self.token.is_none() {
-            return Ok(Verdict::Answered);
+        if !self.works && attempt.generation == self.generation && shows_that_token_works(status) {
+            self.works = true;
+            self.gate.token_works();
         }
+        Ok(Verdict::Answered)
+    }
+
+    /// The token of the attempt was rejected.
+    fn unauthorized(&mut self, attempt: &Attempt) -> Verdict {
         let rejected = |kind: RenewErrorKind| RenewError::from(kind).at(Step::LocationToken).of(self.location());
         let (in_vain, again) = (rejected(RenewErrorKind::InVain), rejected(RenewErrorKind::RejectedAgain));
+        let is_newest = attempt.generation == self.generation;
         if is_newest {
             self.rejected = true;
             if !self.works {
                 self.gate.latch(in_vain.clone());
             }
         }
-        Ok(match (attempt.again, is_newest) {
+        match (attempt.again, is_newest) {
             (true, true) if !self.works => Verdict::Rejected(in_vain),
             (true, _) => Verdict::Rejected(again),
             (false, false) => Verdict::Replay(Replay::new(self)),
-            (false, true) => Verdict::Renew(Renewal::new(&attempt)),
-        })
+            (false, true) => Verdict::Renew(Renewal::new(attempt)),
+        }
     }
 
     /// Puts the newest credentials on a call that is sent again: on a clone of the original request.
