@@ -122,6 +122,7 @@ impl<B: Clone> Call<B> {
 
 impl<B> Call<B> {
     /// A call whose body can't be sent again. After a 401 the token is renewed, and the caller is told that the call was not repeated.
+    #[inline]
     pub fn once(request: Request<B>) -> Self {
         Self { request: Some(request), again: None, replay: None }
     }
@@ -131,28 +132,23 @@ impl<B> Call<B> {
     /// # Errors
     /// As [`Session::authorize`]; [`Misuse::ForeignAttempt`] for another session than the one that rejected the first attempt, and where
     /// the request was taken before. Nothing that the caller made is dropped here, so a lock may be held.
+    #[inline]
     pub fn authorize(&mut self, session: &Session) -> Result<(Request<B>, Attempt), Misuse> {
-        let mut request = self.request.take().ok_or(Misuse::ForeignAttempt)?;
+        let request = self.request.as_mut().ok_or(Misuse::ForeignAttempt)?;
         let attempt = match self.replay.take() {
-            None => session.authorize(&mut request),
-            Some(replay) => session.replay(replay, &mut request),
+            None => session.authorize(request)?,
+            Some(replay) => session.replay(replay, request)?,
         };
-        match attempt {
-            Ok(attempt) => Ok((request, attempt)),
-            Err(misuse) => {
-                self.request = Some(request);
-                Err(misuse)
-            }
-        }
+        self.request.take().map(|request| (request, attempt)).ok_or(Misuse::ForeignAttempt)
     }
 
     /// The answer came, and this is what the session says of it.
+    #[inline]
     pub fn received<R>(self, verdict: Verdict, response: Response<R>) -> Next<B, R> {
-        let rejected = |response| RejectedCall { again: self.again, response };
         match verdict {
             Verdict::Answered => Next::Done(Ok(response)),
-            Verdict::Replay(replay) => rejected(response).renewed(Ok(replay)),
-            Verdict::Renew(renewal) => Next::Renew(renewal, rejected(response)),
+            Verdict::Replay(replay) => RejectedCall { again: self.again, response }.renewed(Ok(replay)),
+            Verdict::Renew(renewal) => Next::Renew(renewal, RejectedCall { again: self.again, response }),
             Verdict::Rejected(error) => Next::Done(Err(CallFailure::NotRenewed { response, error })),
         }
     }

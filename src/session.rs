@@ -222,20 +222,24 @@ impl Session {
     ///
     /// # Errors
     /// [`Misuse::ForeignAttempt`] if another session made it.
+    #[inline]
     pub fn received(&mut self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {
         self.check(attempt.session)?;
-        let is_newest = attempt.generation == self.generation;
-        if status != StatusCode::UNAUTHORIZED {
-            if is_newest && shows_that_token_works(status) {
-                self.token_works(attempt.again);
-            }
-            return Ok(Verdict::Answered);
+        if status == StatusCode::UNAUTHORIZED && self.token.is_some() {
+            return Ok(self.unauthorized(&attempt));
         }
-        if self.token.is_none() {
-            return Ok(Verdict::Answered);
+        let is_news = !self.works || self.rejected || attempt.again;
+        if is_news && attempt.generation == self.generation && shows_that_token_works(status) {
+            self.token_works(attempt.again);
         }
+        Ok(Verdict::Answered)
+    }
+
+    /// The token of the attempt was rejected.
+    fn unauthorized(&mut self, attempt: &Attempt) -> Verdict {
         let rejected = |kind: RenewErrorKind| RenewError::from(kind).at(Step::LocationToken).of(self.location());
         let (in_vain, again) = (rejected(RenewErrorKind::InVain), rejected(RenewErrorKind::RejectedAgain));
+        let is_newest = attempt.generation == self.generation;
         if is_newest {
             self.rejected = true;
             // A new token did not help the call that it was for: the second one of which that can be said is the last.
@@ -245,12 +249,12 @@ impl Session {
                 self.gate.latch(in_vain.clone());
             }
         }
-        Ok(match (attempt.again, is_newest) {
+        match (attempt.again, is_newest) {
             (true, true) if !self.works => Verdict::Rejected(in_vain),
             (true, _) => Verdict::Rejected(again),
             (false, false) => Verdict::Replay(self.leave_to_replay()),
             (false, true) => Verdict::Renew(Renewal { session: self.identity, generation: self.generation }),
-        })
+        }
     }
 
     /// Puts the newest credentials on a call that is sent again: on a clone of the original request.

@@ -10,16 +10,18 @@ mod inputs;
 use std::hint::black_box;
 use std::process::exit;
 
-use http::Request;
+use http::{Request, Response};
 use inputs::*;
-use location_auth::{Flow, Progress, Session};
+use location_auth::{Call, Flow, Next, Progress, Session};
 
 const MOST: usize = 1_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, path, times] = &arguments[..] else {
-        eprintln!("usage: instructions constructor|request-1|receive-1|request-2|receive-2|authorize TIMES");
+        eprintln!(
+            "usage: instructions constructor|request-1|receive-1|request-2|receive-2|authorize|call|call-again TIMES"
+        );
         exit(2)
     };
     let times = times.parse().expect("a number of times");
@@ -31,6 +33,17 @@ fn main() {
         Ok(Progress::Next(login)) => login,
         _ => unreachable!("two steps"),
     };
+    let session = || {
+        let Ok(Progress::Done(token)) = next().receive(&second) else { unreachable!("two steps") };
+        Session::for_location(location.app(), token).expect("the same environment")
+    };
+    let call = || {
+        let mut call = Request::get("https://api.example.com/contacts").body(()).expect("a good request");
+        call.headers_mut().reserve(4);
+        call
+    };
+    // The transport makes them, and the caller drops them.
+    let mut responses: Vec<_> = std::iter::repeat_with(|| Response::new(())).take(MOST).collect();
     match path.as_str() {
         "constructor" => repeat(times, || (), |()| construct()),
         "request-1" => {
@@ -45,20 +58,36 @@ fn main() {
         "receive-2" => repeat(times, next, |login| login.receive(black_box(&second)).expect("a good response")),
         // Dropping the call is not ours, but is counted.
         "authorize" => {
-            let Ok(Progress::Done(token)) = next().receive(&second) else { unreachable!("two steps") };
-            let session = Session::for_location(location.app(), token).expect("the same environment");
-            let call = || {
-                let mut call = Request::get("https://api.example.com/contacts").body(()).expect("a good request");
-                call.headers_mut().reserve(4);
-                call
-            };
+            let session = session();
             repeat(times, call, |mut call| {
                 black_box(session.authorize(&mut call).expect("an origin of the App"));
                 call
             })
         }
+        // The same, through to its answer.
+        "call" => {
+            let mut session = session();
+            repeat(times, call, |request| answered(&mut session, Call::once(request), &mut responses))
+        }
+        // With the copy of the request that a 401 would want.
+        "call-again" => {
+            let mut session = session();
+            repeat(times, call, |request| answered(&mut session, Call::new(request), &mut responses))
+        }
         _ => exit(2),
     }
+}
+
+/// The request as it is sent. It is answered with the next of these responses.
+fn answered(session: &mut Session, mut call: Call<()>, responses: &mut Vec<Response<()>>) -> Request<()> {
+    let (request, attempt) = call.authorize(session).expect("an origin of the App");
+    let response = responses.pop().expect("one for each");
+    let verdict = session.received(attempt, response.status()).expect("its own attempt");
+    match call.received(verdict, response) {
+        Next::Done(Ok(response)) => std::mem::forget(black_box(response)),
+        _ => unreachable!("the answer is the caller's"),
+    }
+    request
 }
 
 /// Ends the process itself, so that nothing that was prepared and not used is dropped.
