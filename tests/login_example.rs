@@ -274,8 +274,8 @@ fn a_saved_token_is_its_owners_alone_replaces_the_old_one_and_makes_a_call_witho
 
     assert_eq!(emulator.lock().unwrap().revoke_location(served::LOCATION_ID), 2);
     let outcome = run(&call, &[file.to_str().unwrap(), &url], &apps_own, "");
-    let line = "call: the token of Location demo-salon was rejected; the caller is at fault: \
-                log in again, with the owner's present password if it was changed\n";
+    let line = "call: the access token of Location demo-salon was rejected; the caller is at fault: \
+                log in again, or let an Owner renew it\n";
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(1), line));
     fs::remove_dir_all(folder).unwrap();
 }

@@ -3,11 +3,12 @@
 mod support;
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    App, Environment, Error, ErrorKind, Fault, Flow, Misuse, RESPONSE_LIMIT, Redacted, Retry, SavedToken, Session,
-    Step, Verdict,
+    App, Call, CallFailure, Environment, Error, ErrorKind, Fault, Flow, Misuse, Next, Owner, RESPONSE_LIMIT, Redacted,
+    Renewing, Retry, SavedToken, Session, Step, Verdict,
 };
 use support::{
     EMAIL, PASSWORD, app, location_token, next, response, settings, settings_for, token_response, user_token,
@@ -24,8 +25,9 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
     let late = session.authorize(&mut call).unwrap();
     let attempt = session.authorize(&mut call).unwrap();
     session.renew(location_token(&app)).unwrap();
-    let verdict = session.received(late, StatusCode::UNAUTHORIZED).unwrap();
-    let Verdict::Replay(replay) = verdict else { panic!("there is a newer token") };
+    let Verdict::Replay(replay) = session.received(late, StatusCode::UNAUTHORIZED).unwrap() else {
+        panic!("there is a newer token")
+    };
     let with_query_parameter =
         Session::for_user(&app, user_token(&app)).unwrap().with_query_parameter("token").unwrap();
 
@@ -54,6 +56,29 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
     begins(&attempt, "Attempt { generation: 0");
     begins(&replay, "Replay { ");
     begins(&Redacted(&Request::new("")), "GET /");
+
+    let mut owner = Owner::new(&app);
+    owner.set_token(user_token(&app)).unwrap();
+    begins(&owner, "Owner { environment: Staging, has_login: false, has_token: true, generation: 1");
+    let mut rejected = Call::new(Request::get("https://api.example.com/x").body("").unwrap());
+    begins(&rejected, "Call { is_replay: false");
+    let (_, attempt) = rejected.authorize(&session).unwrap();
+    let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
+    let Next::Renew(renewal, call) = rejected.received(verdict, response(401, "")) else { panic!("it is the newest") };
+    begins(&renewal, "Renewal { ");
+    begins(&call, "RejectedCall { can_be_sent_again: true");
+    let now = Duration::ZERO;
+    let Renewing::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, now) else { panic!("it has an owner") };
+    begins(&waiting, "AwaitTurn { ");
+    let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, now) else { panic!("it has a token") };
+    begins(&step, "SendToken { step: LocationToken, location: Some(\"loc-1\")");
+    let Renewing::Keep(keep) = step.received(&token_response("t"), &mut session, &mut owner, now) else { panic!() };
+    begins(&keep, "Keep { ");
+    let Renewing::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, now) else { panic!("it is kept") };
+    let Next::Send(again) = call.renewed(Ok(replay)) else { panic!("it can be sent again") };
+    begins(&again, "Call { is_replay: true");
+    let failure = CallFailure::NotRepeated { response: Response::new(PASSWORD) };
+    assert_eq!(format!("{failure:?}"), "NotRepeated");
 }
 
 #[test]
