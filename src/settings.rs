@@ -157,13 +157,13 @@ impl FromStr for Environment {
 
 impl<'de> Deserialize<'de> for Environment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor)?.0.parse().map_err(de::Error::custom)
+        Text::deserialize(deserializer)?.0.parse().map_err(de::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for LocationId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&deserializer.deserialize_str(TextVisitor)?.0).map_err(de::Error::custom)
+        Self::new(&Text::deserialize(deserializer)?.0).map_err(de::Error::custom)
     }
 }
 
@@ -249,7 +249,11 @@ struct Text(Zeroizing<String>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
+        // With `deserialize_str` serde_json quotes what is no text; a format without names, like postcard, has nothing else.
+        match deserializer.is_human_readable() {
+            true => deserializer.deserialize_any(TextVisitor),
+            false => deserializer.deserialize_str(TextVisitor),
+        }
     }
 }
 

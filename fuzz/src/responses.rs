@@ -143,7 +143,7 @@ pub fn message(data: &[u8]) {
     let mut input = Input(data);
     let (shape, spelling) = (input.byte(), input.byte());
     let (password, before, after) = (input.text(), input.text(), input.text());
-    if password.is_empty() {
+    if password.is_empty() || password.ends_with(['\n', '\r']) {
         return;
     }
     let said = |text: &str| {
