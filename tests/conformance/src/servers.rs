@@ -121,10 +121,10 @@ pub fn read_request(stream: &mut impl Read) -> Vec<u8> {
     let mut bytes = vec![];
     let mut buffer = [0; 4096];
     loop {
-        if let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            if bytes.len() >= head + 4 + content_length(&bytes[..head]) {
-                return bytes;
-            }
+        if let Some(head) = bytes.windows(4).position(|four| four == b"\r\n\r\n")
+            && bytes.len() >= head + 4 + content_length(&bytes[..head])
+        {
+            return bytes;
         }
         match stream.read(&mut buffer) {
             Ok(0) | Err(_) => return bytes,
