@@ -290,7 +290,7 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
                 sweep.error("renew_error::RenewError", &error);
                 sweep.debug("renew_error::RenewErrorKind", error.kind());
             }
-            sweep.debug("session::TokenState", session.state());
+            sweep.debug("session::TokenState", session.state(&owner));
         }
     }
     // A token that nobody kept.

@@ -188,7 +188,7 @@ fn at_most_two_outcomes_in_a_row_are_unknown_whatever_they_are() {
             callers.renew(A, second);
             let step = before.step();
             assert_eq!(callers.told_to_new(A), format!("`InDoubt` at step {step}, final"), "{first:?}, {second:?}");
-            assert_eq!(matches!(callers.sessions[A].state(), TokenState::InDoubt), step == "2");
+            assert_eq!(matches!(callers.sessions[A].state(&callers.owner), TokenState::InDoubt), step == "2");
             assert_eq!(callers.owner.in_doubt(), step == "1");
         }
     }
@@ -240,7 +240,7 @@ fn a_new_token_that_is_rejected_before_it_has_worked_is_in_vain_wherever_the_401
         }
         let caller = callers.enter_with_newest(A);
         assert_eq!(callers.told(caller), "`InVain` at step 2, final", "{answered:?}");
-        assert!(matches!(callers.sessions[A].state(), TokenState::Stopped(_)));
+        assert!(matches!(callers.sessions[A].state(&callers.owner), TokenState::Stopped(_)));
         assert_eq!(callers.told_to_new(B), "sends step 2", "the other Location is not concerned");
     }
 }
@@ -254,7 +254,7 @@ fn a_slow_callers_old_401_leads_to_the_newer_token_and_latches_nothing() {
             callers.answered(A, 200);
         }
         assert_eq!(callers.told_to_new(A), SEND_AGAIN);
-        assert!(matches!(callers.sessions[A].state(), TokenState::Present));
+        assert!(matches!(callers.sessions[A].state(&callers.owner), TokenState::Present));
         if has_worked {
             let caller = callers.enter_with_newest(A);
             assert_eq!(callers.told(caller), "sends step 2", "the token has worked, so it was revoked");

@@ -325,7 +325,7 @@ fn received(session: &mut Session, attempt: Attempt, statuses: &[u16]) -> Result
             assert_eq!(again.headers()["authorization"], "Bearer t-2", "the newest");
         }
     }
-    let state = match session.state() {
+    let state = match session.state(&Owner::new(session.app())) {
         TokenState::Stopped(error) => format!("`Stopped`: {}", code(format!("{:?}", error.kind()))),
         state => code(format!("{state:?}")),
     };
@@ -338,7 +338,7 @@ fn renewed(session: &mut Session, environment: Environment, location: &str) -> R
     let mut call = get(CALL);
     session.authorize(&mut call)?;
     assert_eq!(call.headers()["authorization"], "Bearer t-3");
-    Ok(format!("renewed; {}", code(format!("{:?}", session.state()))))
+    Ok(format!("renewed; {}", code(format!("{:?}", session.state(&Owner::new(session.app()))))))
 }
 
 fn table() -> String {

@@ -12,7 +12,7 @@ use location_auth::{
 };
 
 use super::super::{AsyncTransport, events};
-use super::shared::{Shared, methods_of_both, reentrant};
+use super::shared::{NextOf, Shared, methods_of_both, reentrant};
 use super::sync::lock;
 use super::{AsyncTokenStore, CallError, NoStore, reentry};
 
@@ -100,7 +100,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
-    async fn send(&self, mut call: Call<Vec<u8>>) -> Result<Next<Vec<u8>, Vec<u8>>, CallError<T::Error>> {
+    async fn send(&self, mut call: Call<Vec<u8>>) -> Result<NextOf, CallError<T::Error>> {
         let (request, attempt) = self.0.prepare(&mut call)?;
         let transport = &self.0.family.transport;
         let response = transport.send(request, self.0.limit).await.map_err(|error| {

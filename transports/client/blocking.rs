@@ -11,7 +11,7 @@ use location_auth::{
 };
 
 use super::super::{Transport, events};
-use super::shared::{Shared, methods_of_both, reentrant};
+use super::shared::{NextOf, Shared, methods_of_both, reentrant};
 use super::sync::{Mutex, lock};
 use super::{CallError, NoStore, TokenStore, reentry};
 
@@ -94,7 +94,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
             .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
-    fn send(&self, mut call: Call<Vec<u8>>) -> Result<Next<Vec<u8>, Vec<u8>>, CallError<T::Error>> {
+    fn send(&self, mut call: Call<Vec<u8>>) -> Result<NextOf, CallError<T::Error>> {
         let (request, attempt) = self.0.prepare(&mut call)?;
         let transport = &self.0.family.transport;
         let response = transport.send(request, self.0.limit).map_err(|error| {

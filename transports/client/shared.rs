@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Owner, RenewError, RenewErrorKind, Renewal, Renewing,
-    Replay, RequestHead, SavedToken, SendToken, Session, Verdict,
+    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Next, Owner, RenewError, RenewErrorKind, Renewal,
+    Renewing, Replay, RequestHead, SavedToken, SendToken, Session, Verdict,
 };
 use zeroize::Zeroizing;
 
@@ -44,6 +44,9 @@ pub(super) struct Place<M> {
     location: Option<LocationId>,
     pub(super) session: Mutex<Session>,
 }
+
+/// What is next in a call of the clients.
+pub(super) type NextOf = Next<Vec<u8>, Vec<u8>>;
 
 /// 1 MiB.
 const DEFAULT_LIMIT: usize = 1024 * 1024;
