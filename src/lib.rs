@@ -179,6 +179,7 @@ mod gate;
 mod json;
 mod login;
 mod misuse;
+mod outcome;
 mod owner;
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}

@@ -3,7 +3,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use crate::gate::Outcome;
+use crate::outcome::Outcome;
 use crate::{Delivery, Error, Fault, LocationId, Misuse, Retry, Step};
 
 /// Why a token that the service rejected was not replaced by a new one.

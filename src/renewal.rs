@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use http::{Request, Response};
 
-use crate::gate::Outcome;
+use crate::outcome::Outcome;
 use crate::renewing::{Context, Sent};
 use crate::{
     AwaitTurn, Delivery, Error, Flow, Keep, LocationId, Misuse, Owner, Progress, ReceiveError, RenewError,

@@ -6,7 +6,8 @@ use core::fmt;
 use http::{StatusCode, header};
 
 use crate::attempt::Identity;
-use crate::gate::{Gate, shows_that_token_works};
+use crate::gate::Gate;
+use crate::outcome::shows_that_token_works;
 use crate::request::X_API_KEY;
 use crate::token::BearerToken;
 use crate::{

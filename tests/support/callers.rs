@@ -192,6 +192,15 @@ impl Callers {
         *next = Some(step.received(&answer, session, owner, now));
     }
 
+    /// The caller, who has a new token, sends his call again, and it is answered so.
+    pub fn repeated(&mut self, caller: usize, status: u16) {
+        let (place, next) = &mut self.callers[caller];
+        let Some(Renewing::Done(Ok(replay))) = next.take() else { panic!("he has no new token") };
+        let session = &mut self.sessions[*place];
+        let attempt = session.replay(replay, &mut call()).unwrap();
+        session.received(attempt, StatusCode::from_u16(status).unwrap()).unwrap();
+    }
+
     /// A caller comes, sends what he is told to send, and this comes of it. What he is told then.
     pub fn renew(&mut self, place: usize, came: Came) -> String {
         let caller = self.enter(place);

@@ -1,0 +1,44 @@
+//! What an answer says of the request that it came for, or the want of one (`Q17`).
+
+use core::time::Duration;
+
+use http::StatusCode;
+
+use crate::{Delivery, Error};
+
+/// What is known of a token request that came to no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// The service did not act. Nobody sends for as long as it asked.
+    NotActed(Option<Duration>),
+    /// A repeat would come to the same.
+    Final,
+    /// There may be a token that nobody has.
+    Unknown,
+}
+
+impl Outcome {
+    pub(crate) fn of_response(error: &Error) -> Self {
+        match error.status().as_u16() {
+            407 => Self::NotActed(None),
+            429 | 503 => Self::NotActed(error.retry_after()),
+            408 | 425 | 500..=599 => Self::Unknown,
+            200..=499 => Self::Final,
+            // No final response: something between here and the service is out of step.
+            _ => Self::Unknown,
+        }
+    }
+
+    pub(crate) fn of_delivery(delivery: Delivery) -> Self {
+        match delivery {
+            Delivery::NotSent | Delivery::Unsendable => Self::NotActed(None),
+            Delivery::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// Whether the status of a call shows that the service looked at the token and took it. What a limiter, a proxy, a login page or a service in
+/// trouble answers before anybody looks at a token shows nothing.
+pub(crate) fn shows_that_token_works(status: StatusCode) -> bool {
+    status.is_success() || status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 407 | 408 | 425 | 429)
+}
