@@ -82,7 +82,7 @@ impl ByHand {
                 events.push((caller, Event::Dropped));
             }
         }
-        events.extend(self.model.from_outside().into_iter().map(|event| (usize::MAX, event)));
+        events.extend(self.model.outside_events().into_iter().map(|event| (usize::MAX, event)));
         events
     }
 
@@ -334,7 +334,7 @@ impl Client {
                 events.push((number, Event::Dropped));
             }
         }
-        events.extend(model.from_outside().into_iter().map(|event| (usize::MAX, event)));
+        events.extend(model.outside_events().into_iter().map(|event| (usize::MAX, event)));
         events
     }
 

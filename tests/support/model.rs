@@ -166,7 +166,7 @@ impl Model {
     }
 
     /// What happens without any caller.
-    pub fn from_outside(&self) -> Vec<Event> {
+    pub fn outside_events(&self) -> Vec<Event> {
         let mut events = vec![];
         if self.budget.revocations > 0 {
             events.extend(self.valid.iter().cloned().map(Event::Revoked));
