@@ -25,12 +25,12 @@ impl Identity {
 
 /// A call that was authorized: which session did it, and with which of its tokens.
 ///
-/// [`Session::received`] takes it together with the status that the call was answered with.
+/// [`Session::received`](crate::Session::received) takes it together with the status that the call was answered with.
 ///
 /// ```
 /// use location_auth::{Attempt, Misuse, Session};
 ///
-/// /// The call as it is sent, and what [`Session::received`] takes when it is answered: keep both together, and the original.
+/// /// The call as it is sent, and what [`Session::received`](crate::Session::received) takes when it is answered: keep both together, and the original.
 /// fn prepare(session: &Session, original: &http::Request<()>) -> Result<(http::Request<()>, Attempt), Misuse> {
 ///     let mut call = original.clone();
 ///     let attempt = session.authorize(&mut call)?;
@@ -70,7 +70,7 @@ pub enum Verdict {
     Rejected(RenewError),
 }
 
-/// The leave to send a call again, once, with a newer token. [`Session::replay`] takes it.
+/// The leave to send a call again, once, with a newer token. [`Session::replay`](crate::Session::replay) takes it.
 ///
 /// ```
 /// use location_auth::{Attempt, Misuse, Replay, Session};
@@ -90,7 +90,7 @@ pub struct Replay {
     pub(crate) session: Identity,
 }
 
-/// A rejected token on its way to a new one. [`Session::received`] makes it; [`start`](Self::start) says what is first.
+/// A rejected token on its way to a new one. [`Session::received`](crate::Session::received) makes it; [`start`](Self::start) says what is first.
 ///
 /// ```text
 /// start ─┬─▶ a newer token is there ──────────────────────────────────────────────────▶ Done(Ok)
@@ -102,7 +102,7 @@ pub struct Replay {
 /// ```
 ///
 /// Each state is given what came by its one method and is used up by it. Whoever drives it holds a lock for each turn, the Location's before
-/// the owner's, and gives a turn up as soon as [`Renewing::holds`] no longer names it. Dropping a state is allowed at any time: what was
+/// the owner's, and gives a turn up as soon as [`Renewing::holds`](crate::Renewing::holds) no longer names it. Dropping a state is allowed at any time: what was
 /// on its way counts as unknown.
 ///
 /// ```

@@ -4,7 +4,7 @@ use crate::attempt::Identity;
 use crate::gate::Ticket;
 use crate::{RenewError, Replay, SavedToken, TokenExchange, UserLogin};
 
-/// What a [`Renewal`] needs next: its page shows a loop over it.
+/// What a [`Renewal`](crate::Renewal) needs next: its page shows a loop over it.
 ///
 /// ```
 /// use location_auth::Renewing;
@@ -73,7 +73,7 @@ pub(crate) struct Context {
     pub(crate) ticket: Ticket,
 }
 
-/// Waiting for a turn: the page of [`Renewal`] shows where it stands.
+/// Waiting for a turn: the page of [`Renewal`](crate::Renewal) shows where it stands.
 ///
 /// ```
 /// use core::time::Duration;
@@ -92,7 +92,7 @@ pub struct AwaitTurn {
     pub(crate) ticket: Ticket,
 }
 
-/// A token request to send: the page of [`Renewal`] shows where it stands.
+/// A token request to send: the page of [`Renewal`](crate::Renewal) shows where it stands.
 ///
 /// ```
 /// use location_auth::{Redacted, SendToken};
@@ -115,7 +115,7 @@ pub(crate) enum Sent {
     Exchange { exchange: TokenExchange, owner_generation: u64 },
 }
 
-/// A new token to give to the program's store before it is used: the page of [`Renewal`] shows where it stands.
+/// A new token to give to the program's store before it is used: the page of [`Renewal`](crate::Renewal) shows where it stands.
 ///
 /// ```
 /// use location_auth::Keep;

@@ -240,6 +240,7 @@ fn a_closure_is_a_transport_blocking_or_async() {
 }
 
 #[test]
+#[allow(clippy::arc_with_non_send_sync, reason = "an Arc of what stays on one thread is a transport, too")]
 fn a_transport_that_is_shared_by_an_arc_says_what_it_says_itself() {
     let not_sent = || vec![Err(Dead(Delivery::NotSent)), user(), location()];
     let once = || Backoff::new(1, Duration::ZERO, Duration::ZERO);
