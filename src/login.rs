@@ -87,8 +87,8 @@ impl Flow for LocationLogin {
                     Err(ReceiveError { flow: Self(State::UserToken { login, location }), error })
                 }
             },
-            State::LocationToken(request) => match request.judge(response) {
-                Ok(secret) => Ok(Progress::Done(request.bought(secret))),
+            State::LocationToken(request) => match request.token(response) {
+                Ok(token) => Ok(Progress::Done(token)),
                 Err(error) => Err(ReceiveError { flow: Self(State::LocationToken(request)), error }),
             },
         }
@@ -150,6 +150,12 @@ impl UserLogin {
         &self.app
     }
 
+    /// The token that a response holds, or why it holds none.
+    pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<UserAccessToken, Error> {
+        let environment = self.app.environment();
+        self.judge(response).map(|secret| UserAccessToken { environment, secret })
+    }
+
     fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
         response::token(response, None).map_err(|kind| {
             let app = self.app.inner();
@@ -174,11 +180,8 @@ impl Flow for UserLogin {
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
-        match self.judge(response) {
-            Ok(secret) => {
-                let environment = self.app.environment();
-                Ok(Progress::Done(UserAccessToken { environment, secret }))
-            }
+        match self.token(response) {
+            Ok(token) => Ok(Progress::Done(token)),
             Err(error) => Err(ReceiveError { flow: self, error }),
         }
     }
@@ -221,8 +224,9 @@ impl TokenExchange {
         Self { location, user }
     }
 
-    fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
-        response::token(response, Some(&self.user)).map_err(|kind| {
+    /// The token that a response holds, or why it holds none.
+    pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<LocationAccessToken, Error> {
+        let secret = response::token(response, Some(&self.user)).map_err(|kind| {
             let app = self.location.app().inner();
             let [id, secret] = app.client.texts();
             let secrets = RequestSecrets {
@@ -230,12 +234,9 @@ impl TokenExchange {
                 secret: &[self.user.expose(), &secret, app.api_key.expose()],
             };
             response::error(kind, self.step(), response, &secrets).at(self.location.id())
-        })
-    }
-
-    fn bought(&self, secret: BearerToken) -> LocationAccessToken {
+        })?;
         let environment = self.location.app().environment();
-        LocationAccessToken { environment, location: self.location.id().clone(), secret }
+        Ok(LocationAccessToken { environment, location: self.location.id().clone(), secret })
     }
 }
 
@@ -253,8 +254,8 @@ impl Flow for TokenExchange {
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
-        match self.judge(response) {
-            Ok(secret) => Ok(Progress::Done(self.bought(secret))),
+        match self.token(response) {
+            Ok(token) => Ok(Progress::Done(token)),
             Err(error) => Err(ReceiveError { flow: self, error }),
         }
     }

@@ -8,8 +8,8 @@ use http::{Request, Response};
 use crate::outcome::Outcome;
 use crate::renewing::{Context, Sent};
 use crate::{
-    AwaitTurn, Delivery, Error, Flow, Keep, LocationId, Misuse, Owner, Progress, ReceiveError, RenewError,
-    RenewErrorKind, Renewal, Renewing, SavedToken, SendToken, Session, Step, Turn, UserLogin,
+    AwaitTurn, Delivery, Error, Flow, Keep, Misuse, Owner, RenewError, RenewErrorKind, Renewal, Renewing, SavedToken,
+    SendToken, Session, Step, TokenExchange, Turn, UserLogin,
 };
 
 impl Renewal {
@@ -87,14 +87,6 @@ impl SendToken {
         }
     }
 
-    /// The Location whose token is renewed.
-    pub fn location(&self) -> Option<&LocationId> {
-        match &self.sent {
-            Sent::Login { .. } => None,
-            Sent::Exchange { exchange, .. } => exchange.location(),
-        }
-    }
-
     /// The request to send, once. It holds secrets.
     pub fn request(&self) -> Request<Vec<u8>> {
         match &self.sent {
@@ -116,35 +108,33 @@ impl SendToken {
             return failed(session, error);
         }
         match sent {
-            Sent::Login { login, owner_generation } => match login.receive(response) {
-                Ok(Progress::Done(token)) => {
+            Sent::Login { login, owner_generation } => match login.token(response) {
+                Ok(token) => {
                     owner.gate.end(ticket);
                     let saved = SavedToken::from(&token);
                     owner.unsaved = Some((owner_generation, token));
                     Renewing::Keep(Keep { context, of: Turn::Owner, token: saved })
                 }
-                Ok(Progress::Next(_)) => context.give_up(session, RenewErrorKind::InVain.into()),
-                Err(ReceiveError { error, .. }) => {
+                Err(error) => {
                     let outcome = Outcome::of_response(&error);
                     let error = RenewError::from(RenewErrorKind::Response(error)).at(Step::UserToken);
                     owner.gate.fail_with(ticket, &error, outcome, now);
                     context.give_up(session, error)
                 }
             },
-            Sent::Exchange { exchange, owner_generation } => match exchange.receive(response) {
-                Ok(Progress::Done(token)) => {
+            Sent::Exchange { exchange, owner_generation } => match exchange.token(response) {
+                Ok(token) => {
                     session.gate.end(ticket);
                     owner.token_works(owner_generation);
                     let saved = SavedToken::from(&token);
                     session.unsaved = Some((context.generation, token));
                     Renewing::Keep(Keep { context, of: Turn::Location, token: saved })
                 }
-                Ok(Progress::Next(_)) => context.give_up(session, RenewErrorKind::InVain.into()),
-                Err(ReceiveError { error, .. }) if error.status() == 401 => {
+                Err(error) if error.status() == 401 => {
                     session.gate.end(ticket);
                     context.user_token_rejected(error, owner_generation, session, owner, now)
                 }
-                Err(ReceiveError { error, .. }) => {
+                Err(error) => {
                     let outcome = Outcome::of_response(&error);
                     let error = RenewError::from(RenewErrorKind::Response(error)).at(Step::LocationToken);
                     let error = error.of(session.location());
@@ -223,18 +213,14 @@ impl Context {
         if let Err(error) = session.gate.check(now) {
             return self.give_up(session, error.at(Step::LocationToken));
         }
-        let exchange = match (&owner.token, &session.target) {
-            (Some(user), Some(location)) if owner.unsaved.is_none() => location.exchange(user),
-            (_, Some(_)) => return self.await_owner(session, owner, now),
-            (_, None) => return self.give_up(session, RenewErrorKind::NotEnabled.into()),
-        };
-        match exchange {
-            Ok(exchange) => {
+        match (&owner.token, &session.target) {
+            (Some(user), Some(location)) if owner.unsaved.is_none() => {
+                let exchange = TokenExchange::new(location.clone(), user.secret.clone());
                 let ticket = session.gate.begin();
                 let sent = Sent::Exchange { exchange, owner_generation: owner.generation };
                 Renewing::SendToken(SendToken { context: self, ticket, sent })
             }
-            Err(misuse) => self.give_up(session, RenewErrorKind::Misuse(misuse).into()),
+            _ => self.await_owner(session, owner, now),
         }
     }
 

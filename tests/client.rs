@@ -539,6 +539,7 @@ fn a_call_whose_body_can_not_be_sent_again_is_told_so_and_the_token_is_renewed()
         let error = client.call_once(call(1)).unwrap_err();
         assert!(matches!(&error, CallError::NotRepeated { response } if response.status() == 401));
         assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
+        assert_eq!(format!("{error:?}"), "NotRepeated");
         assert_eq!(line.take(), BOTH_STEPS[..5]);
         assert_eq!(client.call_once(call(1)).unwrap().status(), 200);
     });
@@ -557,6 +558,13 @@ fn a_request_of_the_programs_own_works_on_the_same_state() {
         assert!(client.received(attempt, 200).unwrap().is_none());
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         assert_eq!(world.issued(), (2, 2), "one revocation, one login");
+
+        let early = client.authorize(&mut call(1));
+        client.renew(world.token()).unwrap();
+        let replay = client.received(early, 401).unwrap().unwrap();
+        let attempt = client.replay(replay, &mut call(1));
+        let error = client.received(attempt, 401).unwrap_err();
+        assert!(matches!(error.kind(), RenewErrorKind::RejectedAgain), "and not a third time");
     });
 }
 
@@ -622,6 +630,9 @@ fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
              check the network, and make it again only if twice does no harm"
         );
         assert_eq!((error.fault(), error.source().unwrap().to_string()), (Fault::Transport, "the line was cut".into()));
+        assert_eq!(error.retry(), Retry::Never);
+        let not_sent = CallError::Transport { error: Cut, delivery: Delivery::NotSent };
+        assert_eq!(not_sent.retry(), Retry::Unspecified);
     });
 }
 
@@ -656,7 +667,7 @@ fn a_call_that_may_not_carry_credentials_is_not_sent() {
         let elsewhere = Request::get("https://evil.example.net/").body(vec![]).unwrap();
         let error = client.call(elsewhere).unwrap_err();
         assert!(matches!(error, CallError::Misuse(Misuse::OriginNotAllowed)));
-        assert_eq!((error.fault(), line.take()), (Fault::Caller, vec![]));
+        assert_eq!((error.fault(), error.retry(), line.take()), (Fault::Caller, Retry::Never, vec![]));
     });
 }
 
