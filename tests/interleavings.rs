@@ -451,6 +451,7 @@ fn every_interleaving_of_two_callers_keeps_the_promises() {
         &[
             Budget { revocations: 2, faults: 1, ..CALM },
             Budget { faults: 2, user_token: false, revoked: true, ..CALM },
+            Budget { faults: 1, hand_overs: 1, user_token: false, revoked: true, ..CALM },
             Budget { revocations: 1, faults: 1, hand_overs: 1, right_password: false, revoked: true, ..CALM },
         ],
     );

@@ -330,17 +330,36 @@ async fn call_many(network: &Network, client: &Client, wire: &Wire, location: us
     }
 }
 
+/// The network, and how often a request was sent.
+struct Counting<'a> {
+    network: &'a Network,
+    sends: Cell<u32>,
+}
+
+impl AsyncTransport for Counting<'_> {
+    type Error = LineError;
+
+    fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, LineError>> {
+        self.sends.set(self.sends.get() + 1);
+        self.network.send(request, limit)
+    }
+
+    fn delivery(&self, error: &LineError) -> Delivery {
+        self.network.delivery(error)
+    }
+}
+
 /// A login on its own, with a budget of repeats.
 async fn log_in(network: &Network, location: usize) {
-    let sends = Cell::new(0);
-    let send = |request: Request<Vec<u8>>, limit: usize| {
-        sends.set(sends.get() + 1);
-        network.send(request, limit)
-    };
+    let counting = Counting { network, sends: Cell::new(0) };
     network.sleep(Duration::from_millis(network.dice(10_000) as u64)).await;
     let backoff = Backoff::new(TRIES, Duration::from_secs(1), Duration::from_secs(20));
-    let outcome = run_async_with_retries(login(location), &send, backoff, |wait| network.sleep(wait)).await;
-    assert!(sends.get() <= 2 + TRIES, "the budget is used up");
+    let outcome = run_async_with_retries(login(location), &counting, backoff, |wait| network.sleep(wait)).await;
+    assert!(counting.sends.get() <= 2 + TRIES, "the budget is used up");
     match outcome {
         Ok(token) => network.note(token.location()),
         Err(stopped) => {
