@@ -25,16 +25,17 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 ///
 /// /// A driver for a program with one thread.
 /// fn carry(
-///     call: Call<Vec<u8>>,
+///     request: Request<Vec<u8>>,
 ///     session: &mut Session,
 ///     send: impl Fn(Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Box<dyn std::error::Error>>,
 ///     renew: impl Fn(Renewal, &mut Session) -> Result<Replay, RenewError>,
 /// ) -> Result<Result<Response<Vec<u8>>, CallFailure<Vec<u8>>>, Box<dyn std::error::Error>> {
-///     let mut next = Next::Send(call);
+///     let call = Call::new(&request);
+///     let mut next = Next::Send(request, call);
 ///     loop {
 ///         next = match next {
-///             Next::Send(mut call) => {
-///                 let (request, attempt) = call.authorize(session)?;
+///             Next::Send(mut request, mut call) => {
+///                 let attempt = call.authorize(session, &mut request)?;
 ///                 let response = send(request)?;
 ///                 call.received(session.received(attempt, response.status())?, response)
 ///             }
@@ -44,11 +45,9 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 ///     }
 /// }
 /// ```
-#[must_use = "it does nothing by itself: authorize it and send its request"]
+#[must_use = "it does nothing by itself: authorize its request and send it"]
 pub struct Call<B> {
-    /// What is sent next, until it is taken.
-    request: Option<Request<B>>,
-    /// The call as the caller made it, to be sent again. `None` where that can't be, or has been.
+    /// The request as the caller made it, to be sent again. `None` where that can't be, or has been.
     again: Option<Request<B>>,
     /// The leave to send it again.
     replay: Option<Replay>,
@@ -63,10 +62,9 @@ pub struct Call<B> {
 ///     matches!(next, Next::Done(_))
 /// }
 /// ```
-#[derive(Debug)]
 pub enum Next<B, R> {
-    /// Authorize the call, send it, and say what came.
-    Send(Call<B>),
+    /// Authorize the request, send it, and say what came.
+    Send(Request<B>, Call<B>),
     /// Run the renewal to its end, and say what it came to.
     Renew(Renewal, RejectedCall<B, R>),
     /// The call has ended.
@@ -114,32 +112,29 @@ pub enum CallFailure<R> {
 }
 
 impl<B: Clone> Call<B> {
-    /// A call that is sent again where a 401 can be helped: as a clone of the request.
-    pub fn new(request: Request<B>) -> Self {
-        Self { again: Some(request.clone()), ..Self::once(request) }
+    /// The call that this request makes, before it is authorized. Where a 401 can be helped, a clone of it is sent again.
+    pub fn new(request: &Request<B>) -> Self {
+        Self { again: Some(request.clone()), ..Self::once() }
     }
 }
 
 impl<B> Call<B> {
-    /// A call whose body can't be sent again. After a 401 the token is renewed, and the caller is told that the call was not repeated.
+    /// A call whose request can't be sent again. After a 401 the token is renewed, and the caller is told that the call was not repeated.
     #[inline]
-    pub fn once(request: Request<B>) -> Self {
-        Self { request: Some(request), again: None, replay: None }
+    pub fn once() -> Self {
+        Self { again: None, replay: None }
     }
 
-    /// The request to send now, with its credentials, and what [`Session::received`] takes when its answer has come.
+    /// Puts the credentials on the request that is sent now. What it returns goes to [`Session::received`] when the answer has come.
     ///
     /// # Errors
-    /// As [`Session::authorize`]; [`Misuse::ForeignAttempt`] for another session than the one that rejected the first attempt, and where
-    /// the request was taken before. Nothing that the caller made is dropped here, so a lock may be held.
+    /// As [`Session::authorize`], and [`Misuse::ForeignAttempt`] for another session than the one that rejected the first attempt.
     #[inline]
-    pub fn authorize(&mut self, session: &Session) -> Result<(Request<B>, Attempt), Misuse> {
-        let request = self.request.as_mut().ok_or(Misuse::ForeignAttempt)?;
-        let attempt = match self.replay.take() {
-            None => session.authorize(request)?,
-            Some(replay) => session.replay(replay, request)?,
-        };
-        self.request.take().map(|request| (request, attempt)).ok_or(Misuse::ForeignAttempt)
+    pub fn authorize(&mut self, session: &Session, request: &mut Request<B>) -> Result<Attempt, Misuse> {
+        match self.replay.take() {
+            None => session.authorize(request),
+            Some(replay) => session.replay(replay, request),
+        }
     }
 
     /// The answer came, and this is what the session says of it.
@@ -159,11 +154,21 @@ impl<B, R> RejectedCall<B, R> {
     pub fn renewed(self, result: Result<Replay, RenewError>) -> Next<B, R> {
         let response = self.response;
         match (result, self.again) {
-            (Ok(replay), Some(request)) => {
-                Next::Send(Call { request: Some(request), again: None, replay: Some(replay) })
-            }
+            (Ok(replay), Some(request)) => Next::Send(request, Call { again: None, replay: Some(replay) }),
             (Ok(_), None) => Next::Done(Err(CallFailure::NotRepeated { response })),
             (Err(error), _) => Next::Done(Err(CallFailure::NotRenewed { response, error })),
+        }
+    }
+}
+
+/// What is next, and nothing of the request or of the response.
+impl<B, R> fmt::Debug for Next<B, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(_, call) => f.debug_tuple("Send").field(call).finish(),
+            Self::Renew(_, call) => f.debug_tuple("Renew").field(call).finish(),
+            Self::Done(Ok(response)) => f.debug_tuple("Done").field(&response.status()).finish(),
+            Self::Done(Err(failure)) => f.debug_tuple("Done").field(failure).finish(),
         }
     }
 }

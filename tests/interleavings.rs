@@ -105,8 +105,8 @@ impl ByHand {
     /// What the call does next, as a driver does it.
     fn go_on(&mut self, caller: usize, next: Next<(), ()>) {
         self.callers[caller] = match next {
-            Next::Send(mut call) => {
-                let (request, attempt) = call.authorize(&self.sessions[location(caller)]).unwrap();
+            Next::Send(mut request, mut call) => {
+                let attempt = call.authorize(&self.sessions[location(caller)], &mut request).unwrap();
                 let token = self.model.send_call(caller, &request);
                 At::Sent(call, attempt, token)
             }
@@ -156,7 +156,11 @@ impl Run for ByHand {
         let at = std::mem::replace(&mut self.callers[caller], At::Done);
         let index = location(caller);
         match (at, event) {
-            (At::New, Event::Start) => self.go_on(caller, Next::Send(Call::new(model::call(index)))),
+            (At::New, Event::Start) => {
+                let request = model::call(index);
+                let call = Call::new(&request);
+                self.go_on(caller, Next::Send(request, call));
+            }
             (At::Requesting(_, _, wanted), Event::Dropped) => {
                 self.model.drop_request(&wanted);
                 self.release(caller, |_| false);

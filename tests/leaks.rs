@@ -307,15 +307,15 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
 
 /// Every state of a call, and every end of it.
 fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationAccessToken) {
-    for call in [Call::new(to_contacts()), Call::once(to_contacts())] {
+    for call in [Call::new(&to_contacts()), Call::once()] {
         let [mut session, ..] = sessions();
-        let mut next = Next::Send(call);
+        let mut next = Next::Send(to_contacts(), call);
         loop {
             sweep.debug("call::Next", &next);
             next = match next {
-                Next::Send(mut call) => {
+                Next::Send(mut request, mut call) => {
                     sweep.debug("call::Call", &call);
-                    let (request, attempt) = call.authorize(&session).unwrap();
+                    let attempt = call.authorize(&session, &mut request).unwrap();
                     sweep.display("redacted::Redacted", Redacted(&request));
                     let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
                     sweep.debug("attempt::Verdict", &verdict);

@@ -69,16 +69,17 @@ fn a_call_that_is_answered_at_once_allocates_no_more_than_its_copy() {
         call
     };
     let mut answered = |call: Call<()>| {
+        let mut request = request();
         allocations(|| {
             let mut call = call;
-            let (request, attempt) = call.authorize(&session).unwrap();
+            let attempt = call.authorize(&session, &mut request).unwrap();
             let verdict = session.received(attempt, StatusCode::OK).unwrap();
-            (call.received(verdict, Response::new(())), request)
+            call.received(verdict, Response::new(()))
         })
         .0
     };
-    let (once, copied) = (Call::once(request()), Call::new(request()));
-    assert_eq!([answered(once), answered(copied)], [0, 0]);
+    let copied = Call::new(&request());
+    assert_eq!([answered(Call::once()), answered(copied)], [0, 0]);
 }
 
 #[test]

@@ -358,6 +358,16 @@ fn a_token_whose_keeping_was_dropped_is_given_to_the_store_by_the_next_renewal_a
 }
 
 #[test]
+fn a_user_token_that_the_store_was_not_given_goes_there_first_though_the_program_has_set_another() {
+    let (mut callers, sender) = Before::Login.callers();
+    callers.outcome(sender, TOKEN);
+    callers.drop(sender);
+    callers.owner.set_token(kept_user_token()).unwrap();
+    assert_eq!(callers.told_to_new(B), "user token kept, sends step 2");
+    assert!(callers.owner.unsaved().is_none());
+}
+
+#[test]
 fn a_token_that_the_store_was_not_given_replaces_one_that_the_program_has_brought_only_where_that_is_rejected() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.outcome(sender, TOKEN);

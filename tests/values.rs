@@ -60,9 +60,10 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
     let mut owner = Owner::new(&app);
     owner.set_token(user_token(&app)).unwrap();
     begins(&owner, "Owner { environment: Staging, has_login: false, has_token: true, generation: 1");
-    let mut rejected = Call::new(Request::get("https://api.example.com/x").body("").unwrap());
+    let mut request = Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
+    let mut rejected = Call::new(&request);
     begins(&rejected, "Call { is_replay: false");
-    let (_, attempt) = rejected.authorize(&session).unwrap();
+    let attempt = rejected.authorize(&session, &mut request).unwrap();
     let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
     let Next::Renew(renewal, call) = rejected.received(verdict, response(401, "")) else { panic!("it is the newest") };
     begins(&renewal, "Renewal { ");
@@ -75,10 +76,14 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
     let Renewing::Keep(keep) = step.received(&token_response("t"), &mut session, &mut owner, now) else { panic!() };
     begins(&keep, "Keep { ");
     let Renewing::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, now) else { panic!("it is kept") };
-    let Next::Send(again) = call.renewed(Ok(replay)) else { panic!("it can be sent again") };
+    let next = call.renewed(Ok(replay));
+    assert_eq!(format!("{next:?}"), "Send(Call { is_replay: true, .. })");
+    let Next::Send(_, again) = next else { panic!("it can be sent again") };
     begins(&again, "Call { is_replay: true");
     let failure = CallFailure::NotRepeated { response: Response::new(PASSWORD) };
     assert_eq!(format!("{failure:?}"), "NotRepeated");
+    let ends = [Ok(Response::new(PASSWORD)), Err(failure)].map(|end| format!("{:?}", Next::<(), _>::Done(end)));
+    assert_eq!(ends, ["Done(200)", "Done(NotRepeated)"]);
 }
 
 #[test]

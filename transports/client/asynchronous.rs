@@ -57,7 +57,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// # Errors
     /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
     pub async fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(Call::new(request)).await
+        self.carry(Call::new(&request), request).await
     }
 
     /// As [`call`](Self::call), without a copy of the request: after a 401 the token is renewed, and the call is not sent again.
@@ -65,7 +65,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// # Errors
     /// As [`call`](Self::call), and [`CallError::NotRepeated`].
     pub async fn call_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(Call::once(request)).await
+        self.carry(Call::once(), request).await
     }
 
     /// Says what follows the status that a request of the program's own was answered with, after [`authorize`](Self::authorize): the answer is
@@ -82,11 +82,15 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         }
     }
 
-    async fn carry(&self, call: Call<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        let (mut next, mut transport) = (Next::Send(call), None);
+    async fn carry(
+        &self,
+        call: Call<Vec<u8>>,
+        request: Request<Vec<u8>>,
+    ) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        let (mut next, mut transport) = (Next::Send(request, call), None);
         let result = loop {
             next = match next {
-                Next::Send(call) => match self.send(call).await {
+                Next::Send(request, call) => match self.send(request, call).await {
                     Ok(next) => next,
                     Err(error) => break Err(error),
                 },
@@ -100,8 +104,12 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
-    async fn send(&self, mut call: Call<Vec<u8>>) -> Result<NextOf, CallError<T::Error>> {
-        let (request, attempt) = self.0.prepare(&mut call)?;
+    async fn send(
+        &self,
+        mut request: Request<Vec<u8>>,
+        mut call: Call<Vec<u8>>,
+    ) -> Result<NextOf, CallError<T::Error>> {
+        let attempt = self.0.prepare(&mut request, &mut call)?;
         let transport = &self.0.family.transport;
         let response = transport.send(request, self.0.limit).await.map_err(|error| {
             let delivery = transport.delivery(&error);

@@ -51,7 +51,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
     /// # Errors
     /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
     pub fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(Call::new(request))
+        self.carry(Call::new(&request), request)
     }
 
     /// As [`call`](Self::call), without a copy of the request: after a 401 the token is renewed, and the call is not sent again.
@@ -59,7 +59,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
     /// # Errors
     /// As [`call`](Self::call), and [`CallError::NotRepeated`].
     pub fn call_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(Call::once(request))
+        self.carry(Call::once(), request)
     }
 
     /// Says what follows the status that a request of the program's own was answered with, after [`authorize`](Self::authorize): the answer is
@@ -76,11 +76,11 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
         }
     }
 
-    fn carry(&self, call: Call<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        let (mut next, mut transport) = (Next::Send(call), None);
+    fn carry(&self, call: Call<Vec<u8>>, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        let (mut next, mut transport) = (Next::Send(request, call), None);
         let result = loop {
             next = match next {
-                Next::Send(call) => match self.send(call) {
+                Next::Send(request, call) => match self.send(request, call) {
                     Ok(next) => next,
                     Err(error) => break Err(error),
                 },
@@ -94,8 +94,8 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
             .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
-    fn send(&self, mut call: Call<Vec<u8>>) -> Result<NextOf, CallError<T::Error>> {
-        let (request, attempt) = self.0.prepare(&mut call)?;
+    fn send(&self, mut request: Request<Vec<u8>>, mut call: Call<Vec<u8>>) -> Result<NextOf, CallError<T::Error>> {
+        let attempt = self.0.prepare(&mut request, &mut call)?;
         let transport = &self.0.family.transport;
         let response = transport.send(request, self.0.limit).map_err(|error| {
             let delivery = transport.delivery(&error);

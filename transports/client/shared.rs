@@ -96,8 +96,8 @@ impl<T, S, M> Shared<T, S, M> {
         lock(&self.place.session).replay(replay, request)
     }
 
-    pub(super) fn prepare<B>(&self, call: &mut Call<B>) -> Result<(Request<B>, Attempt), Misuse> {
-        call.authorize(&lock(&self.place.session))
+    pub(super) fn prepare<B>(&self, request: &mut Request<B>, call: &mut Call<B>) -> Result<Attempt, Misuse> {
+        call.authorize(&lock(&self.place.session), request)
     }
 
     pub(super) fn received(&self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {

@@ -20,7 +20,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, path, times] = &arguments[..] else {
         eprintln!(
-            "usage: instructions constructor|request-1|receive-1|request-2|receive-2|authorize|call|call-again TIMES"
+            "usage: instructions constructor|request-1|receive-1|request-2|receive-2|authorize|answer|call|call-again TIMES"
         );
         exit(2)
     };
@@ -64,23 +64,37 @@ fn main() {
                 call
             })
         }
-        // The same, through to its answer.
+        // The same, and its answer is taken up: what a call by hand costs.
+        "answer" => {
+            let session = session();
+            repeat(times, call, |mut call| {
+                black_box(session.authorize(&mut call).expect("an origin of the App"));
+                std::mem::forget(black_box(responses.pop().expect("one for each")));
+                call
+            })
+        }
+        // The same through a `Call`.
         "call" => {
             let mut session = session();
-            repeat(times, call, |request| answered(&mut session, Call::once(request), &mut responses))
+            repeat(times, call, |request| answered(&mut session, Call::once(), request, &mut responses))
         }
         // With the copy of the request that a 401 would want.
         "call-again" => {
             let mut session = session();
-            repeat(times, call, |request| answered(&mut session, Call::new(request), &mut responses))
+            repeat(times, call, |request| answered(&mut session, Call::new(&request), request, &mut responses))
         }
         _ => exit(2),
     }
 }
 
 /// The request as it is sent. It is answered with the next of these responses.
-fn answered(session: &mut Session, mut call: Call<()>, responses: &mut Vec<Response<()>>) -> Request<()> {
-    let (request, attempt) = call.authorize(session).expect("an origin of the App");
+fn answered(
+    session: &mut Session,
+    mut call: Call<()>,
+    mut request: Request<()>,
+    responses: &mut Vec<Response<()>>,
+) -> Request<()> {
+    let attempt = call.authorize(session, &mut request).expect("an origin of the App");
     let response = responses.pop().expect("one for each");
     let verdict = session.received(attempt, response.status()).expect("its own attempt");
     match call.received(verdict, response) {
