@@ -175,13 +175,13 @@ impl Error {
             );
         match (self.0.kind, self.0.step, self.0.status.as_u16()) {
             (_, UserToken, _) if no_service => {
-                "a proxy, a firewall or a login page may have answered: check the user token URL and what stands before it, then ask the service's support"
+                "a proxy, a firewall or a login page may have answered: check the user token URL and what is in front of it, then ask the service's support"
             }
             (_, LocationToken, _) if no_service => {
-                "a proxy, a firewall or a login page may have answered: check the location token URL and what stands before it, then ask the service's support"
+                "a proxy, a firewall or a login page may have answered: check the location token URL and what is in front of it, then ask the service's support"
             }
             (ErrorKind::Body(Encoded), ..) => {
-                "make the transport ask for the coding identity or undo this one; where it does, ask the service's support"
+                "let the transport send `accept-encoding: identity`, or decode the body; if it does so already, ask the service's support"
             }
             (ErrorKind::Refused, UserToken, _)
                 if matches!(self.code(), Some("invalid_grant" | "invalid_credentials")) =>
@@ -225,7 +225,7 @@ impl Error {
             (ErrorKind::Redirected, LocationToken, _) => {
                 "set the location token URL to the address that answers without a redirect"
             }
-            (ErrorKind::UnexpectedStatus, ..) => "mend the transport, which must deliver final responses only",
+            (ErrorKind::UnexpectedStatus, ..) => "fix the transport, which must return the final response",
             (ErrorKind::TooLarge | ErrorKind::Body(_), UserToken, _) => {
                 "check that the user token URL is the service's, then ask its support"
             }
@@ -261,7 +261,7 @@ impl fmt::Display for Error {
             Message::Text(text) => write!(f, ", saying {text:?}")?,
             Message::Withheld => f.write_str(", its words withheld because they repeat a credential")?,
             Message::Html => f.write_str(", answering with HTML")?,
-            Message::Coded(coding) => write!(f, ", its body coded as {coding}")?,
+            Message::Coded(coding) => write!(f, ", its body encoded as {coding}")?,
         }
         if let Some(code) = self.code().filter(|code| !self.message().is_some_and(|text| text.contains(code))) {
             write!(f, ", code {code}")?;
@@ -349,10 +349,10 @@ pub enum ErrorKind {
     #[error("the service failed")]
     ServerError,
     /// A 3xx: redirects are never followed (`Q7`).
-    #[error("the service redirected, which is never followed")]
+    #[error("the service redirected, and redirects are never followed")]
     Redirected,
     /// A status that is no final response's: below 200 or above 599.
-    #[error("the status is not one of a final response")]
+    #[error("the status is not that of a final response")]
     UnexpectedStatus,
     /// A success whose body is longer than [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT) (`Q13`).
     #[error("the response is longer than 64 KiB")]
@@ -392,13 +392,13 @@ pub enum BodyProblem {
     #[error("has no body")]
     Empty,
     /// The body is in the coding that [`Error::content_coding`] names, so nobody can read it here.
-    #[error("is in a coding that was not undone")]
+    #[error("has a content coding that was not decoded")]
     Encoded,
     /// The body is not UTF-8.
     #[error("is not UTF-8")]
     NotUtf8,
     /// The JSON ends too early.
-    #[error("ends in mid-JSON")]
+    #[error("ends in the middle of its JSON")]
     Truncated,
     /// The body is not JSON.
     #[error("is not JSON (line {line}, column {column})")]
@@ -412,7 +412,7 @@ pub enum BodyProblem {
     #[error("is not a JSON object")]
     NotAnObject,
     /// Something other than white space follows the object.
-    #[error("goes on after its JSON object")]
+    #[error("has text after its JSON object")]
     TrailingData,
     /// The object has no `access_token`, or a `null`.
     #[error("has no access_token")]

@@ -21,13 +21,13 @@ pub enum Misuse {
     #[error("the {0} is empty: fill it in")]
     Empty(Field),
     /// White space stands before or after the value: it was copied along.
-    #[error("the {0} has white space around it: copy it again, without spaces or line ends")]
+    #[error("the {0} has white space around it: copy it again, without spaces or line breaks")]
     WhiteSpaceAround(Field),
     /// The value stands between quotes: they were copied along.
     #[error("the {0} has quotes around it: remove them")]
     QuotesAround(Field),
     /// An email or a password ends in a line end, as what is read from a file or a prompt does.
-    #[error("the {0} ends in a line end: remove it")]
+    #[error("the {0} ends with a line break: remove it")]
     LineEnd(Field),
     /// The field holds a character it can't have.
     ///
@@ -47,13 +47,15 @@ pub enum Misuse {
         problem: UrlProblem,
     },
     /// A Location's id is `.` or `..`, which would change the path (`Q2`).
-    #[error("the Location id is a dot segment, which would change the path: set it to the id that the service uses")]
+    #[error(
+        "the Location id is a dot segment, which would change the URL's path: set it to the id that the service uses"
+    )]
     DotSegment,
     /// The environment's name is neither of the two (`P2`).
-    #[error("the environment is neither: write staging or production")]
+    #[error("the environment is unknown: write staging or production")]
     UnknownEnvironment,
     /// A token of one environment met an [`App`](crate::App) of the other (`P2`, `Q15`).
-    #[error("a {token} token met a {app} App: use the App of the environment that the token is from")]
+    #[error("a {token} token was used with a {app} App: use the App of the token's environment")]
     WrongEnvironment {
         /// The token's environment.
         token: Environment,
@@ -61,15 +63,13 @@ pub enum Misuse {
         app: Environment,
     },
     /// A saved token is of the other kind (`P5`).
-    #[error(
-        "the saved token is of the other kind, and neither stands in for the other: convert it to the type that it was saved from"
-    )]
+    #[error("the saved token is not of the type that it is read as: read it as the type that it was saved from")]
     WrongKind,
     /// A token of another Location met a session or a login, or one that is not a Location's at all (`P5`).
-    #[error("the token or login is not of this session's Location: use that Location's own")]
+    #[error("the token or login belongs to another Location than this session's: use that Location's own")]
     WrongLocation,
     /// An attempt or a replay met another session than the one that it is from.
-    #[error("the attempt is another session's: hand it to the session that authorized the call")]
+    #[error("the attempt belongs to another session: give it to the session that authorized the call")]
     ForeignAttempt,
     /// A transport, or a store of tokens, made a call with the very client that was renewing a token over it.
     #[error("a transport or a store calls the client that is renewing a token over it: give it a client of its own")]
@@ -79,7 +79,7 @@ pub enum Misuse {
     RelativeUrl,
     /// A call's URL is of no origin that credentials may go to (`Q4`). The request was not touched.
     #[error(
-        "the call's URL is of an origin that no credential may go to: add it to the settings' API origins if it is the service's"
+        "the call's URL has an origin that credentials may not go to: add it to the API origins in the settings if it is the service's"
     )]
     OriginNotAllowed,
     /// A call's `Host` header names another host than its URL, and a front that many services share would go by it (`Q4`). The request
@@ -175,7 +175,7 @@ pub enum UrlProblem {
     Fragment,
     /// A brace that is not part of `{location_id}` in the path or query of the location token URL.
     #[error(
-        "has a brace out of place: write {{location_id}} in the path or query of the location token URL, and no brace elsewhere"
+        "has a brace out of place: write {{location_id}} in the path or query of the location token URL, and no other brace"
     )]
     Placeholder,
     /// A path or query where an origin is wanted.

@@ -156,7 +156,7 @@ impl fmt::Display for RenewError {
             )?,
             RenewErrorKind::InDoubt => write!(
                 f,
-                ", and it is unknown whether two requests for a new {token} arrived; {fault}: check the network, and ask the \
+                ", and two requests in a row for a new {token} had an unknown outcome; {fault}: check the network, and ask the \
                  service's support to revoke tokens that nobody has"
             )?,
             RenewErrorKind::Postponed(wait) => {
@@ -183,7 +183,7 @@ impl fmt::Display for RenewError {
             }
         }
         if self.is_final() && !matches!(self.kind, RenewErrorKind::NotEnabled) {
-            f.write_str("; nothing is tried again until the program hands over credentials")?;
+            f.write_str("; no new token is requested until the program sets the credentials again")?;
         }
         Ok(())
     }

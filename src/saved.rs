@@ -126,11 +126,11 @@ impl<'de> Deserialize<'de> for SavedToken {
         // Not `deserialize_map`, with which serde_json quotes a text that stands where the object should. What a format itself says is
         // dropped: it may quote the line.
         let read = deserializer.deserialize_any(SavedVisitor).unwrap_or(Err(NONE));
-        read.map_err(|problem| de::Error::custom(format_args!("{problem}: log in again, and save what that comes to")))
+        read.map_err(|problem| de::Error::custom(format_args!("{problem}: log in again and save the new token")))
     }
 }
 
-const NONE: &str = "this is no saved token";
+const NONE: &str = "this is not a saved token";
 
 /// The token, or what is wrong, in words that quote nothing.
 struct SavedVisitor;
@@ -151,7 +151,7 @@ impl<'de> Visitor<'de> for SavedVisitor {
                 None => _ = map.next_value::<IgnoredAny>()?,
             }
         }
-        Ok(if twice { Err("a saved token with a member that comes twice") } else { read(members) })
+        Ok(if twice { Err("the saved token has a member twice") } else { read(members) })
     }
 }
 
@@ -159,22 +159,22 @@ impl<'de> Visitor<'de> for SavedVisitor {
 fn read(members: [Option<Member<'_>>; NAMES.len()]) -> Result<SavedToken, &'static str> {
     let [version, environment, kind, location, access_token] = members;
     if !matches!(version, Some(Member::Number(VERSION))) {
-        return Err("a saved token of no version that is known");
+        return Err("the saved token has an unknown version");
     }
     let environment = match environment.as_ref().and_then(Member::text) {
         Some("staging") => Environment::Staging,
         Some("production") => Environment::Production,
-        _ => return Err("a saved token of no environment that is known"),
+        _ => return Err("the saved token has an unknown environment"),
     };
     let location = match (kind.as_ref().and_then(Member::text), location) {
         (Some("user"), None) => None,
         (Some("location"), Some(location)) => {
             let id = location.text().and_then(|id| LocationId::new(id).ok());
-            Some(id.ok_or("a saved token whose location is no id")?)
+            Some(id.ok_or("the saved token's location is not a valid id")?)
         }
-        _ => return Err("a saved token whose kind and location do not agree"),
+        _ => return Err("the saved token's kind and location contradict each other"),
     };
     let secret = access_token.as_ref().and_then(Member::text).and_then(BearerToken::new);
-    let secret = secret.ok_or("a saved token whose access_token no header can carry")?;
+    let secret = secret.ok_or("the saved token's access_token has a character that no header can carry")?;
     Ok(SavedToken { environment, location, secret })
 }

@@ -193,7 +193,7 @@ fn wrong_settings_end_with_code_2_and_a_line_that_names_them() {
         (
             with("LOCATION_AUTH_API_KEY", "demo-api-key\n"),
             vec![],
-            "login: the API Key has white space around it: copy it again, without spaces or line ends",
+            "login: the API Key has white space around it: copy it again, without spaces or line breaks",
         ),
         (with("LOCATION_AUTH_EMAIL", ""), vec![], "login: the owner's email is empty: fill it in"),
         (
@@ -322,7 +322,7 @@ fn https_without_its_feature_ends_with_code_1_and_says_which_feature() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     assert_eq!(
         outcome.last_line(),
-        "login: step 1 (User Access Token) of Location demo-salon: the transport sends no such request; the transport \
+        "login: step 1 (User Access Token) of Location demo-salon: the transport refused to send the request; the transport \
          is at fault: check the user token URL and how the transport is set up: the client was built without TLS: turn on its feature that ends in -rustls"
     );
     let mut arrived = Vec::new();

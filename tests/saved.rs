@@ -64,17 +64,17 @@ fn members_that_nobody_knows_and_escapes_are_read_over() {
 fn a_member_of_a_kind_that_json_does_not_have_is_refused_too() {
     let bytes = MapDeserializer::new([("version", BytesDeserializer::<ValueError>::new(b"1"))].into_iter());
     let error = SavedToken::deserialize(bytes).unwrap_err();
-    assert!(error.to_string().contains("of no version"), "{error}");
+    assert!(error.to_string().contains("unknown version"), "{error}");
     // Numbers that JSON has no room for, and that serde would quote.
     let signed = MapDeserializer::<_, ValueError>::new([("access_token", i128::MIN)].into_iter());
     let unsigned = MapDeserializer::<_, ValueError>::new([("access_token", u128::MAX)].into_iter());
     for error in [SavedToken::deserialize(signed), SavedToken::deserialize(unsigned)].map(Result::unwrap_err) {
-        assert!(error.to_string().contains("of no version"), "{error}");
+        assert!(error.to_string().contains("unknown version"), "{error}");
     }
     // An enum's variant.
     let variant = MapAccessDeserializer::new(MapDeserializer::<_, ValueError>::new([("a", "b")].into_iter()));
     let error = SavedToken::deserialize(MapDeserializer::new([("version", Variant(variant))].into_iter())).unwrap_err();
-    assert!(error.to_string().starts_with("this is no saved token: log in again"), "{error}");
+    assert!(error.to_string().starts_with("this is not a saved token: log in again"), "{error}");
 }
 
 /// A value that its format takes for an enum, whatever is asked for.
@@ -110,37 +110,37 @@ fn what_is_no_saved_token_is_refused_and_not_quoted() {
         good.replace(from, to)
     };
     let cases = [
-        (change(r#""version": 1, "#, ""), "of no version"),
-        (change(r#""version": 1"#, r#""version": 2"#), "of no version"),
-        (change(r#""version": 1"#, r#""version": "1""#), "of no version"),
-        (change(r#""version": 1"#, r#""version": "S3CR3T""#), "of no version"),
-        (change(r#""version": 1"#, r#""version": -1"#), "of no version"),
-        (change("staging", "S3CR3T"), "of no environment"),
-        (change(r#""environment": "staging""#, r#""environment": null"#), "of no environment"),
+        (change(r#""version": 1, "#, ""), "unknown version"),
+        (change(r#""version": 1"#, r#""version": 2"#), "unknown version"),
+        (change(r#""version": 1"#, r#""version": "1""#), "unknown version"),
+        (change(r#""version": 1"#, r#""version": "S3CR3T""#), "unknown version"),
+        (change(r#""version": 1"#, r#""version": -1"#), "unknown version"),
+        (change("staging", "S3CR3T"), "unknown environment"),
+        (change(r#""environment": "staging""#, r#""environment": null"#), "unknown environment"),
         (change(r#""kind": "location""#, r#""kind": "user""#), "kind and location"),
         (change(r#""kind": "location""#, r#""kind": "S3CR3T""#), "kind and location"),
         (change(r#""location": "S3CR3T", "#, ""), "kind and location"),
-        (change(r#""location": "S3CR3T""#, r#""location": "..""#), "location is no id"),
-        (change(r#""location": "S3CR3T""#, r#""location": ["S3CR3T"]"#), "location is no id"),
+        (change(r#""location": "S3CR3T""#, r#""location": "..""#), "location is not a valid id"),
+        (change(r#""location": "S3CR3T""#, r#""location": ["S3CR3T"]"#), "location is not a valid id"),
         (change(r#""access_token": "S3CR3T""#, r#""access_token": """#), "no header can carry"),
         (change(r#""access_token": "S3CR3T""#, r#""access_token": "S3CR3T\n""#), "no header can carry"),
         (change(r#""access_token": "S3CR3T""#, r#""access_token": "S3CR3T S3CR3T""#), "no header can carry"),
         (change(r#""access_token": "S3CR3T""#, r#""access_token": {"S3CR3T": 1}"#), "no header can carry"),
         (change(r#", "access_token": "S3CR3T""#, ""), "no header can carry"),
-        (change("}", r#", "access_token": "S3CR3T"}"#), "comes twice"),
-        (change("}", r#", "version": 1}"#), "comes twice"),
-        (r#""S3CR3T""#.into(), "this is no saved token: log in again, and save what that comes to"),
-        ("31337".into(), "this is no saved token: log in again, and save what that comes to"),
-        ("-31337".into(), "this is no saved token: log in again, and save what that comes to"),
-        ("31337.5".into(), "this is no saved token: log in again, and save what that comes to"),
-        ("true".into(), "this is no saved token: log in again, and save what that comes to"),
-        (r#"["S3CR3T"]"#.into(), "this is no saved token"),
-        ("".into(), "this is no saved token: log in again, and save what that comes to"),
-        ("S3CR3T".into(), "this is no saved token"),
-        ("<S3CR3T/>".into(), "this is no saved token"),
-        ("{".into(), "this is no saved token"),
-        (good[..60].into(), "this is no saved token"),
-        (change("1,", "1 S3CR3T,"), "this is no saved token"),
+        (change("}", r#", "access_token": "S3CR3T"}"#), "a member twice"),
+        (change("}", r#", "version": 1}"#), "a member twice"),
+        (r#""S3CR3T""#.into(), "this is not a saved token: log in again and save the new token"),
+        ("31337".into(), "this is not a saved token: log in again and save the new token"),
+        ("-31337".into(), "this is not a saved token: log in again and save the new token"),
+        ("31337.5".into(), "this is not a saved token: log in again and save the new token"),
+        ("true".into(), "this is not a saved token: log in again and save the new token"),
+        (r#"["S3CR3T"]"#.into(), "this is not a saved token"),
+        ("".into(), "this is not a saved token: log in again and save the new token"),
+        ("S3CR3T".into(), "this is not a saved token"),
+        ("<S3CR3T/>".into(), "this is not a saved token"),
+        ("{".into(), "this is not a saved token"),
+        (good[..60].into(), "this is not a saved token"),
+        (change("1,", "1 S3CR3T,"), "this is not a saved token"),
     ];
     for (file, why) in cases {
         let errors = [

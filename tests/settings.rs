@@ -270,7 +270,7 @@ fn a_misuse_says_what_to_do_and_never_the_value() {
         assert!(!text.contains("S3CR3T") && text.contains(": remove it"), "{text}");
     }
     for (value, text) in [
-        ("S3CR3T\n", "the API Key has white space around it: copy it again, without spaces or line ends"),
+        ("S3CR3T\n", "the API Key has white space around it: copy it again, without spaces or line breaks"),
         ("\"S3CR3T\"", "the API Key has quotes around it: remove them"),
         ("S3CR3T\0S3CR3T", "the API Key holds a character that it cannot have: copy it again"),
     ] {
@@ -335,7 +335,7 @@ fn what_serde_cannot_read_is_told_without_a_value() {
         (r#""S3CR3T""#.into(), "the settings are not a map"),
         ("5318008".into(), "the settings are not a map"),
         (r#"["S3CR3T"]"#.into(), "expected a map of settings"),
-        (with(r#""staging""#, r#""S3CR3T""#), "the environment is neither: write staging or production"),
+        (with(r#""staging""#, r#""S3CR3T""#), "the environment is unknown: write staging or production"),
         (with(r#""environment": "staging","#, ""), "the setting environment is missing"),
         (with(r#""S3CR3T""#, "5318008"), "a value is not a text: put it between quotes"),
         (with(r#""S3CR3T""#, "true"), "a value is not a text"),

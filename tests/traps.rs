@@ -168,7 +168,7 @@ fn a_success_that_is_no_json_object_is_told_with_its_media_type_and_who_may_have
             text,
             format!(
                 "step 1 (User Access Token): {kind} (status 200{named}){words}; the service is at fault: a proxy, a firewall or a login \
-                 page may have answered: check the user token URL and what stands before it, then ask the service's support"
+                 page may have answered: check the user token URL and what is in front of it, then ask the service's support"
             )
         );
     }
@@ -204,7 +204,7 @@ fn a_coded_body_is_told_by_the_name_of_its_coding_for_a_success_and_a_refusal_al
             let error = coded(status, coding, body);
             assert_eq!((error.content_coding(), error.message()), (named, None), "{coding}");
             let told = error.to_string();
-            assert_eq!(told.contains(", its body coded as "), named.is_some(), "{told}");
+            assert_eq!(told.contains(", its body encoded as "), named.is_some(), "{told}");
         }
     }
     // What can be read needs no undoing.

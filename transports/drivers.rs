@@ -266,7 +266,9 @@ impl<F: Flow, E> fmt::Display for RunError<F, E> {
         let url = self.step().url();
         let (happened, check, then) = match delivery {
             Delivery::NotSent => ("the request never left", "'s host and the network", ", then send it again"),
-            Delivery::Unsendable => ("the transport sends no such request", " and how the transport is set up", ""),
+            Delivery::Unsendable => {
+                ("the transport refused to send the request", " and how the transport is set up", "")
+            }
             Delivery::Unknown => (
                 "no response came, and the request may have arrived",
                 "'s host and the network",

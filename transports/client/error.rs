@@ -47,7 +47,7 @@ pub enum CallError<E> {
         transport: Option<E>,
     },
     /// The call was answered with 401 and the token is renewed, but [`call_once`](super::Client::call_once) does not send a call again:
-    /// make it anew.
+    /// make it again.
     NotRepeated {
         /// What the service answered to the call. `Debug` does not show it.
         response: Box<Response<Vec<u8>>>,
@@ -125,7 +125,7 @@ impl<E> fmt::Display for CallError<E> {
                 "check the network, and make it again only if twice does no harm",
             ),
             Self::NotRepeated { .. } => {
-                ("the access token was rejected and is renewed, and the call was not sent again", "make it anew")
+                ("the access token was rejected and is renewed, and the call was not sent again", "make it again")
             }
         };
         write!(f, "{what}; {}: {advice}", self.fault())

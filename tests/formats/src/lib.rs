@@ -120,7 +120,7 @@ fn what_is_no_saved_token_says_so_and_what_to_do_in_every_format() {
                 continue;
             }
             assert!(error.contains("saved token"), "{name}: {error}");
-            assert!(error.contains("log in again, and save what that comes to"), "{name}: {error}");
+            assert!(error.contains("log in again and save the new token"), "{name}: {error}");
             assert!(!error.contains("S3CR3T"), "{name}: {error}");
         }
     }
@@ -187,7 +187,7 @@ fn settings_that_cannot_be_read_are_told_without_their_values() {
     for (name, written, read) in SETTINGS {
         for (from, to, why) in [
             ("client_id", "client_di", "client_di is not known"),
-            ("staging", "S3CR3T", "neither: write staging or production"),
+            ("staging", "S3CR3T", "unknown: write staging or production"),
         ] {
             let (from, to) = match name {
                 "the environment" if from == "client_id" => ("CLIENT_ID".to_owned(), "CLIENT_DI".to_owned()),
