@@ -181,7 +181,7 @@ impl Error {
                 "a proxy, a firewall or a login page may have answered: check the location token URL and what is in front of it, then ask the service's support"
             }
             (ErrorKind::Body(Encoded), ..) => {
-                "let the transport send `accept-encoding: identity`, or decode the body; if it does so already, ask the service's support"
+                "set the transport's accept-encoding to identity, or let it decode the body; if it does so already, ask the service's support"
             }
             (ErrorKind::Refused, UserToken, _)
                 if matches!(self.code(), Some("invalid_grant" | "invalid_credentials")) =>
