@@ -148,6 +148,8 @@ struct Model {
     /// Whether the token that stands has worked, or came from outside.
     works: bool,
     latched: bool,
+    /// The last token that a second attempt met a 401 with.
+    did_not_help: Option<usize>,
     /// Token requests in a row whose outcome is unknown.
     unknown: u8,
     /// Whether credentials were handed over since the last renewal.
@@ -172,6 +174,7 @@ impl Model {
             issued: 0,
             works: true,
             latched: false,
+            did_not_help: None,
             unknown: 0,
             handed_over: false,
             attempts: vec![],
@@ -198,13 +201,18 @@ impl Model {
 
     /// Any answer but 401.
     fn answered(&mut self, which: usize, status: u8) {
-        let (attempt, generation, _) = self.attempts.swap_remove(which);
+        let (attempt, generation, again) = self.attempts.swap_remove(which);
         let statuses = [200_u16, 204, 302, 400, 403, 404, 408, 422, 425, 429, 500, 503];
         let status = statuses[usize::from(status) % statuses.len()];
         let status = StatusCode::from_u16(status).expect("is a status");
         assert!(matches!(self.session.received(attempt, status), Ok(Verdict::Answered)));
-        if generation == self.renewals && !self.works && matches!(status.as_u16(), 200 | 204 | 302 | 400 | 404 | 422) {
-            (self.works, self.unknown) = (true, 0);
+        if generation == self.renewals && matches!(status.as_u16(), 200 | 204 | 400 | 404 | 422) {
+            if !self.works {
+                (self.works, self.unknown) = (true, 0);
+            }
+            if again {
+                self.did_not_help = None;
+            }
         }
     }
 
@@ -213,7 +221,7 @@ impl Model {
         let new = token("staging", "loc-1", &format!("token-{}", self.issued));
         self.session.renew(new).expect("is of this Location");
         (self.renewals, self.standing) = (self.renewals + 1, self.issued);
-        (self.works, self.latched, self.unknown) = (true, false, 0);
+        (self.works, self.latched, self.unknown, self.did_not_help) = (true, false, 0, None);
     }
 
     fn rejected(&mut self, which: usize, input: &mut Input<'_>) {
@@ -221,6 +229,10 @@ impl Model {
         let is_newest = generation == self.renewals;
         // A 401 for a bought token that has not worked latches at once; what was handed over before is no help.
         let in_vain = is_newest && !self.works;
+        // So does a 401 for a second attempt, where another token's second attempt was the last to meet one.
+        if is_newest && again {
+            self.latched |= self.did_not_help.replace(generation).is_some_and(|last| last != generation);
+        }
         let verdict = self.session.received(attempt, StatusCode::UNAUTHORIZED).expect("is this session's");
         match verdict {
             Verdict::Rejected(error) => {
@@ -244,7 +256,7 @@ impl Model {
     fn renew(&mut self, renewal: Renewal, answer: u8) {
         // Credentials that were handed over open the session's gate when it next looks.
         if core::mem::take(&mut self.handed_over) {
-            (self.latched, self.unknown) = (false, 0);
+            (self.latched, self.unknown, self.did_not_help) = (false, 0, None);
         }
         let (session, owner, now) = (&mut self.session, &mut self.owner, Duration::ZERO);
         let mut next = renewal.start(session, owner, now);
