@@ -173,6 +173,8 @@ pub mod emulator;
 mod endpoint;
 mod environment;
 mod error;
+mod error_kind;
+mod error_message;
 mod fault;
 mod flow;
 mod gate;
@@ -183,7 +185,6 @@ mod outcome;
 mod owner;
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
-mod error_message;
 mod query;
 mod redacted;
 mod renew_error;
@@ -207,7 +208,8 @@ pub use call::{Call, CallFailure, Next, RejectedCall};
 pub use delivery::Delivery;
 pub use endpoint::may_carry_secrets;
 pub use environment::Environment;
-pub use error::{BodyProblem, Error, ErrorKind, Step};
+pub use error::{Error, Step};
+pub use error_kind::{BodyProblem, ErrorKind};
 pub use fault::Fault;
 pub use flow::{Flow, Progress, ReceiveError};
 pub use login::{LocationLogin, TokenExchange, UserLogin};

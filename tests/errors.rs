@@ -402,6 +402,7 @@ fn no_text_of_the_sources_is_missing_in_the_file() {
     let mut seen = 0;
     for file in [
         "src/error.rs",
+        "src/error_kind.rs",
         "src/misuse.rs",
         "src/saved.rs",
         "src/renew_error.rs",

@@ -109,9 +109,9 @@ fn answer<F: Flow>(sweep: &mut Sweep, flow: F, echo: &Response<String>) {
     sweep.error("error::Error", &error);
     sweep.display("error::Step", error.step());
     sweep.display("fault::Fault", error.fault());
-    sweep.display("error::ErrorKind", error.kind());
+    sweep.display("error_kind::ErrorKind", error.kind());
     if let ErrorKind::Body(problem) = error.kind() {
-        sweep.display("error::BodyProblem", problem);
+        sweep.display("error_kind::BodyProblem", problem);
     }
     sweep.debug("retry::Retry", error.retry());
     let texts = [error.message(), error.request_id()].into_iter().flatten().map(str::to_owned);
