@@ -129,7 +129,7 @@ pub fn session(data: &[u8]) {
             }
             _ => {
                 model.owner.set_token(user_token()).expect("is of this environment");
-                (model.latched, model.unknown, model.handed_over) = (false, 0, true);
+                model.handed_over = true;
             }
         }
     }
@@ -221,7 +221,13 @@ impl Model {
         let new = token("staging", "loc-1", &format!("token-{}", self.issued));
         self.session.renew(new).expect("is of this Location");
         (self.renewals, self.standing) = (self.renewals + 1, self.issued);
-        (self.works, self.latched, self.unknown, self.did_not_help) = (true, false, 0, None);
+        self.works = true;
+        self.arm();
+    }
+
+    /// What stopped the session is forgotten.
+    fn arm(&mut self) {
+        (self.latched, self.unknown, self.did_not_help) = (false, 0, None);
     }
 
     fn rejected(&mut self, which: usize, input: &mut Input<'_>) {
@@ -256,7 +262,7 @@ impl Model {
     fn renew(&mut self, renewal: Renewal, answer: u8) {
         // Credentials that were handed over open the session's gate when it next looks.
         if core::mem::take(&mut self.handed_over) {
-            (self.latched, self.unknown, self.did_not_help) = (false, 0, None);
+            self.arm();
         }
         let (session, owner, now) = (&mut self.session, &mut self.owner, Duration::ZERO);
         let mut next = renewal.start(session, owner, now);
