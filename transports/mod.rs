@@ -214,7 +214,7 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 /// use http::{Request, Response};
 /// use location_auth::transports::run_async;
 ///
-/// # async fn my_http(_: Request<Vec<u8>>, _: usize) -> std::io::Result<Response<Vec<u8>>> { unimplemented!() }
+/// # async fn my_http(_: Request<Vec<u8>>, _: usize) -> std::io::Result<Response<Vec<u8>>> { Ok(Response::default()) }
 /// let transport = |request: Request<Vec<u8>>, limit: usize| async move { my_http(request, limit).await };
 /// let token = run_async(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport).await?;
 /// # Ok(())
