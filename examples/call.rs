@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use http::Request;
 use location_auth::transports::client::Client;
 use location_auth::transports::ureq::Ureq;
-use location_auth::{SavedToken, Session};
+use location_auth::{Bytes, SavedToken, Session};
 use settings::{APP_VARIABLES, Failure, app_settings, failed, require, wrong_settings};
 
 fn main() -> ExitCode {
@@ -31,7 +31,7 @@ fn call() -> Result<(), Failure> {
         return Err(wrong_settings("two arguments are wanted: the file of a saved token, and the URL to call"));
     };
     require(&APP_VARIABLES, "")?;
-    let request = Request::get(url).body(vec![]).map_err(|_| wrong_settings("that is no URL: give another"))?;
+    let request = Request::get(url).body(Bytes::new()).map_err(|_| wrong_settings("that is no URL: give another"))?;
     let app = settings::app(app_settings()?, Some(request.uri())).map_err(wrong_settings)?;
 
     let text =

@@ -31,7 +31,7 @@ async fn log_in(login: LocationLogin) -> Result<LocationAccessToken, Failure> {
     // It follows no redirect. But it resends a request whose connection was closed before any response: a second token, if the first
     // was on its way.
     let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(HttpConnector::new());
-    let transport = |request: Request<Vec<u8>>, limit: usize| {
+    let transport = |request: Request<Bytes>, limit: usize| {
         let client: Client<HttpConnector, Full<Bytes>> = client.clone();
         async move {
             if !may_carry_secrets(request.uri()) {

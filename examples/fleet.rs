@@ -12,7 +12,7 @@ use http::{Request, Response};
 use location_auth::emulator::{Access, Counts, Emulator};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NotSaved};
 use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{App, LocationAccessToken, Misuse, Owner, SavedToken, Session, UserAccessToken};
+use location_auth::{App, Bytes, LocationAccessToken, Misuse, Owner, SavedToken, Session, UserAccessToken};
 use support::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD};
 
 const LOCATIONS: usize = 300;
@@ -131,16 +131,16 @@ impl Fleet {
         self.tokens.iter().map(|token| Session::for_location(&self.app, token.clone())).collect()
     }
 
-    fn call(&self, location: usize) -> Request<Vec<u8>> {
+    fn call(&self, location: usize) -> Request<Bytes> {
         let url = format!("{}/locations/loc-{location}/contacts", self.base);
-        Request::get(url).body(vec![]).expect("is a URL")
+        Request::get(url).body(Bytes::new()).expect("is a URL")
     }
 }
 
 /// A transport without a network: for what is not to be measured.
 fn in_memory(
     emulator: &Mutex<Emulator>,
-) -> impl Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>>, Infallible> + '_ {
+) -> impl Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, Infallible> + '_ {
     |request, _limit| Ok(emulator.lock().expect("no thread panics").handle(request))
 }
 

@@ -108,7 +108,7 @@ fn client<S: TokenStore>(
 }
 
 fn sync_contacts<S: TokenStore>(client: &Client<Ureq, S>, url: &str) -> Result<(), Box<dyn Error>> {
-    match client.call(http::Request::get(url).body(vec![])?) {
+    match client.call(http::Request::get(url).body(())?) {
         Ok(response) => {
             println!("  {}", response.status()); // any but 401
             let not_saved = response.extensions().get::<NotSaved>().into_iter().flat_map(NotSaved::tokens);

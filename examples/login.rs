@@ -29,7 +29,7 @@ use location_auth::emulator::Emulator;
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{Cause, RunError, SendError, Transport};
 use location_auth::{
-    App, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, SavedToken,
+    App, Bytes, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, SavedToken,
     Session, Settings,
 };
 use settings::{APP_VARIABLES, Failure, app_settings, failed, get, is_set, require, wrong_settings};
@@ -139,11 +139,11 @@ fn from_environment(password_stdin: bool) -> Result<Owner, Failure> {
 struct Prepared {
     app: App,
     login: LocationLogin,
-    call: Option<Request<Vec<u8>>>,
+    call: Option<Request<Bytes>>,
 }
 
 fn prepare(owner: &Owner) -> Result<Prepared, Failure> {
-    let get = |url| Request::get(url).body(vec![]);
+    let get = |url| Request::get(url).body(Bytes::new());
     let call = owner.call_url.as_deref().map(get).transpose();
     let call = call.map_err(|_| wrong_settings(format_args!("{CALL_URL} is no URL: set it again")))?;
     let app = settings::app(owner.app.clone(), call.as_ref().map(Request::uri)).map_err(wrong_settings)?;
@@ -219,7 +219,7 @@ fn drive(mut flow: LocationLogin, transport: &Ureq) -> Result<LocationAccessToke
 }
 
 /// One authorized call. Its response may be larger than a token's: the bound is the call's own.
-fn make(mut call: Request<Vec<u8>>, session: &Session, transport: &Ureq) -> Result<(), Failure> {
+fn make(mut call: Request<Bytes>, session: &Session, transport: &Ureq) -> Result<(), Failure> {
     session.authorize(&mut call).map_err(wrong_settings)?;
     eprintln!("call: {}", Redacted(&call));
     let response = transport.send(call, 1024 * 1024).map_err(|error| {

@@ -12,7 +12,7 @@ use location_auth::emulator::Emulator;
 use location_auth::transports::Transport;
 use location_auth::transports::client::{CallError, Client};
 use location_auth::transports::run;
-use location_auth::{App, Environment, SavedToken, Session, Settings};
+use location_auth::{App, Bytes, Environment, SavedToken, Session, Settings};
 use support::{API_KEY, CLIENT_ID, CLIENT_SECRET, GUARDED_PATH};
 
 const BASE: &str = "https://api.example.com";
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let saved = SavedToken::from(&run(support::login(BASE)?, &before)?);
 
         // From here on the service takes the new key alone.
-        let after = |mut request: Request<Vec<u8>>, _limit: usize| {
+        let after = |mut request: Request<Bytes>, _limit: usize| {
             let key = request.headers_mut().insert("x-api-key", HeaderValue::from_static("the old one is not taken"));
             if key.is_some_and(|key| key == NEW_KEY) {
                 request.headers_mut().insert("x-api-key", HeaderValue::from_static(API_KEY));
@@ -60,7 +60,7 @@ where
     T: Transport<Error: Error + 'static>,
 {
     let client = Client::new(Session::for_location(app, saved.try_into()?)?, transport);
-    let call = Request::get(format!("{BASE}{GUARDED_PATH}")).body(vec![])?;
+    let call = Request::get(format!("{BASE}{GUARDED_PATH}")).body(Bytes::new())?;
     match client.call(call) {
         Ok(response) if response.status() == StatusCode::FORBIDDEN => Ok("403, so the API Key is not taken".into()),
         Ok(response) => Ok(format!("{}, so the token goes on", response.status())),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use http::{Request, Response, Uri};
 use hyper_util::rt::TokioIo;
+use location_auth::Bytes;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{AsyncTransport, Delivery, run_async};
 use tokio::net::TcpStream;
@@ -23,7 +24,7 @@ struct Counted<T> {
 impl<T: AsyncTransport> AsyncTransport for Counted<T> {
     type Error = T::Error;
 
-    async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
         self.requests.set(self.requests.get() + 1);
         self.inner.send(request, limit).await
     }

@@ -6,6 +6,7 @@ use std::error::Error;
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderValue, Request, Response, header};
+use location_auth::Bytes;
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{Delivery, Transport, run};
 
@@ -17,7 +18,7 @@ struct Named<T> {
 impl<T: Transport> Transport for Named<T> {
     type Error = T::Error;
 
-    fn send(&self, mut request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+    fn send(&self, mut request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
         request.headers_mut().insert(header::USER_AGENT, self.name.clone());
         self.inner.send(request, limit)
     }

@@ -72,7 +72,7 @@ impl App {
             location_token_head: head(Uri::default(), &api_key, Step::LocationToken),
             location_token_uri,
             origins,
-            client: SecretObject::new([("client_id", client_id), ("client_secret", client_secret)]),
+            client: SecretObject::new([("client_id", client_id), ("client_secret", client_secret)], None),
             api_key,
             data_source_name,
         })))
@@ -124,7 +124,7 @@ impl fmt::Debug for App {
 /// #     .user_token_url("https://api.example.com/user_token")
 /// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
 /// #     .client_secret("client secret"))?;
-/// # let transport = |request: http::Request<Vec<u8>>, _limit| -> Result<_, std::convert::Infallible> {
+/// # let transport = |request: http::Request<location_auth::Bytes>, _limit| -> Result<_, std::convert::Infallible> {
 /// #     let token = if request.headers().contains_key("authorization") { "l-1" } else { "u-1" };
 /// #     Ok(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))
 /// # };

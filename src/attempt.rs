@@ -108,14 +108,14 @@ pub struct Replay {
 /// ```
 /// use core::time::Duration;
 /// use http::{Request, Response};
-/// use location_auth::{Delivery, Owner, Renewal, Renewing, RenewError, Replay, SavedToken, Session};
+/// use location_auth::{Bytes, Delivery, Owner, Renewal, Renewing, RenewError, Replay, SavedToken, Session};
 ///
 /// /// A driver for a program with one thread: no one else waits, so a turn is always free.
 /// fn renew(
 ///     renewal: Renewal,
 ///     (session, owner): (&mut Session, &mut Owner),
 ///     now: impl Fn() -> Duration,
-///     send: impl Fn(Request<Vec<u8>>) -> Option<Response<Vec<u8>>>,
+///     send: impl Fn(Request<Bytes>) -> Option<Response<Vec<u8>>>,
 ///     save: impl Fn(SavedToken),
 /// ) -> Result<Replay, RenewError> {
 ///     let mut next = renewal.start(session, owner, now());

@@ -1,9 +1,10 @@
 //! The bodies of the two steps (`P8`, `P9`): one JSON object each, in a buffer of its final size, since one that grows would leave
-//! copies of the secrets behind.
+//! copies of the secrets behind. Every request shares the buffer, which is wiped when the last holder drops it.
 
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
 
+use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
@@ -12,17 +13,20 @@ use crate::text::json_decode;
 /// Two secret texts, kept as the JSON object that they are sent in.
 #[derive(Clone)]
 pub(crate) struct SecretObject {
-    json: SecretBytes,
+    json: Bytes,
     /// Where the texts stand, without their quotes.
     texts: [Range<usize>; 2],
 }
 
 impl SecretObject {
-    pub(crate) fn new(members: [(&str, &str); 2]) -> Self {
+    /// An object of these members, then of the other object's.
+    pub(crate) fn new(members: [(&str, &str); 2], other: Option<&Self>) -> Self {
         let members = members.map(|(name, text)| (name, text, json_len(text)));
+        let rest = other.and_then(|other| other.json.strip_prefix(b"{"));
         let size = members.iter().map(|(name, _, len)| name.len().saturating_add(*len));
-        // Each member has two pairs of quotes, a colon, and a brace or a comma before it; then there is the brace at the end.
-        let mut json = Vec::with_capacity(size.fold(13, usize::saturating_add));
+        // Each member has two pairs of quotes, a colon, and a brace or a comma before it; then there is a brace or a comma.
+        let size = size.fold(13, usize::saturating_add).saturating_add(rest.map_or(0, <[u8]>::len));
+        let mut json = Vec::with_capacity(size);
         let texts = members.map(|(name, text, len)| {
             json.extend_from_slice(if json.is_empty() { b"{\"" } else { b",\"" });
             json.extend_from_slice(name.as_bytes());
@@ -39,26 +43,25 @@ impl SecretObject {
             }
             start..start.saturating_add(len)
         });
-        json.push(b'}');
-        Self { json: SecretBytes::new(json), texts }
+        match rest {
+            None => json.push(b'}'),
+            Some(rest) => {
+                json.push(b',');
+                json.extend_from_slice(rest);
+            }
+        }
+        Self { json: Bytes::from_owner(SecretBytes::new(json)), texts }
     }
 
-    /// The object alone.
-    pub(crate) fn body(&self) -> Vec<u8> {
-        self.json.as_ref().to_vec()
-    }
-
-    /// One object of this one's members, then the other's.
-    pub(crate) fn body_with(&self, other: &Self) -> Vec<u8> {
-        let ours = self.json.as_ref().strip_suffix(b"}").unwrap_or_default();
-        let theirs = other.json.as_ref().strip_prefix(b"{").unwrap_or_default();
-        [ours, b",", theirs].concat()
+    /// The object.
+    pub(crate) fn body(&self) -> Bytes {
+        self.json.clone()
     }
 
     /// The two texts, as they were given.
     pub(crate) fn texts(&self) -> [Zeroizing<String>; 2] {
         self.texts.clone().map(|place| {
-            let text = self.json.as_ref().get(place).and_then(|json| core::str::from_utf8(json).ok());
+            let text = self.json.get(place).and_then(|json| core::str::from_utf8(json).ok());
             json_decode(text.unwrap_or_default())
         })
     }

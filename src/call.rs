@@ -21,13 +21,13 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 ///
 /// ```
 /// use http::{Request, Response};
-/// use location_auth::{Call, CallFailure, Next, Renewal, RenewError, Replay, Session};
+/// use location_auth::{Bytes, Call, CallFailure, Next, Renewal, RenewError, Replay, Session};
 ///
 /// /// A driver for a program with one thread.
 /// fn carry(
-///     request: Request<Vec<u8>>,
+///     request: Request<Bytes>,
 ///     session: &mut Session,
-///     send: impl Fn(Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Box<dyn std::error::Error>>,
+///     send: impl Fn(Request<Bytes>) -> Result<Response<Vec<u8>>, Box<dyn std::error::Error>>,
 ///     renew: impl Fn(Renewal, &mut Session) -> Result<Replay, RenewError>,
 /// ) -> Result<Result<Response<Vec<u8>>, CallFailure<Vec<u8>>>, Box<dyn std::error::Error>> {
 ///     let call = Call::new(&request);
@@ -112,9 +112,9 @@ pub enum CallFailure<R> {
 }
 
 impl<B: Clone> Call<B> {
-    /// The call that this request makes, before it is authorized. Where a 401 can be helped, a clone of it is sent again.
+    /// The call that this request makes, before it is authorized. After a 401 with a new token, a clone of the request is sent again.
     pub fn new(request: &Request<B>) -> Self {
-        Self { again: Some(request.clone()), ..Self::once() }
+        Self::repeating(Some(request.clone()))
     }
 }
 
@@ -122,7 +122,14 @@ impl<B> Call<B> {
     /// A call whose request can't be sent again. After a 401 the token is renewed, and the caller is told that the call was not repeated.
     #[inline]
     pub fn once() -> Self {
-        Self { again: None, replay: None }
+        Self::repeating(None)
+    }
+
+    /// For a body that is no `Clone` but can be made again: after a 401 with a new token this request is sent, not yet authorized.
+    /// `None` is [`once`](Self::once).
+    #[inline]
+    pub fn repeating(again: Option<Request<B>>) -> Self {
+        Self { again, replay: None }
     }
 
     /// Puts the credentials on the request that is sent now. What it returns goes to [`Session::received`] when the answer has come.

@@ -1,8 +1,8 @@
 //! The whole contract between a flow and whoever carries its messages.
 
-use alloc::vec::Vec;
 use core::fmt;
 
+use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::{Error, Fault, LocationId, Retry, Step};
@@ -19,11 +19,11 @@ use crate::{Error, Fault, LocationId, Retry, Step};
 /// Receiving consumes the flow, so that no call can come at the wrong time. Whoever carries the messages writes this loop:
 ///
 /// ```
-/// use location_auth::{Error, Flow, Progress};
+/// use location_auth::{Bytes, Error, Flow, Progress};
 ///
 /// fn drive<F: Flow>(
 ///     mut flow: F,
-///     my_http: impl Fn(http::Request<Vec<u8>>) -> http::Response<Vec<u8>>,
+///     my_http: impl Fn(http::Request<Bytes>) -> http::Response<Vec<u8>>,
 /// ) -> Result<F::Output, Error> {
 ///     loop {
 ///         let response = my_http(flow.request());
@@ -43,9 +43,10 @@ pub trait Flow: Sized + sealed::Sealed {
 
     /// What to send now. Pure and repeatable: the same bytes each time.
     ///
-    /// The request holds secrets. `http::Request` prints its body in `Debug`: log [`Redacted`](crate::Redacted) instead.
+    /// The request holds secrets. Its body is one buffer that all requests of the step share, and is wiped when the last of them and the flow
+    /// are dropped. `http::Request` prints its body in `Debug`: log [`Redacted`](crate::Redacted) instead.
     /// Send it once, to its own URI, and follow no redirect (`Q7`). You may add headers of your own.
-    fn request(&self) -> Request<Vec<u8>>;
+    fn request(&self) -> Request<Bytes>;
 
     /// Takes the response to [`request`](Self::request), whatever its status.
     ///

@@ -12,7 +12,7 @@
 //! ```
 //! use location_auth::{App, Environment, Flow, Progress, Settings};
 //!
-//! # fn my_http(request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
+//! # fn my_http(request: http::Request<location_auth::Bytes>) -> Result<http::Response<Vec<u8>>, std::io::Error> {
 //! #     let token = if request.headers().contains_key("authorization") { "l-1" } else { "u-1" };
 //! #     Ok(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))
 //! # }
@@ -204,6 +204,7 @@ pub mod transports;
 
 pub use app::{App, Location};
 pub use attempt::{Attempt, Renewal, Replay, Verdict};
+pub use bytes::Bytes;
 pub use call::{Call, CallFailure, Next, RejectedCall};
 pub use delivery::Delivery;
 pub use endpoint::may_carry_secrets;

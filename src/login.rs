@@ -1,8 +1,8 @@
 //! The two steps, and both in a row: the three flows, each with its states drawn at its type.
 
-use alloc::vec::Vec;
 use core::fmt;
 
+use bytes::Bytes;
 use http::{Request, Response, header};
 
 use crate::body::SecretObject;
@@ -71,7 +71,7 @@ impl Sealed for LocationLogin {}
 impl Flow for LocationLogin {
     type Output = LocationAccessToken;
 
-    fn request(&self) -> Request<Vec<u8>> {
+    fn request(&self) -> Request<Bytes> {
         match &self.0 {
             State::UserToken { login, .. } => login.request(),
             State::LocationToken(request) => request.request(),
@@ -142,7 +142,8 @@ impl UserLogin {
     pub(crate) fn new(app: App, email: &str, password: &str) -> Result<Self, Misuse> {
         let email = line(Field::Email, email)?;
         let password = line(Field::Password, password)?;
-        Ok(Self { app, credentials: SecretObject::new([("email", email), ("password", password)]) })
+        let credentials = SecretObject::new([("email", email), ("password", password)], Some(&app.inner().client));
+        Ok(Self { app, credentials })
     }
 
     /// The App that it logs in to.
@@ -174,9 +175,8 @@ impl Sealed for UserLogin {}
 impl Flow for UserLogin {
     type Output = UserAccessToken;
 
-    fn request(&self) -> Request<Vec<u8>> {
-        let app = self.app.inner();
-        Request::from_parts(app.user_token_head.clone(), self.credentials.body_with(&app.client))
+    fn request(&self) -> Request<Bytes> {
+        Request::from_parts(self.app.inner().user_token_head.clone(), self.credentials.body())
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
@@ -245,7 +245,7 @@ impl Sealed for TokenExchange {}
 impl Flow for TokenExchange {
     type Output = LocationAccessToken;
 
-    fn request(&self) -> Request<Vec<u8>> {
+    fn request(&self) -> Request<Bytes> {
         let app = self.location.app().inner();
         let mut head = app.location_token_head.clone();
         head.uri = self.location.token_uri().clone();

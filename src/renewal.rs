@@ -1,8 +1,8 @@
 //! What follows a 401: who waits for whom, which token request is sent, and what each answer leads to (`Q12`, `Q17`, `Q18`).
 
-use alloc::vec::Vec;
 use core::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::outcome::Outcome;
@@ -88,7 +88,7 @@ impl SendToken {
     }
 
     /// The request to send, once. It holds secrets.
-    pub fn request(&self) -> Request<Vec<u8>> {
+    pub fn request(&self) -> Request<Bytes> {
         match &self.sent {
             Sent::Login { login, .. } => login.request(),
             Sent::Exchange { exchange, .. } => exchange.request(),

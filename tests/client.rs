@@ -19,8 +19,8 @@ use location_auth::transports::client::{
 };
 use location_auth::transports::{AsyncTransport, Transport};
 use location_auth::{
-    App, Attempt, Delivery, Environment, Fault, LocationAccessToken, Misuse, Owner, RenewError, RenewErrorKind, Replay,
-    Retry, SavedToken, Session, Step, TokenState, UserAccessToken, UserLogin,
+    App, Attempt, Backoff, Bytes, Call, Delivery, Environment, Fault, LocationAccessToken, Misuse, Owner, RenewError,
+    RenewErrorKind, Replay, Retry, SavedToken, Session, Step, TokenState, UserAccessToken, UserLogin,
 };
 use world::{CONTACTS, EMAIL, PASSWORD, World, call, is_login};
 
@@ -38,6 +38,8 @@ struct Line<'a> {
     cut_after: RefCell<Vec<&'static str>>,
     /// What is answered to the next requests to a path instead of the world's answer.
     answers: RefCell<Vec<(&'static str, u16)>>,
+    /// Whether such an answer asks for a wait of seven seconds.
+    retry_after: Cell<bool>,
     store_fails: Cell<bool>,
 }
 
@@ -49,11 +51,12 @@ impl<'a> Line<'a> {
             cut: RefCell::default(),
             cut_after: RefCell::default(),
             answers: RefCell::default(),
+            retry_after: Cell::new(false),
             store_fails: Cell::new(false),
         }
     }
 
-    fn carry(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Cut> {
+    fn carry(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, Cut> {
         let path = request.uri().path().rsplit('/').next().unwrap().to_owned();
         self.noted.borrow_mut().push(path.clone());
         let take = |paths: &RefCell<Vec<&str>>| {
@@ -66,7 +69,11 @@ impl<'a> Line<'a> {
         }
         if let Some(place) = answer {
             let (_, status) = self.answers.borrow_mut().remove(place);
-            return Ok(Response::builder().status(status).body(vec![]).unwrap());
+            let mut response = Response::builder().status(status).body(vec![]).unwrap();
+            if self.retry_after.get() {
+                response.headers_mut().insert("retry-after", "7".parse().unwrap());
+            }
+            return Ok(response);
         }
         let response = self.world.handle(request);
         if take(&self.cut_after) { Err(Cut) } else { Ok(response) }
@@ -80,7 +87,7 @@ impl<'a> Line<'a> {
 
 impl Transport for &Line<'_> {
     type Error = Cut;
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Cut> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, Cut> {
         assert_eq!(limit, if is_login(&request) { location_auth::RESPONSE_LIMIT } else { 1000 });
         self.carry(request)
     }
@@ -88,7 +95,7 @@ impl Transport for &Line<'_> {
 
 impl AsyncTransport for &Line<'_> {
     type Error = Cut;
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, Cut>> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, Cut>> {
         ready(Transport::send(self, request, limit))
     }
 }
@@ -131,17 +138,35 @@ macro_rules! both {
 }
 
 impl Either<'_> {
-    fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<Cut>> {
+    fn call(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, CallError<Cut>> {
         match self {
             Self::Blocking(client) => client.call(request),
             Self::Async(client) => now(client.call(request)),
         }
     }
 
-    fn call_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<Cut>> {
+    fn call_with<B>(
+        &self,
+        call: Call<B>,
+        request: Request<B>,
+        send: impl Fn(Request<B>) -> Result<Response<Vec<u8>>, Cut>,
+    ) -> Result<Response<Vec<u8>>, CallError<Cut>> {
         match self {
-            Self::Blocking(client) => client.call_once(request),
-            Self::Async(client) => now(client.call_once(request)),
+            Self::Blocking(client) => client.call_with(call, request, send),
+            Self::Async(client) => now(client.call_with(call, request, |request| ready(send(request)))),
+        }
+    }
+
+    fn call_with_retries(
+        &self,
+        request: Request<Bytes>,
+        backoff: Backoff,
+        waits: &RefCell<Vec<Duration>>,
+    ) -> Result<Response<Vec<u8>>, CallError<Cut>> {
+        let sleep = |wait| waits.borrow_mut().push(wait);
+        match self {
+            Self::Blocking(client) => client.call_with_retries(request, backoff, sleep),
+            Self::Async(client) => now(client.call_with_retries(request, backoff, |wait| ready(sleep(wait)))),
         }
     }
 
@@ -153,11 +178,11 @@ impl Either<'_> {
         }
     }
 
-    fn authorize(&self, request: &mut Request<Vec<u8>>) -> Attempt {
+    fn authorize(&self, request: &mut Request<Bytes>) -> Attempt {
         both!(self, client => client.authorize(request)).unwrap()
     }
 
-    fn replay(&self, replay: Replay, request: &mut Request<Vec<u8>>) -> Attempt {
+    fn replay(&self, replay: Replay, request: &mut Request<Bytes>) -> Attempt {
         both!(self, client => client.replay(replay, request)).unwrap()
     }
 
@@ -182,7 +207,7 @@ impl Either<'_> {
     }
 
     /// The call met a 401 that could not be helped, and this is why.
-    fn rejection(&self, request: Request<Vec<u8>>) -> RenewError {
+    fn rejection(&self, request: Request<Bytes>) -> RenewError {
         match self.call(request) {
             Err(CallError::TokenRejected { error, response, .. }) => {
                 assert_eq!(response.status(), 401, "the caller gets what the service answered to the call");
@@ -355,7 +380,7 @@ fn a_second_401_is_not_tried_a_third_time() {
     with_both(World::revoked_session, with_login, |world, line, client| {
         // A route that no Location's token opens: the new token meets a 401 as well.
         world.emulator.lock().unwrap().add_route("/me", Access::User);
-        let me = || Request::get("https://api.example.com/me").body(vec![]).unwrap();
+        let me = || Request::get("https://api.example.com/me").body(Bytes::new()).unwrap();
         assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
         assert_eq!(line.take(), ["me", "user_token", "save a user's", "token", "save loc-1", "me"]);
 
@@ -538,12 +563,58 @@ fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
 #[test]
 fn a_call_whose_body_can_not_be_sent_again_is_told_so_and_the_token_is_renewed() {
     with_both(World::revoked_session, with_login, |_, line, client| {
-        let error = client.call_once(call(1)).unwrap_err();
+        /// No `Clone`.
+        struct Stream;
+        let upload = || call(1).map(|_| Stream);
+        let send = |request: Request<Stream>| line.carry(request.map(|Stream| Bytes::new()));
+        let error = client.call_with(Call::once(), upload(), send).unwrap_err();
         assert!(matches!(&error, CallError::NotRepeated { response } if response.status() == 401));
         assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
         assert_eq!(format!("{error:?}"), "NotRepeated");
         assert_eq!(line.take(), BOTH_STEPS[..5]);
-        assert_eq!(client.call_once(call(1)).unwrap().status(), 200);
+        assert_eq!(client.call_with(Call::once(), upload(), send).unwrap().status(), 200);
+    });
+}
+
+#[test]
+fn a_call_whose_body_can_be_made_again_is_sent_again_with_the_new_token() {
+    with_both(World::revoked_session, with_login, |_, line, client| {
+        let sent = RefCell::new(Vec::new());
+        let upload = |part: &'static str| call(1).map(|_| Cell::new(part));
+        let send = |request: Request<Cell<&'static str>>| {
+            sent.borrow_mut().push(request.body().get());
+            line.carry(request.map(|_| Bytes::new()))
+        };
+        let response = client.call_with(Call::repeating(Some(upload("made again"))), upload("first"), send);
+        assert_eq!((response.unwrap().status().as_u16(), sent.take()), (200, vec!["first", "made again"]));
+    });
+}
+
+#[test]
+fn a_busy_service_is_asked_again_after_its_wait_by_the_callers_word_alone() {
+    with_both(World::session, with_login, |_, line, client| {
+        let waits = RefCell::new(Vec::new());
+        let seconds = Duration::from_secs;
+        let backoff = || Backoff::new(2, seconds(1), seconds(60));
+        let busy = |times| line.answers.borrow_mut().extend([("contacts", 503)].repeat(times));
+        busy(1);
+        assert_eq!(client.call(call(1)).unwrap().status(), 503);
+        busy(2);
+        assert_eq!(client.call_with_retries(call(1), backoff(), &waits).unwrap().status(), 200);
+        assert_eq!(waits.take(), [seconds(1), seconds(2)]);
+        line.answers.borrow_mut().push(("contacts", 429));
+        line.retry_after.set(true);
+        assert_eq!(client.call_with_retries(call(1), backoff(), &waits).unwrap().status(), 200);
+        assert_eq!(waits.take(), [seconds(7)], "what the service asks for");
+        line.retry_after.set(false);
+        busy(3);
+        assert_eq!(client.call_with_retries(call(1), backoff(), &waits).unwrap().status(), 503, "the budget is two");
+        assert_eq!(waits.take().len(), 2);
+        line.answers.borrow_mut().push(("contacts", 500));
+        assert_eq!(client.call_with_retries(call(1), backoff(), &waits).unwrap().status(), 500);
+        line.cut.borrow_mut().push("contacts");
+        client.call_with_retries(call(1), backoff(), &waits).unwrap_err();
+        assert!(waits.take().is_empty(), "it may have acted");
     });
 }
 
@@ -605,7 +676,7 @@ fn credentials_of_the_other_environment_are_not_taken() {
 #[test]
 fn any_other_status_is_the_callers_to_judge() {
     with_both(World::session, with_login, |_, line, client| {
-        let elsewhere = Request::get("https://api.example.com/elsewhere").body(vec![]).unwrap();
+        let elsewhere = Request::get("https://api.example.com/elsewhere").body(Bytes::new()).unwrap();
         assert_eq!(client.call(elsewhere).unwrap().status(), 404);
         assert_eq!(line.take(), ["elsewhere"]);
     });
@@ -633,7 +704,7 @@ fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
         );
         assert_eq!((error.fault(), error.source().unwrap().to_string()), (Fault::Transport, "the line was cut".into()));
         assert_eq!(error.retry(), Retry::Never);
-        let not_sent = CallError::Transport { error: Cut, delivery: Delivery::NotSent };
+        let not_sent = CallError::<Cut>::Transport { error: Cut, delivery: Delivery::NotSent };
         assert_eq!(not_sent.retry(), Retry::Unspecified);
     });
 }
@@ -645,7 +716,7 @@ fn a_401_of_a_session_without_a_token_is_a_response_like_any_other() {
         with_login,
         |_, line, client| {
             assert_eq!(client.call(call(1)).unwrap().status(), 401);
-            let open = Request::get("https://api.example.com/open").body(vec![]).unwrap();
+            let open = Request::get("https://api.example.com/open").body(Bytes::new()).unwrap();
             assert_eq!(client.call(open).unwrap().status(), 200);
             assert_eq!(line.take(), ["contacts", "open"]);
             assert!(matches!(client.state(), TokenState::NoToken));
@@ -666,7 +737,7 @@ fn the_token_of_a_user_is_not_renewed() {
 #[test]
 fn a_call_that_may_not_carry_credentials_is_not_sent() {
     with_both(World::session, with_login, |_, line, client| {
-        let elsewhere = Request::get("https://evil.example.net/").body(vec![]).unwrap();
+        let elsewhere = Request::get("https://evil.example.net/").body(Bytes::new()).unwrap();
         let error = client.call(elsewhere).unwrap_err();
         assert!(matches!(error, CallError::Misuse(Misuse::OriginNotAllowed)));
         assert_eq!((error.fault(), error.retry(), line.take()), (Fault::Caller, Retry::Never, vec![]));
@@ -685,7 +756,7 @@ fn clients_of_an_owners_locations_share_the_owner() {
     let second = first.for_session(second);
     for (client, location) in [(&first, "loc-1"), (&second, "loc-2"), (&first.clone(), "loc-1")] {
         let url = format!("https://api.example.com/locations/{location}/contacts");
-        assert_eq!(client.call(Request::get(url).body(vec![]).unwrap()).unwrap().status(), 200);
+        assert_eq!(client.call(Request::get(url).body(Bytes::new()).unwrap()).unwrap().status(), 200);
         assert_eq!(client.location().unwrap().as_str(), location);
     }
     assert_eq!(world.issued(), (2, 4), "one login for both");
@@ -695,7 +766,7 @@ fn clients_of_an_owners_locations_share_the_owner() {
 fn the_limit_of_a_response_is_the_clients_and_may_be_another_for_one_call() {
     let world = World::new();
     let limits = RefCell::new(vec![]);
-    let transport = |request: Request<Vec<u8>>, limit: usize| {
+    let transport = |request: Request<Bytes>, limit: usize| {
         limits.borrow_mut().push(limit);
         Ok::<_, Cut>(world.handle(request))
     };
@@ -708,7 +779,7 @@ fn the_limit_of_a_response_is_the_clients_and_may_be_another_for_one_call() {
 
 #[test]
 fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_where_it_would_wait_for_itself() {
-    type Send = Box<dyn Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>>, Cut>>;
+    type Send = Box<dyn Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, Cut>>;
     type Save = Box<dyn Fn(&SavedToken) -> Result<(), StoreError>>;
     for store_calls in [false, true] {
         let (world, told) = (Rc::new(World::new()), Rc::new(RefCell::new(vec![])));
@@ -721,7 +792,7 @@ fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_where_it_would
             })
         };
         let (service, within) = (Rc::clone(&world), Rc::clone(&call_from_within));
-        let send = move |request: Request<Vec<u8>>, _: usize| {
+        let send = move |request: Request<Bytes>, _: usize| {
             if is_login(&request) && !store_calls {
                 within();
             }
@@ -750,7 +821,7 @@ fn a_restart_from_a_saved_token_needs_no_login() {
     let saved: SavedToken = serde_json::from_str(&written).unwrap();
     let line = Line::new(&world);
     let client = Client::new(Session::for_location(&world.app, saved.try_into().unwrap()).unwrap(), &line);
-    assert_eq!(client.with_limit(1000).call(Request::get(CONTACTS).body(vec![]).unwrap()).unwrap().status(), 200);
+    assert_eq!(client.with_limit(1000).call(Request::get(CONTACTS).body(Bytes::new()).unwrap()).unwrap().status(), 200);
     assert_eq!(line.take(), ["contacts"]);
 }
 
@@ -758,12 +829,12 @@ fn a_restart_from_a_saved_token_needs_no_login() {
 fn the_future_of_a_call_is_send_where_the_transport_is_and_need_not_be() {
     fn is_send(_: &impl Send) {}
     let world = World::new();
-    let answer = |_: Request<Vec<u8>>, _: usize| ready(Ok::<_, Cut>(Response::new(vec![])));
+    let answer = |_: Request<Bytes>, _: usize| ready(Ok::<_, Cut>(Response::new(vec![])));
     let save = |_: SavedToken| ready(Ok::<(), Cut>(()));
     is_send(&AsyncClient::with_owner(world.session(), world.owner(PASSWORD), answer, save).call(call(1)));
 
     let line = Rc::new(Line::new(&world));
-    let answer = |request: Request<Vec<u8>>, _: usize| {
+    let answer = |request: Request<Bytes>, _: usize| {
         let line = Rc::clone(&line);
         async move { line.carry(request) }
     };

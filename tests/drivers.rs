@@ -13,7 +13,7 @@ use http::{Request, Response};
 use location_auth::transports::{
     AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async, run_async_with_retries, run_with_retries,
 };
-use location_auth::{Backoff, Fault, Flow, LocationLogin, RESPONSE_LIMIT, Retry, Step};
+use location_auth::{Backoff, Bytes, Fault, Flow, LocationLogin, RESPONSE_LIMIT, Retry, Step};
 use support::{EMAIL, PASSWORD, app, response, token_response};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -32,7 +32,7 @@ impl Script {
         Self { answers: answers.into(), paths: RefCell::default() }
     }
 
-    fn answer(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Dead> {
+    fn answer(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, Dead> {
         assert_eq!(limit, RESPONSE_LIMIT);
         self.paths.borrow_mut().push(request.uri().path().rsplit('/').next().unwrap().to_owned());
         let answer = self.answers.borrow_mut().pop().expect("no request too many");
@@ -42,7 +42,7 @@ impl Script {
 
 impl Transport for Script {
     type Error = Dead;
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Dead> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, Dead> {
         self.answer(request, limit)
     }
     fn delivery(&self, error: &Dead) -> Delivery {
@@ -52,7 +52,7 @@ impl Transport for Script {
 
 impl AsyncTransport for Script {
     type Error = Dead;
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, Dead>> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, Dead>> {
         ready(self.answer(request, limit))
     }
     fn delivery(&self, error: &Dead) -> Delivery {
@@ -225,7 +225,7 @@ fn a_stopped_flow_says_in_one_line_what_happened_who_is_at_fault_and_what_to_do(
 #[test]
 fn a_closure_is_a_transport_blocking_or_async() {
     let asked = Cell::new(0);
-    let answer = |_: Request<Vec<u8>>, _: usize| {
+    let answer = |_: Request<Bytes>, _: usize| {
         asked.set(asked.get() + 1);
         Ok::<_, Dead>(
             token_response(if asked.get() % 2 == 1 { "user-token" } else { "location-token" }).map(String::into_bytes),
@@ -259,7 +259,7 @@ fn a_transport_that_is_shared_by_an_arc_says_what_it_says_itself() {
 
 #[test]
 fn a_closure_that_is_shared_by_an_arc_is_a_transport() {
-    let closure = |_: Request<Vec<u8>>, _: usize| Err::<Response<Vec<u8>>, _>(Dead(Delivery::NotSent));
+    let closure = |_: Request<Bytes>, _: usize| Err::<Response<Vec<u8>>, _>(Dead(Delivery::NotSent));
     let stopped = run(login(), &Arc::new(closure)).unwrap_err();
     assert!(matches!(stopped.cause, Cause::Transport { delivery: Delivery::Unknown, .. }), "a closure can't tell");
     let closure = |request, limit| ready(closure(request, limit));

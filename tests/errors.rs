@@ -274,7 +274,7 @@ fn of_clients(texts: &mut Texts) {
     texts.say("Misuse", CallError::<SendError>::Misuse(Misuse::OriginNotAllowed));
     for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
         let error = SendError::new(SendErrorKind::Connect, delivery, None);
-        texts.say(format!("Transport, {delivery:?}"), CallError::Transport { error, delivery });
+        texts.say(format!("Transport, {delivery:?}"), CallError::<SendError>::Transport { error, delivery });
     }
     texts.say("NotRepeated", CallError::<SendError>::NotRepeated { response: Box::new(response(401, &[], "no")) });
     texts.title("RenewError, and CallError::TokenRejected, which says the same");

@@ -25,7 +25,8 @@ use http::{Request, Response};
 use location_auth::transports::AsyncTransport;
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
 use location_auth::{
-    Attempt, AwaitTurn, Call, Delivery, Keep, Next, Owner, RejectedCall, Renewing, SavedToken, SendToken, Session, Turn,
+    Attempt, AwaitTurn, Bytes, Call, Delivery, Keep, Next, Owner, RejectedCall, Renewing, SavedToken, SendToken,
+    Session, Turn,
 };
 use model::{Budget, Event, Model, Wanted};
 
@@ -247,7 +248,7 @@ impl Wire {
 impl AsyncTransport for Wire {
     type Error = Cut;
 
-    async fn send(&self, request: Request<Vec<u8>>, _: usize) -> Result<Response<Vec<u8>>, Cut> {
+    async fn send(&self, request: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, Cut> {
         let caller = self.0.borrow().polled;
         let what = if world::is_login(&request) {
             Pending::Token(self.1.borrow_mut().send_token(&request))

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use location_auth::Bytes;
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::transports::client::{AsyncClient, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
@@ -225,7 +226,7 @@ fn sweep() -> Sweep {
 
 const NOW: Duration = Duration::from_secs(1);
 
-fn to_contacts() -> http::Request<Vec<u8>> {
+fn to_contacts() -> http::Request<Bytes> {
     http::Request::post("https://api.example.com/x?q=Xq9").body(PASSWORD.into()).unwrap()
 }
 
@@ -341,7 +342,7 @@ fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationA
 }
 
 fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserLogin) {
-    let call = || http::Request::get("https://api.example.com/x?q=Xq9").body(vec![]).unwrap();
+    let call = || http::Request::get("https://api.example.com/x?q=Xq9").body(Bytes::new()).unwrap();
     let refused =
         |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
     let dead = |_, _| Err::<Response<Vec<u8>>, _>(SendError::new(SendErrorKind::Broken, Delivery::Unknown, None));
@@ -350,7 +351,7 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
         owner.set_login(login.clone()).unwrap();
         owner
     };
-    let answers = |_: Request<Vec<u8>>, _: usize| core::future::ready(Ok::<_, SendError>(Response::new(vec![])));
+    let answers = |_: Request<Bytes>, _: usize| core::future::ready(Ok::<_, SendError>(Response::new(vec![])));
     let shared = SharedTransport::new(answers, |answers, request, limit| answers(request, limit));
     sweep.debug("shared::SharedTransport", shared);
     sweep.debug("store::NoStore", NoStore);
@@ -364,13 +365,13 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
     for session in sessions() {
         let client = Client::new(session, dead);
         sweep.error("error::CallError", &client.call(call()).unwrap_err());
-        let elsewhere = http::Request::get("https://evil.example.net/?q=Xq9").body(vec![]).unwrap();
+        let elsewhere = http::Request::get("https://evil.example.net/?q=Xq9").body(Bytes::new()).unwrap();
         sweep.error("error::CallError", &client.call(elsewhere).unwrap_err());
     }
     // Every token request succeeds, and the store repeats what it was given; then the call is answered.
-    let is_token_request = |request: &http::Request<Vec<u8>>| request.uri().path().ends_with("token");
+    let is_token_request = |request: &http::Request<Bytes>| request.uri().path().ends_with("token");
     let token = |text: &str| serde_json::json!({ "access_token": text }).to_string().into_bytes();
-    let served = move |request: http::Request<Vec<u8>>, _: usize| {
+    let served = move |request: http::Request<Bytes>, _: usize| {
         let old = format!("Bearer {LOCATION_TOKEN}");
         Ok::<_, SendError>(match request.uri().path() {
             "/user_token" => Response::new(token(USER_TOKEN)),

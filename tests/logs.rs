@@ -18,7 +18,7 @@ use location_auth::transports::client::{AsyncClient, Client};
 use location_auth::transports::{
     AsyncTransport, Delivery, Transport, run, run_async, run_async_with_retries, run_with_retries,
 };
-use location_auth::{App, Backoff, LocationLogin, Owner, SavedToken, Session};
+use location_auth::{App, Backoff, Bytes, LocationLogin, Owner, SavedToken, Session};
 use support::{response, token_response};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -139,7 +139,7 @@ impl Script {
 
 impl Transport for Script {
     type Error = Dead;
-    fn send(&self, _: Request<Vec<u8>>, _: usize) -> Result<Response<Vec<u8>>, Dead> {
+    fn send(&self, _: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, Dead> {
         self.answer()
     }
     fn delivery(&self, error: &Dead) -> Delivery {
@@ -149,7 +149,7 @@ impl Transport for Script {
 
 impl AsyncTransport for Script {
     type Error = Dead;
-    async fn send(&self, _: Request<Vec<u8>>, _: usize) -> Result<Response<Vec<u8>>, Dead> {
+    async fn send(&self, _: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, Dead> {
         let answer = self.answer();
         let mut polled = false;
         std::future::poll_fn(|_| match std::mem::replace(&mut polled, true) {
@@ -187,7 +187,7 @@ fn session() -> Session {
     Session::for_location(&app(), token).unwrap().with_query_parameter("token").unwrap()
 }
 
-fn call() -> Request<Vec<u8>> {
+fn call() -> Request<Bytes> {
     Request::get("https://api.example.com/contacts?search=Xq9").body(PASSWORD.into()).unwrap()
 }
 
@@ -239,7 +239,7 @@ fn keep(_: &SavedToken) -> Result<(), Infallible> {
 }
 
 /// What the clients tell of one call, by an owner who can renew or not.
-fn of_a_call(request: fn() -> Request<Vec<u8>>, login: bool, answers: fn() -> Vec<Answer>) -> Vec<String> {
+fn of_a_call(request: fn() -> Request<Bytes>, login: bool, answers: fn() -> Vec<Answer>) -> Vec<String> {
     let (ours, theirs) = (session(), session());
     told_by_both(
         || drop(Client::with_owner(ours, owner(login), Script::new(answers()), keep).call(request())),
@@ -386,7 +386,7 @@ fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
                 have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
     assert_eq!(of_a_call(call, false, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
 
-    let elsewhere = || Request::get("https://evil.example.net/?Xq9").body(vec![]).unwrap();
+    let elsewhere = || Request::get("https://evil.example.net/?Xq9").body(Bytes::new()).unwrap();
     let lines = of_a_call(elsewhere, false, Vec::new);
     assert!(
         lines.len() == 1 && lines[0].starts_with("WARN call failed location=loc-1 fault=Caller error="),

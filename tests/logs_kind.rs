@@ -15,7 +15,7 @@ use location_auth::transports::client::{AsyncClient, Client, NoStore};
 use location_auth::transports::{
     AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, Transport, run, run_async,
 };
-use location_auth::{Flow, LocationAccessToken, LocationLogin, Owner, Progress, Session};
+use location_auth::{Bytes, Flow, LocationAccessToken, LocationLogin, Owner, Progress, Session};
 use support::{EMAIL, PASSWORD, app, response, token_response};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -86,7 +86,7 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 struct Way(SendErrorKind, Delivery);
 
 impl Way {
-    fn answer(&self, request: &Request<Vec<u8>>) -> Result<Response<Vec<u8>>, SendError> {
+    fn answer(&self, request: &Request<Bytes>) -> Result<Response<Vec<u8>>, SendError> {
         match request.uri().path() {
             "/rejected" => Ok(response(401, "").map(String::into_bytes)),
             _ => Err(SendError::new(self.0, self.1, None)),
@@ -96,7 +96,7 @@ impl Way {
 
 impl Transport for Way {
     type Error = SendError;
-    fn send(&self, request: Request<Vec<u8>>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
+    fn send(&self, request: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
         self.answer(&request)
     }
     fn delivery(&self, error: &SendError) -> Delivery {
@@ -109,7 +109,7 @@ impl Transport for Way {
 
 impl AsyncTransport for Way {
     type Error = SendError;
-    fn send(&self, request: Request<Vec<u8>>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
+    fn send(&self, request: Request<Bytes>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
         ready(self.answer(&request))
     }
     fn delivery(&self, error: &SendError) -> Delivery {
@@ -140,8 +140,8 @@ fn owner() -> Owner {
     owner
 }
 
-fn call(path: &str) -> Request<Vec<u8>> {
-    Request::get(format!("https://api.example.com{path}")).body(vec![]).unwrap()
+fn call(path: &str) -> Request<Bytes> {
+    Request::get(format!("https://api.example.com{path}")).body(Bytes::new()).unwrap()
 }
 
 const FAILED_SENDS: [(SendErrorKind, Delivery); 4] = [
@@ -190,10 +190,10 @@ fn the_events_of_a_failed_send_name_its_kind() {
 
 #[test]
 fn a_closure_cannot_tell_the_kind_and_a_response_has_none() {
-    let cut = |_: Request<Vec<u8>>, _: usize| Err::<Response<Vec<u8>>, _>(std::io::Error::other("cut"));
+    let cut = |_: Request<Bytes>, _: usize| Err::<Response<Vec<u8>>, _>(std::io::Error::other("cut"));
     let told = failures(|| assert!(run(login(), &cut).is_err()));
     assert_eq!(told, [("step failed".to_owned(), Some("Other".to_owned()))]);
-    let refused = |_: Request<Vec<u8>>, _: usize| Ok::<_, SendError>(response(403, "").map(String::into_bytes));
+    let refused = |_: Request<Bytes>, _: usize| Ok::<_, SendError>(response(403, "").map(String::into_bytes));
     let told = failures(|| assert!(run(login(), &refused).is_err()));
     assert_eq!(told, [("step failed".to_owned(), None)]);
 }

@@ -18,7 +18,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use dice::Dice;
 use http::{Request, Response};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
-use location_auth::{Owner, RenewErrorKind, SavedToken, Session, UserAccessToken};
+use location_auth::{Bytes, Owner, RenewErrorKind, SavedToken, Session, UserAccessToken};
 use world::{PASSWORD, World, call, caller, is_login};
 
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl Sends {
     }
 
     /// Notes a request, and says whether it is a caller's first.
-    fn note(&self, request: &Request<Vec<u8>>) -> bool {
+    fn note(&self, request: &Request<Bytes>) -> bool {
         match caller(request) {
             Some(caller) => self.calls[caller].fetch_add(1, SeqCst) == 0,
             None => {
@@ -79,7 +79,7 @@ fn on_threads(callers: usize, seed: u64, password: &str, cut_login: bool) -> (Wo
     let client = Client::with_owner(
         world.revoked_session(),
         world.owner(password),
-        |request: Request<Vec<u8>>, _: usize| {
+        |request: Request<Bytes>, _: usize| {
             let first = sends.note(&request);
             if is_login(&request) && cut.swap(false, SeqCst) {
                 return Err(Cut);
@@ -233,7 +233,7 @@ fn on_tasks(callers: usize, seed: u64, password: &str, drops: usize) -> (World, 
     let outputs = {
         let dice = Mutex::new(Dice::new(seed));
         let (world, sends, dice) = (&world, &sends, &dice);
-        let transport = move |request: Request<Vec<u8>>, _: usize| async move {
+        let transport = move |request: Request<Bytes>, _: usize| async move {
             sends.note(&request);
             dawdle(dice).await;
             let response = world.handle(request);
@@ -313,7 +313,7 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
         let (fail_now, held) = (AtomicBool::new(false), Mutex::new(Vec::<Waker>::new()));
         {
             let (world, sends, fail_now, held) = (&world, &sends, &fail_now, &held);
-            let transport = move |request: Request<Vec<u8>>, _: usize| async move {
+            let transport = move |request: Request<Bytes>, _: usize| async move {
                 sends.note(&request);
                 if !is_login(&request) || fail_now.load(SeqCst) {
                     return Ok(world.handle(request));
@@ -353,7 +353,7 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
 #[test]
 fn threads_that_panic_in_the_middle_of_a_login_send_the_password_twice_at_most() {
     let (world, passwords, panics) = (World::new(), AtomicUsize::new(0), AtomicUsize::new(0));
-    let transport = |request: Request<Vec<u8>>, _: usize| {
+    let transport = |request: Request<Bytes>, _: usize| {
         if is_login(&request) {
             passwords.fetch_add(1, SeqCst);
             assert!(panics.fetch_add(1, SeqCst) >= 20, "the transport has a bug");
@@ -420,7 +420,7 @@ fn threads_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_f
         let (world, sessions, user) = fleet();
         let (owner, logins, exchanges, well) = owners(&world, user).into_iter().nth(which).unwrap();
         let (before, passwords) = (world.issued(), AtomicUsize::new(0));
-        let transport = |request: Request<Vec<u8>>, _: usize| {
+        let transport = |request: Request<Bytes>, _: usize| {
             passwords.fetch_add(usize::from(request.uri().path() == "/user_token"), SeqCst);
             Ok::<_, Cut>(world.handle(request))
         };
@@ -434,7 +434,7 @@ fn threads_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_f
                 scope.spawn(move || {
                     for step in 0..LOCATIONS {
                         let location = (thread * 37 + step) % LOCATIONS;
-                        let outcome = clients[location].call(Request::get(url(location)).body(vec![]).unwrap());
+                        let outcome = clients[location].call(Request::get(url(location)).body(()).unwrap());
                         if well { assert_eq!(outcome.unwrap().status(), 200) } else { assert!(is_rejected(&outcome)) }
                     }
                 });
@@ -455,7 +455,7 @@ fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for
         let dice = Mutex::new(Dice::new(seed));
         let outcomes = {
             let (world, dice, passwords) = (&world, &dice, &passwords);
-            let transport = move |request: Request<Vec<u8>>, _: usize| async move {
+            let transport = move |request: Request<Bytes>, _: usize| async move {
                 passwords.set(passwords.get() + usize::from(request.uri().path() == "/user_token"));
                 dawdle(dice).await;
                 Ok::<_, Cut>(world.handle(request))
@@ -467,7 +467,7 @@ fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for
             let clients = &clients;
             let calls = (0..2 * LOCATIONS).map(|number| async move {
                 let location = number % LOCATIONS;
-                clients[location].call(Request::get(url(location)).body(vec![]).unwrap()).await
+                clients[location].call(Request::get(url(location)).body(()).unwrap()).await
             });
             let mut scheduler = Scheduler::new(seed, calls);
             while scheduler.step() {}
@@ -504,19 +504,19 @@ fn two_owners_do_not_wait_for_each_other() {
 
 /// Where requests lie until they are answered.
 #[derive(Default)]
-struct Desk(RefCell<Vec<(Request<Vec<u8>>, Slot)>>);
+struct Desk(RefCell<Vec<(Request<Bytes>, Slot)>>);
 
 type Slot = Rc<RefCell<Option<Response<Vec<u8>>>>>;
 
 impl Desk {
-    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, Cut> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, Cut> {
         let slot = Slot::default();
         self.0.borrow_mut().push((request, Rc::clone(&slot)));
         poll_fn(|_| slot.borrow_mut().take().map_or(Poll::Pending, |response| Poll::Ready(Ok(response)))).await
     }
 
     /// Takes up the one request of this caller, `None` for a token request, and answers it.
-    fn answer(&self, by: Option<usize>, answer: impl FnOnce(Request<Vec<u8>>) -> Response<Vec<u8>>) {
+    fn answer(&self, by: Option<usize>, answer: impl FnOnce(Request<Bytes>) -> Response<Vec<u8>>) {
         let place = self.0.borrow().iter().position(|(request, _)| caller(request) == by);
         let (request, slot) = self.0.borrow_mut().remove(place.unwrap_or_else(|| panic!("{by:?} has sent nothing")));
         *slot.borrow_mut() = Some(answer(request));
@@ -545,7 +545,7 @@ fn renews<T>(future: &mut Pin<Box<impl Future<Output = T>>>, desk: &Desk, world:
     }
 }
 
-fn no(_: Request<Vec<u8>>) -> Response<Vec<u8>> {
+fn no(_: Request<Bytes>) -> Response<Vec<u8>> {
     Response::builder().status(401).body(vec![]).unwrap()
 }
 
@@ -559,7 +559,7 @@ fn kind(outcome: Option<Outcome>) -> RenewErrorKind {
 #[test]
 fn new_credentials_are_tried_though_an_older_renewals_token_meets_a_401_afterwards() {
     let (world, desk) = (World::new(), Desk::default());
-    let handle = |request: Request<Vec<u8>>| world.handle(request);
+    let handle = |request: Request<Bytes>| world.handle(request);
     let send = |request, _| desk.send(request);
     let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), send, NoStore);
     let [mut first, mut second, mut third] = [0, 1, 2].map(|number| Box::pin(client.call(call(number))));
@@ -585,7 +585,7 @@ fn new_credentials_are_tried_though_an_older_renewals_token_meets_a_401_afterwar
 #[test]
 fn a_slow_callers_old_401_says_nothing_against_a_token_that_has_worked() {
     let (world, desk) = (World::new(), Desk::default());
-    let handle = |request: Request<Vec<u8>>| world.handle(request);
+    let handle = |request: Request<Bytes>| world.handle(request);
     let send = |request, _| desk.send(request);
     let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), send, NoStore);
     let [mut slow, mut fast] = [0, 1].map(|number| Box::pin(client.call(call(number))));
@@ -611,7 +611,7 @@ fn a_slow_callers_old_401_says_nothing_against_a_token_that_has_worked() {
 #[test]
 fn the_refusal_of_an_old_login_is_not_told_to_who_came_after_new_credentials() {
     let (world, desk) = (World::new(), Desk::default());
-    let handle = |request: Request<Vec<u8>>| world.handle(request);
+    let handle = |request: Request<Bytes>| world.handle(request);
     let send = |request, _| desk.send(request);
     let client = AsyncClient::with_owner(world.revoked_session(), world.owner("an old password"), send, NoStore);
     let [mut first, mut second, mut third] = [0, 1, 2].map(|number| Box::pin(client.call(call(number))));

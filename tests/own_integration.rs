@@ -7,7 +7,9 @@ use std::error::Error;
 use http::{Request, StatusCode};
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::transports::{Cause, RunError, Transport, run};
-use location_auth::{App, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Session, Settings, Step};
+use location_auth::{
+    App, Bytes, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Session, Settings, Step,
+};
 
 /// The user's own code: logs in and reads the contacts. It takes whatever transport it is given.
 fn contacts<T: Transport<Error: Error + 'static>>(
@@ -16,7 +18,7 @@ fn contacts<T: Transport<Error: Error + 'static>>(
 ) -> Result<Vec<u8>, Box<dyn Error>> {
     let app = login.app().clone();
     let session = Session::for_location(&app, run(login, transport)?)?;
-    let mut call = Request::get("https://api.example.com/locations/loc-1/contacts").body(vec![])?;
+    let mut call = Request::get("https://api.example.com/locations/loc-1/contacts").body(Bytes::new())?;
     session.authorize(&mut call)?;
     let response = transport.send(call, RESPONSE_LIMIT)?;
     match response.status() {
@@ -79,7 +81,7 @@ fn a_wrong_password_is_the_callers_fault_at_step_1() {
 fn the_same_run_twice_sends_the_same_bytes() {
     let record = || {
         let (service, sent) = (emulator(), RefCell::new(vec![]));
-        let transport = |request: Request<Vec<u8>>, _limit| {
+        let transport = |request: Request<Bytes>, _limit| {
             sent.borrow_mut().push((request.uri().clone(), request.headers().clone(), request.body().clone()));
             Ok::<_, Infallible>(service.borrow_mut().handle(request))
         };

@@ -5,7 +5,7 @@ mod support;
 use std::collections::BTreeMap;
 
 use http::Request;
-use location_auth::{Flow, Session, Step, is_token_request};
+use location_auth::{Bytes, Flow, Session, Step, is_token_request};
 use support::{EMAIL, PASSWORD, app, next, response, token_response, whole};
 
 /// The headers of a `curl` command: `--header 'Name: value'`.
@@ -19,7 +19,7 @@ fn members_of(curl: &str) -> BTreeMap<String, String> {
     serde_json::from_str(curl.split("-d '").nth(1).unwrap().split('\'').next().unwrap()).unwrap()
 }
 
-fn assert_is_the_pages(request: &http::Request<Vec<u8>>, curl: &str) {
+fn assert_is_the_pages(request: &http::Request<Bytes>, curl: &str) {
     let headers: BTreeMap<_, _> =
         request.headers().iter().map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned())).collect();
     assert_eq!(request.method(), "POST");
@@ -100,7 +100,6 @@ fn any_text_in_a_credential_arrives_as_it_was_given() {
     let members: BTreeMap<String, String> = serde_json::from_slice(request.body()).unwrap();
     assert_eq!(members["email"], all);
     assert_eq!(members["password"], format!("{all}{all}"));
-    assert_eq!(request.body().capacity(), request.body().len(), "written into a buffer of the exact size");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use location_auth::{
-    App, Attempt, Environment, LocationAccessToken, Misuse, Owner, Renewing, Session, TokenState, Verdict,
+    App, Attempt, Bytes, Environment, LocationAccessToken, Misuse, Owner, Renewing, Session, TokenState, Verdict,
     may_carry_secrets,
 };
 use support::{app, done, renew, settings, settings_for, token_response, user_token, whole};
@@ -19,8 +19,8 @@ fn session() -> Session {
     Session::for_location(&app(), token(&app(), "loc-1", "t-1")).unwrap()
 }
 
-fn get(url: &str) -> Request<Vec<u8>> {
-    Request::get(url).header("accept", "text/csv").body(b"the body".to_vec()).unwrap()
+fn get(url: &str) -> Request<Bytes> {
+    Request::get(url).header("accept", "text/csv").body(Bytes::from_static(b"the body")).unwrap()
 }
 
 const CALL: &str = "https://api.example.com/contacts?b=%41&&a=";
@@ -63,7 +63,7 @@ fn headers_that_stand_there_are_replaced_and_the_rest_of_the_call_is_left_as_it_
     let mut by_query = call.clone();
     session().with_query_parameter("access_token").unwrap().authorize(&mut by_query).unwrap();
     assert!(!by_query.headers().contains_key("authorization"), "a call carries one token");
-    assert_eq!((call.uri().to_string(), call.body().as_slice()), (CALL.into(), &b"the body"[..]));
+    assert_eq!((call.uri().to_string(), &call.body()[..]), (CALL.into(), &b"the body"[..]));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn a_parameter_of_the_tokens_name_is_an_error_however_it_is_written() {
 }
 
 /// Refused, and the request byte for byte as it was.
-fn refuses(session: &Session, mut call: Request<Vec<u8>>, misuse: Misuse) {
+fn refuses(session: &Session, mut call: Request<Bytes>, misuse: Misuse) {
     let before = whole(&call);
     assert_eq!(session.authorize(&mut call).unwrap_err(), misuse, "{before}");
     assert_eq!(whole(&call), before);

@@ -10,7 +10,7 @@ use location_auth::transports::client::{AsyncClient, CallError};
 use location_auth::transports::{
     AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, run_async_with_retries,
 };
-use location_auth::{Backoff, Session};
+use location_auth::{Backoff, Bytes, Session};
 use support::{EMAIL, PASSWORD, app, token_response};
 
 /// Fails in this way as often as it was told to, and then answers with a token.
@@ -24,7 +24,7 @@ struct Failing {
 impl AsyncTransport for Failing {
     type Error = SendError;
 
-    async fn send(&self, _: Request<Vec<u8>>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
+    async fn send(&self, _: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
         tokio::task::yield_now().await;
         if self.sends.fetch_add(1, SeqCst) < self.times {
             return Err(SendError::new(self.kind, self.delivery, None));
@@ -67,7 +67,7 @@ impl Service {
     }
 
     async fn contacts(self) -> Result<Response<Vec<u8>>, CallError<SendError>> {
-        let call = Request::get("https://api.example.com/contacts").body(vec![]).unwrap();
+        let call = Request::get("https://api.example.com/contacts").body(Bytes::new()).unwrap();
         self.client.call(call).await
     }
 }

@@ -22,8 +22,8 @@ use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
 use location_auth::transports::{AsyncTransport, run_async, run_async_with_retries};
 use location_auth::{
-    App, Backoff, Delivery, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Owner, Retry, SavedToken,
-    Session, Settings, Step, UserLogin,
+    App, Backoff, Bytes, Delivery, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Owner, Retry,
+    SavedToken, Session, Settings, Step, UserLogin,
 };
 use network::{FAULTS, Fault, LineError, Network};
 
@@ -124,7 +124,7 @@ impl Wire {
     }
 
     /// Before the request is sent.
-    fn check(&self, request: &Request<Vec<u8>>, whose: &str, is_call: bool) {
+    fn check(&self, request: &Request<Bytes>, whose: &str, is_call: bool) {
         let watch = &self.watch;
         let uri = request.uri();
         assert_eq!((uri.scheme_str(), uri.host(), uri.port()), (Some("https"), Some(host(self.environment)), None));
@@ -189,7 +189,7 @@ const OWNER: &str = "owner";
 impl AsyncTransport for Wire {
     type Error = LineError;
 
-    async fn send(&self, mut request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, LineError> {
+    async fn send(&self, mut request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, LineError> {
         let path = request.uri().path().to_owned();
         let (whose, is_call) = (path.split('/').nth(2).unwrap_or(OWNER), path.ends_with("contacts"));
         self.check(&request, whose, is_call);
@@ -296,9 +296,9 @@ fn clients(network: &Network, wires: &[Wire; 2]) -> Vec<Client> {
     clients
 }
 
-fn call(location: usize) -> Request<Vec<u8>> {
+fn call(location: usize) -> Request<Bytes> {
     let url = format!("https://{}/locations/{location}/contacts", host(environment(location)));
-    Request::post(url).body(b"a sync call".to_vec()).unwrap()
+    Request::post(url).body(Bytes::from_static(b"a sync call")).unwrap()
 }
 
 /// One caller: makes its calls one after another, and waits where it is told to.
@@ -341,7 +341,7 @@ impl AsyncTransport for Counting<'_> {
 
     fn send(
         &self,
-        request: Request<Vec<u8>>,
+        request: Request<Bytes>,
         limit: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, LineError>> {
         self.sends.set(self.sends.get() + 1);

@@ -20,7 +20,7 @@ use super::{AsyncTransport, Delivery, SendErrorKind, Transport, events};
 /// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
 /// #     .client_secret("client secret"))?;
 /// let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
-/// let transport = |request: http::Request<Vec<u8>>, _limit| {
+/// let transport = |request: http::Request<location_auth::Bytes>, _limit| {
 ///     let token = if request.uri().path() == "/user_token" { "u-1" } else { "l-1" };
 ///     Ok::<_, std::io::Error>(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))
 /// };

@@ -137,9 +137,9 @@ pub(super) fn token_not_saved(location: Option<&LocationId>) {
 }
 
 #[cfg(feature = "client")]
-pub(super) fn call_failed<E>(
+pub(super) fn call_failed<E, R>(
     location: Option<&LocationId>,
-    error: &CallError<E>,
+    error: &CallError<E, R>,
     kind: impl FnOnce(&E) -> SendErrorKind,
 ) {
     tell!(
@@ -168,7 +168,7 @@ fn delivery<F, E>(stopped: &RunError<F, E>) -> Option<Delivery> {
 }
 
 #[cfg(feature = "client")]
-fn call_sent<E>(error: &CallError<E>) -> Option<(&E, Delivery)> {
+fn call_sent<E, R>(error: &CallError<E, R>) -> Option<(&E, Delivery)> {
     match error {
         CallError::Transport { error, delivery } => Some((error, *delivery)),
         _ => None,

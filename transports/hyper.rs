@@ -24,11 +24,9 @@ use std::sync::{Mutex, PoisonError};
 use ::hyper::body::{Body, Frame, Incoming, SizeHint};
 use ::hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use ::hyper::rt::{Read, Write};
-use bytes::Bytes;
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Request, Response, header};
-use location_auth::{is_token_request, may_carry_secrets};
-use zeroize::Zeroizing;
+use location_auth::{Bytes, is_token_request, may_carry_secrets};
 
 use super::bounded::BoundedBody;
 use super::known_cause::known_cause;
@@ -162,7 +160,7 @@ where
 {
     type Error = SendError;
 
-    async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
@@ -222,7 +220,7 @@ impl<T: Read + Write + Unpin> Idle<T> {
 }
 
 /// Hyper sends the URI as it is given and adds no `Host`: a server wants the path alone, and to be told whom it was called by.
-fn split(request: Request<Vec<u8>>) -> Result<(Uri, Request<Whole>), http::Error> {
+fn split(request: Request<Bytes>) -> Result<(Uri, Request<Whole>), http::Error> {
     let (mut parts, body) = request.into_parts();
     let mut target = core::mem::take(&mut parts.uri).into_parts();
     let mut origin = http::uri::Parts::default();
@@ -237,7 +235,7 @@ fn split(request: Request<Vec<u8>>) -> Result<(Uri, Request<Whole>), http::Error
     // hyper decodes nothing.
     parts.headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
     parts.uri = Uri::from_parts(target)?;
-    let body = Whole(Some(Bytes::from_owner(Zeroizing::new(body))).filter(|body| !body.is_empty()));
+    let body = Whole(Some(body).filter(|body| !body.is_empty()));
     Ok((Uri::from_parts(origin)?, Request::from_parts(parts, body)))
 }
 

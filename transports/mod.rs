@@ -7,11 +7,11 @@
 //! A transport is a function. This one is whole: it is what a test of your own program needs, and it shows the contract.
 //!
 //! ```
-//! use location_auth::{App, transports::run};
+//! use location_auth::{App, Bytes, transports::run};
 //! use http::{Request, Response};
 //!
 //! # fn log_in(app: &App) -> Result<(), Box<dyn std::error::Error>> {
-//! let transport = |request: Request<Vec<u8>>, limit: usize| -> Result<Response<Vec<u8>>, std::io::Error> {
+//! let transport = |request: Request<Bytes>, limit: usize| -> Result<Response<Vec<u8>>, std::io::Error> {
 //!     assert_eq!(request.headers()["x-api-key"], "k-12");
 //!     let body = match request.uri().path() {
 //!         "/user_token" => r#"{"access_token": "u-1"}"#,
@@ -86,6 +86,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use http::{Request, Response};
+use location_auth::Bytes;
 
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod bounded;
@@ -125,7 +126,7 @@ pub use shared::SharedTransport;
 /// ```
 /// use http::{Request, Response};
 /// use location_auth::transports::{SendError, SendErrorKind, Delivery, Transport, run};
-/// use location_auth::{Fault, Retry};
+/// use location_auth::{Bytes, Fault, Retry};
 /// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
 /// #     .user_token_url("https://api.example.com/user_token")
 /// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
@@ -136,7 +137,7 @@ pub use shared::SharedTransport;
 /// impl Transport for Unplugged {
 ///     type Error = SendError;
 ///
-///     fn send(&self, _: Request<Vec<u8>>, _limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+///     fn send(&self, _: Request<Bytes>, _limit: usize) -> Result<Response<Vec<u8>>, SendError> {
 ///         Err(SendError::new(SendErrorKind::Connect, Delivery::NotSent, None))
 ///     }
 ///
@@ -162,7 +163,7 @@ pub trait Transport {
     ///
     /// # Errors
     /// Where there is no whole response within the limit. The [module's documentation](self) has the rest of the contract.
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Self::Error>;
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, Self::Error>;
 
     /// Whether the request may have left before this error. When in doubt: [`Delivery::Unknown`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
@@ -179,11 +180,11 @@ pub trait Transport {
 
 impl<F, E> Transport for F
 where
-    F: Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>>, E>,
+    F: Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, E>,
 {
     type Error = E;
 
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, E> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, E> {
         self(request, limit)
     }
 }
@@ -192,7 +193,7 @@ where
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     type Error = T::Error;
 
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
         (**self).send(request, limit)
     }
 
@@ -212,10 +213,10 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
 /// use http::{Request, Response};
-/// use location_auth::transports::run_async;
+/// use location_auth::{Bytes, transports::run_async};
 ///
-/// # async fn my_http(_: Request<Vec<u8>>, _: usize) -> std::io::Result<Response<Vec<u8>>> { Ok(Response::default()) }
-/// let transport = |request: Request<Vec<u8>>, limit: usize| async move { my_http(request, limit).await };
+/// # async fn my_http(_: Request<Bytes>, _: usize) -> std::io::Result<Response<Vec<u8>>> { Ok(Response::default()) }
+/// let transport = |request: Request<Bytes>, limit: usize| async move { my_http(request, limit).await };
 /// let token = run_async(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport).await?;
 /// # Ok(())
 /// # }
@@ -232,7 +233,7 @@ pub trait AsyncTransport {
     /// As [`Transport::send`].
     fn send(
         &self,
-        request: Request<Vec<u8>>,
+        request: Request<Bytes>,
         limit: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>>;
 
@@ -251,12 +252,12 @@ pub trait AsyncTransport {
 
 impl<F, R, E> AsyncTransport for F
 where
-    F: Fn(Request<Vec<u8>>, usize) -> R,
+    F: Fn(Request<Bytes>, usize) -> R,
     R: Future<Output = Result<Response<Vec<u8>>, E>>,
 {
     type Error = E;
 
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
         self(request, limit)
     }
 }
@@ -265,11 +266,7 @@ where
 impl<T: AsyncTransport + ?Sized> AsyncTransport for Arc<T> {
     type Error = T::Error;
 
-    fn send(
-        &self,
-        request: Request<Vec<u8>>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Response<Vec<u8>>, T::Error>> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, T::Error>> {
         (**self).send(request, limit)
     }
 

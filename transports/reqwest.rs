@@ -22,11 +22,9 @@ use std::io::{Error as IoError, ErrorKind as Io};
 
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Client, ClientBuilder, Url};
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
-use location_auth::{is_token_request, may_carry_secrets};
+use location_auth::{Bytes, is_token_request, may_carry_secrets};
 use tokio::task::yield_now;
-use zeroize::Zeroizing;
 
 use super::bounded::BoundedBody;
 use super::known_cause::{known_cause, links};
@@ -119,7 +117,7 @@ impl Reqwest {
 impl AsyncTransport for Reqwest {
     type Error = SendError;
 
-    async fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
@@ -132,7 +130,6 @@ impl AsyncTransport for Reqwest {
             on_its_own_wakes(yield_now()).await;
             &self.calls
         };
-        let request = request.map(|body| Bytes::from_owner(Zeroizing::new(body)));
         let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
             .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error)))?;

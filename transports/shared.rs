@@ -7,6 +7,7 @@ use core::fmt;
 use core::pin::Pin;
 
 use http::{Request, Response};
+use location_auth::Bytes;
 
 use super::{AsyncTransport, Delivery, SendErrorKind};
 
@@ -31,7 +32,7 @@ use super::{AsyncTransport, Delivery, SendErrorKind};
 /// # #[cfg(feature = "client")]
 /// impl Service {
 ///     async fn contacts(self) -> Result<Response<Vec<u8>>, CallError<SendError>> {
-///         let call = Request::get("https://api.example.com/contacts").body(vec![]).expect("a good URL");
+///         let call = Request::get("https://api.example.com/contacts").body(()).expect("a good URL");
 ///         self.client.call(call).await
 ///     }
 /// }
@@ -57,7 +58,7 @@ impl<E> SharedTransport<E> {
     pub fn new<T, F, R>(transport: T, send: F) -> Self
     where
         T: AsyncTransport<Error = E> + Send + Sync + 'static,
-        F: Fn(Arc<T>, Request<Vec<u8>>, usize) -> R + Send + Sync + 'static,
+        F: Fn(Arc<T>, Request<Bytes>, usize) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Response<Vec<u8>>, E>> + Send + 'static,
     {
         Self(Arc::new(Boxing { transport: Arc::new(transport), send }))
@@ -67,7 +68,7 @@ impl<E> SharedTransport<E> {
 impl<E> AsyncTransport for SharedTransport<E> {
     type Error = E;
 
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
         self.0.send(request, limit)
     }
 
@@ -98,7 +99,7 @@ type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, E>> + Sen
 
 /// [`AsyncTransport`] without what keeps it from being a trait object.
 trait Boxed<E>: Send + Sync {
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Answer<E>;
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Answer<E>;
     fn delivery(&self, error: &E) -> Delivery;
     fn kind(&self, error: &E) -> SendErrorKind;
 }
@@ -111,10 +112,10 @@ struct Boxing<T, F> {
 impl<T, F, R> Boxed<T::Error> for Boxing<T, F>
 where
     T: AsyncTransport + Send + Sync,
-    F: Fn(Arc<T>, Request<Vec<u8>>, usize) -> R + Send + Sync,
+    F: Fn(Arc<T>, Request<Bytes>, usize) -> R + Send + Sync,
     R: Future<Output = Result<Response<Vec<u8>>, T::Error>> + Send + 'static,
 {
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Answer<T::Error> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Answer<T::Error> {
         Box::pin((self.send)(Arc::clone(&self.transport), request, limit))
     }
 

@@ -22,8 +22,7 @@ use ::ureq::Agent;
 use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
 use http::{Method, Request, Response, StatusCode};
-use location_auth::{is_token_request, may_carry_secrets};
-use zeroize::Zeroizing;
+use location_auth::{Bytes, is_token_request, may_carry_secrets};
 
 use super::known_cause::known_cause;
 use super::send_error::refused_by_proxy;
@@ -99,7 +98,7 @@ impl Default for Ureq {
 impl Transport for Ureq {
     type Error = SendError;
 
-    fn send(&self, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
@@ -107,12 +106,11 @@ impl Transport for Ureq {
         let (mut parts, body) = request.into_parts();
         // Where ureq looks for a request's own configuration, which could allow redirects.
         parts.extensions.clear();
-        let body = Zeroizing::new(body);
         // An empty body on a GET would be announced by `content-length: 0`.
         let response = if body.is_empty() && parts.method == Method::GET {
             agent.run(Request::from_parts(parts, ()))
         } else {
-            agent.run(Request::from_parts(parts, body.as_slice()))
+            agent.run(Request::from_parts(parts, &body[..]))
         };
         let (parts, mut body) = response.map_err(send_error)?.into_parts();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 
 use http::{Request, StatusCode};
 use location_auth::transports::{Transport, run};
-use location_auth::{App, RESPONSE_LIMIT, Session};
+use location_auth::{App, Bytes, RESPONSE_LIMIT, Session};
 use serde_json::Value;
 
 use super::input::{API_KEY, CLIENT_SECRET, EMAIL, Input, PASSWORD, app, shows_none};
@@ -15,7 +15,7 @@ fn contacts<T: Transport>(app: &App, transport: &T) -> Result<usize, String> {
     let login = app.location("loc-1").and_then(|location| location.login(EMAIL, PASSWORD));
     let token = run(login.map_err(|misuse| misuse.to_string())?, transport).map_err(|stopped| stopped.to_string())?;
     let session = Session::for_location(app, token).map_err(|misuse| misuse.to_string())?;
-    let mut call = Request::get("https://api.example.com/contacts").body(vec![]).map_err(|_| "not a URL")?;
+    let mut call = Request::get("https://api.example.com/contacts").body(Bytes::new()).map_err(|_| "not a URL")?;
     session.authorize(&mut call).map_err(|misuse| misuse.to_string())?;
     let response = transport.send(call, RESPONSE_LIMIT).map_err(|_| "no response")?;
     if response.status() != StatusCode::OK {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::{
-    App, Environment, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing, Replay, Session,
-    Settings, Step, UserAccessToken,
+    App, Bytes, Environment, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing, Replay,
+    Session, Settings, Step, UserAccessToken,
 };
 
 pub const EMAIL: &str = "owner@example.com";
@@ -67,7 +67,7 @@ pub fn location_token(app: &App) -> LocationAccessToken {
 }
 
 /// A request as one text: method, URI, headers in order, body.
-pub fn whole(request: &Request<Vec<u8>>) -> String {
+pub fn whole(request: &Request<Bytes>) -> String {
     let mut text = format!("{} {}\n", request.method(), request.uri());
     for (name, value) in request.headers() {
         text += &format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()));

@@ -13,6 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
+use location_auth::Bytes;
 use location_auth::emulator::{Condition, Counts, Emulator};
 use location_auth::transports::{AsyncTransport, Delivery};
 
@@ -80,7 +81,7 @@ pub enum LineError {
 type Answer = Result<Response<Vec<u8>>, LineError>;
 
 enum Event {
-    Arrive { id: u64, request: Request<Vec<u8>>, fault: Option<Fault> },
+    Arrive { id: u64, request: Request<Bytes>, fault: Option<Fault> },
     Answer { id: u64, answer: Answer },
     Wake(Waker),
     Weather,
@@ -215,7 +216,7 @@ impl State {
         fault
     }
 
-    fn send(&mut self, request: Request<Vec<u8>>) -> u64 {
+    fn send(&mut self, request: Request<Bytes>) -> u64 {
         const PATIENCE: u64 = 5000;
         let id = self.next;
         self.waiting.insert(id, Waiting::default());
@@ -325,7 +326,7 @@ impl State {
 impl AsyncTransport for Network {
     type Error = LineError;
 
-    async fn send(&self, request: Request<Vec<u8>>, _: usize) -> Answer {
+    async fn send(&self, request: Request<Bytes>, _: usize) -> Answer {
         let id = self.0.borrow_mut().send(request);
         let answer = poll_fn(|context| {
             let state = &mut *self.0.borrow_mut();

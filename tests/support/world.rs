@@ -5,7 +5,9 @@ use std::sync::Mutex;
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
-use location_auth::{App, Flow, LocationAccessToken, Owner, Progress, Session, Settings, UserAccessToken, UserLogin};
+use location_auth::{
+    App, Bytes, Flow, LocationAccessToken, Owner, Progress, Session, Settings, UserAccessToken, UserLogin,
+};
 
 pub const EMAIL: &str = "owner@example.com";
 pub const PASSWORD: &str = "the owner's password";
@@ -38,7 +40,7 @@ impl World {
         Self { app: App::new(settings()).unwrap(), emulator: Mutex::new(emulator) }
     }
 
-    pub fn handle(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    pub fn handle(&self, request: Request<Bytes>) -> Response<Vec<u8>> {
         self.emulator.lock().unwrap().handle(request)
     }
 
@@ -112,15 +114,15 @@ impl World {
 pub const CONTACTS: &str = "https://api.example.com/locations/loc-1/contacts";
 
 /// A call that says who makes it, so that each can be followed.
-pub fn call(caller: usize) -> Request<Vec<u8>> {
-    Request::post(CONTACTS).header("x-caller", caller).body(b"the body".to_vec()).unwrap()
+pub fn call(caller: usize) -> Request<Bytes> {
+    Request::post(CONTACTS).header("x-caller", caller).body(Bytes::from_static(b"the body")).unwrap()
 }
 
 /// Who makes the call; `None` for a token request.
-pub fn caller(request: &Request<Vec<u8>>) -> Option<usize> {
+pub fn caller(request: &Request<Bytes>) -> Option<usize> {
     request.headers().get("x-caller")?.to_str().ok()?.parse().ok()
 }
 
-pub fn is_login(request: &Request<Vec<u8>>) -> bool {
+pub fn is_login(request: &Request<Bytes>) -> bool {
     request.uri().path().ends_with("token")
 }

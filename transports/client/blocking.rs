@@ -6,14 +6,14 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    Attempt, Call, LocationAccessToken, LocationId, Misuse, Next, Owner, RESPONSE_LIMIT, RenewError, Renewal, Renewing,
-    Replay, RequestHead, Session, TokenState, Turn, UserAccessToken, UserLogin, Verdict,
+    Attempt, Backoff, Call, LocationAccessToken, LocationId, Misuse, Next, Owner, RESPONSE_LIMIT, RenewError, Renewal,
+    Renewing, Replay, RequestHead, Retry, Session, TokenState, Turn, UserAccessToken, UserLogin, Verdict,
 };
 
 use super::super::{Transport, events};
-use super::shared::{NextOf, Shared, methods_of_both, reentrant};
+use super::shared::{Shared, methods_of_both, reentrant};
 use super::sync::{Mutex, lock};
-use super::{CallError, NoStore, TokenStore, reentry};
+use super::{CallError, IntoBody, NoStore, TokenStore, reentry};
 
 /// A session and a blocking transport. Cheap to clone: give each thread one.
 ///
@@ -23,7 +23,7 @@ use super::{CallError, NoStore, TokenStore, reentry};
 /// use location_auth::transports::{client::Client, ureq::Ureq};
 ///
 /// let client = Client::new(session, Ureq::new());
-/// let call = http::Request::get("https://api.example.com/contacts").body(vec![])?;
+/// let call = http::Request::get("https://api.example.com/contacts").body(())?;
 /// let response = client.call(call)?;
 /// # Ok(())
 /// # }
@@ -50,16 +50,58 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
     ///
     /// # Errors
     /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
-    pub fn call(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(Call::new(&request), request)
+    pub fn call<B: IntoBody>(&self, request: Request<B>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        let request = request.map(IntoBody::into_body);
+        self.call_with(Call::new(&request), request, |request| self.0.family.transport.send(request, self.0.limit))
     }
 
-    /// As [`call`](Self::call), without a copy of the request: after a 401 the token is renewed, and the call is not sent again.
+    /// As [`call`](Self::call), and again where that is safe (`Q11`): after 429 and 503, by which the service says that it did not act, and
+    /// where the call never left. `sleep` is given each wait: what the service asks for, or what the backoff says.
     ///
     /// # Errors
-    /// As [`call`](Self::call), and [`CallError::NotRepeated`].
-    pub fn call_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        self.carry(Call::once(), request)
+    /// As [`call`](Self::call). Once the backoff gives up, its last answer stands: a response of 429 or 503 is a response.
+    pub fn call_with_retries<B: IntoBody>(
+        &self,
+        request: Request<B>,
+        mut backoff: Backoff,
+        mut sleep: impl FnMut(Duration),
+    ) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
+        let request = request.map(IntoBody::into_body);
+        loop {
+            let result = self.call(request.clone());
+            let retry = result.as_ref().map_or_else(CallError::retry, Retry::from_response);
+            let Some(wait) = backoff.next_delay(retry) else { return result };
+            sleep(wait);
+        }
+    }
+
+    /// Makes a call of any body over a function of yours, which sends one request: a body that streams, up or down.
+    ///
+    /// [`Call::new`] sends a clone of the request after a 401, [`Call::repeating`] what you made for that, and [`Call::once`] nothing.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and [`CallError::NotRepeated`] for a call whose request could not be sent again.
+    pub fn call_with<B, R>(
+        &self,
+        call: Call<B>,
+        request: Request<B>,
+        mut send: impl FnMut(Request<B>) -> Result<Response<R>, T::Error>,
+    ) -> Result<Response<R>, CallError<T::Error, R>> {
+        let (mut next, mut transport) = (Next::Send(request, call), None);
+        let result = loop {
+            next = match next {
+                Next::Send(request, call) => match self.send(request, call, &mut send) {
+                    Ok(next) => next,
+                    Err(error) => break Err(error),
+                },
+                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport)),
+                Next::Done(result) => break result.map_err(|failure| CallError::new(failure, transport)),
+            }
+        };
+        let kind = |error: &_| self.0.family.transport.kind(error);
+        result
+            .map(|response| self.0.told(response))
+            .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
     /// Says what follows the status that a request of the program's own was answered with, after [`authorize`](Self::authorize): the answer is
@@ -76,29 +118,15 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
         }
     }
 
-    fn carry(&self, call: Call<Vec<u8>>, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
-        let (mut next, mut transport) = (Next::Send(request, call), None);
-        let result = loop {
-            next = match next {
-                Next::Send(request, call) => match self.send(request, call) {
-                    Ok(next) => next,
-                    Err(error) => break Err(error),
-                },
-                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport)),
-                Next::Done(result) => break result.map_err(|failure| CallError::new(failure, transport)),
-            }
-        };
-        let kind = |error: &_| self.0.family.transport.kind(error);
-        result
-            .map(|response| self.0.told(response))
-            .inspect_err(|error| events::call_failed(self.location(), error, kind))
-    }
-
-    fn send(&self, mut request: Request<Vec<u8>>, mut call: Call<Vec<u8>>) -> Result<NextOf, CallError<T::Error>> {
+    fn send<B, R>(
+        &self,
+        mut request: Request<B>,
+        mut call: Call<B>,
+        send: &mut impl FnMut(Request<B>) -> Result<Response<R>, T::Error>,
+    ) -> Result<Next<B, R>, CallError<T::Error, R>> {
         let attempt = self.0.prepare(&mut request, &mut call)?;
-        let transport = &self.0.family.transport;
-        let response = transport.send(request, self.0.limit).map_err(|error| {
-            let delivery = transport.delivery(&error);
+        let response = send(request).map_err(|error| {
+            let delivery = self.0.family.transport.delivery(&error);
             CallError::Transport { error, delivery }
         })?;
         Ok(call.received(self.0.received(attempt, response.status())?, response))

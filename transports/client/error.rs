@@ -10,7 +10,7 @@ use location_auth::{CallFailure, Delivery, Fault, Misuse, RenewError, Retry};
 
 /// Why a call got no response, or a 401 that could not be helped.
 ///
-/// It holds no credential and no login. `E` is the transport's own error.
+/// It holds no credential and no login. `E` is the transport's own error, and `R` a response's body.
 ///
 /// ```
 /// use location_auth::transports::client::CallError;
@@ -26,7 +26,7 @@ use location_auth::{CallFailure, Delivery, Fault, Misuse, RenewError, Retry};
 /// }
 /// ```
 #[non_exhaustive]
-pub enum CallError<E> {
+pub enum CallError<E, R = Vec<u8>> {
     /// The request can't be authorized, and was not sent.
     Misuse(Misuse),
     /// There was no response to the call. It is not sent again.
@@ -40,22 +40,21 @@ pub enum CallError<E> {
     /// revoked, or the service means something else by the status: the response may say.
     TokenRejected {
         /// What the service answered to the call. `Debug` does not show it.
-        response: Box<Response<Vec<u8>>>,
+        response: Box<Response<R>>,
         /// Why there is no new token. All who waited for the same token request are told the same.
         error: RenewError,
         /// The transport's own error, where this caller's token request got no response.
         transport: Option<E>,
     },
-    /// The call was answered with 401 and the token is renewed, but [`call_once`](super::Client::call_once) does not send a call again:
-    /// make it again.
+    /// The call was answered with 401 and the token is renewed, but the call's body could not be sent again: make the call again.
     NotRepeated {
         /// What the service answered to the call. `Debug` does not show it.
-        response: Box<Response<Vec<u8>>>,
+        response: Box<Response<R>>,
     },
 }
 
-impl<E> CallError<E> {
-    pub(super) fn new(failure: CallFailure<Vec<u8>>, transport: Option<E>) -> Self {
+impl<E, R> CallError<E, R> {
+    pub(super) fn new(failure: CallFailure<R>, transport: Option<E>) -> Self {
         match failure {
             CallFailure::NotRenewed { response, error } => {
                 Self::TokenRejected { response: Box::new(response), error, transport }
@@ -85,13 +84,13 @@ impl<E> CallError<E> {
     }
 }
 
-impl<E> From<Misuse> for CallError<E> {
+impl<E, R> From<Misuse> for CallError<E, R> {
     fn from(misuse: Misuse) -> Self {
         Self::Misuse(misuse)
     }
 }
 
-impl<E: fmt::Debug> fmt::Debug for CallError<E> {
+impl<E: fmt::Debug, R> fmt::Debug for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
@@ -109,7 +108,7 @@ impl<E: fmt::Debug> fmt::Debug for CallError<E> {
 }
 
 /// One line: what happened, who is at fault, what to do. The transport's own words are the [`source`](StdError::source).
-impl<E> fmt::Display for CallError<E> {
+impl<E, R> fmt::Display for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, advice) = match self {
             Self::Misuse(misuse) => return fmt::Display::fmt(misuse, f),
@@ -132,7 +131,7 @@ impl<E> fmt::Display for CallError<E> {
     }
 }
 
-impl<E: StdError + 'static> StdError for CallError<E> {
+impl<E: StdError + 'static, R> StdError for CallError<E, R> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Transport { error, .. } => Some(error),

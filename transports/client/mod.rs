@@ -21,6 +21,7 @@
 
 mod asynchronous;
 mod blocking;
+mod body;
 mod error;
 mod reentry;
 mod shared;
@@ -29,5 +30,6 @@ mod sync;
 
 pub use asynchronous::AsyncClient;
 pub use blocking::Client;
+pub use body::IntoBody;
 pub use error::CallError;
 pub use store::{AsyncTokenStore, NoStore, NotSaved, StoreError, TokenStore};

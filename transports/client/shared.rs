@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Next, Owner, RenewError, RenewErrorKind, Renewal,
-    Renewing, Replay, RequestHead, SavedToken, SendToken, Session, Verdict,
+    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Owner, RenewError, RenewErrorKind, Renewal, Renewing,
+    Replay, RequestHead, SavedToken, SendToken, Session, Verdict,
 };
 use zeroize::Zeroizing;
 
@@ -44,9 +44,6 @@ pub(super) struct Place<M> {
     location: Option<LocationId>,
     pub(super) session: Mutex<Session>,
 }
-
-/// What is next in a call of the clients.
-pub(super) type NextOf = Next<Vec<u8>, Vec<u8>>;
 
 /// 1 MiB.
 const DEFAULT_LIMIT: usize = 1024 * 1024;
@@ -149,7 +146,7 @@ impl<T, S, M> Shared<T, S, M> {
     }
 
     /// The response that is the caller's, and with it what the store failed to keep.
-    pub(super) fn told(&self, mut response: Response<Vec<u8>>) -> Response<Vec<u8>> {
+    pub(super) fn told<R>(&self, mut response: Response<R>) -> Response<R> {
         let not_saved = core::mem::take(&mut *lock(&self.family.not_saved));
         if !not_saved.is_empty() {
             response.extensions_mut().insert(NotSaved(not_saved.into()));

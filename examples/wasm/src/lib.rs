@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use location_auth::transports::run_async;
-use location_auth::{App, LocationLogin, Settings};
+use location_auth::{Bytes, App, LocationLogin, Settings};
 use serde_json::{Value, json};
 
 #[link(wasm_import_module = "javascript")]
@@ -107,7 +107,7 @@ fn login(settings: &Value) -> Result<LocationLogin, Box<dyn Error>> {
 struct NoResponse;
 
 /// The transport: hands a request to JavaScript and waits until it answers.
-async fn transport(request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, NoResponse> {
+async fn transport(request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, NoResponse> {
     let (parts, body) = request.into_parts();
     let headers: Vec<_> = parts.headers.iter().map(|(name, value)| (name.as_str(), value.to_str().ok())).collect();
     tell(

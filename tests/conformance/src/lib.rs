@@ -15,6 +15,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
+use location_auth::Bytes;
 use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
 use tokio::runtime::Runtime;
 
@@ -46,7 +47,7 @@ impl Default for Wishes {
 }
 
 /// Sends a request and waits for what comes of it, with at most so many bytes of body.
-pub type Client = Box<dyn Fn(Request<Vec<u8>>, usize) -> Result<Response<Vec<u8>>, Failure> + Send + Sync>;
+pub type Client = Box<dyn Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, Failure> + Send + Sync>;
 
 /// A transport's error, and what it says of it in the words of the table.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use hyper_util::rt::TokioIo;
 use location_auth::emulator::Emulator;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{run_async, run_async_with_retries};
-use location_auth::{App, Backoff, Environment, LocationLogin, Settings};
+use location_auth::{App, Backoff, Bytes, Environment, LocationLogin, Settings};
 use tokio::net::TcpStream;
 
 fn emulator() -> Emulator {
@@ -45,7 +45,7 @@ fn the_futures_are_send_with_a_send_transport() {
     drop(is_send(run_async_with_retries(login("https://api.example.com"), &reqwest, backoff, tokio::time::sleep)));
     let hyper = Hyper::new(|_| async { Ok(TokioIo::new(TcpStream::connect("127.0.0.1:1").await?)) });
     drop(is_send(run_async(login("https://api.example.com"), &hyper)));
-    let closure = |_: Request<Vec<u8>>, _: usize| async { Ok::<_, Infallible>(Response::new(vec![])) };
+    let closure = |_: Request<Bytes>, _: usize| async { Ok::<_, Infallible>(Response::new(vec![])) };
     drop(is_send(run_async(login("https://api.example.com"), &closure)));
 }
 
@@ -74,7 +74,7 @@ fn reqwest_logs_in_from_tasks_on_many_threads() {
 fn a_transport_may_hold_an_rc_and_stay_on_its_thread() {
     let emulator = Rc::new(Cell::new(Some(emulator())));
     let threads: Rc<Cell<Option<ThreadId>>> = Rc::default();
-    let transport = |request: Request<Vec<u8>>, _| {
+    let transport = |request: Request<Bytes>, _| {
         let (emulator, threads) = (Rc::clone(&emulator), Rc::clone(&threads));
         async move {
             let mut service = emulator.take().expect("one request at a time");

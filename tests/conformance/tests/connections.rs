@@ -17,7 +17,7 @@ use hyper::rt::ReadBufCursor;
 use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{AsyncTransport, Transport, run, run_async};
-use location_auth::{App, Environment, LocationLogin, Settings};
+use location_auth::{App, Bytes, Environment, LocationLogin, Settings};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 
@@ -95,8 +95,8 @@ fn busy() {
     sleep(Duration::from_millis(3));
 }
 
-fn call(server: &Server) -> Request<Vec<u8>> {
-    Request::get(server.url("/contacts")).body(vec![]).unwrap()
+fn call(server: &Server) -> Request<Bytes> {
+    Request::get(server.url("/contacts")).body(Bytes::new()).unwrap()
 }
 
 fn login(server: &Server) -> LocationLogin {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use conformance::{Subject, adapters, blocking};
 use http::{HeaderValue, Request, Response};
+use location_auth::Bytes;
 use location_auth::transports::{Delivery, SendError, Transport};
 
 struct Named<T>(T);
@@ -11,7 +12,7 @@ struct Named<T>(T);
 impl<T: Transport<Error = SendError>> Transport for Named<T> {
     type Error = SendError;
 
-    fn send(&self, mut request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+    fn send(&self, mut request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         request.headers_mut().insert("user-agent", HeaderValue::from_static("salon-sync/1.0"));
         self.0.send(request, limit)
     }

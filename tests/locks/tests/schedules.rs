@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::emulator::{Access, Emulator};
-use location_auth::{App, Environment, Flow, Owner, Progress, SavedToken, Session, Settings, Step};
+use location_auth::{App, Bytes, Environment, Flow, Owner, Progress, SavedToken, Session, Settings, Step};
 use locks::transports::client::{CallError, Client};
 use shuttle::sync::{Arc, Barrier, Mutex};
 use shuttle::{check_dfs, check_pct, check_random_with_seed, thread};
@@ -26,7 +26,7 @@ struct Service {
     panics_at: Option<Step>,
 }
 
-fn step(request: &Request<Vec<u8>>) -> Option<Step> {
+fn step(request: &Request<Bytes>) -> Option<Step> {
     match request.uri().path() {
         Emulator::USER_TOKEN_PATH => Some(Step::UserToken),
         path if path.ends_with("/token") => Some(Step::LocationToken),
@@ -42,7 +42,7 @@ impl Service {
         Self { emulator, logins: 0, exchanges: 0, panics_at: None }
     }
 
-    fn handle(&mut self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    fn handle(&mut self, request: Request<Bytes>) -> Response<Vec<u8>> {
         let step = step(&request);
         let response = self.emulator.handle(request);
         match step {
@@ -121,7 +121,7 @@ fn three_calls(scene: Scene) -> Ending {
     let (service, saved) = (Arc::new(Mutex::new(service)), Arc::new(Mutex::new(0)));
     let transport = {
         let (service, both) = (Arc::clone(&service), Barrier::new(2));
-        move |request: Request<Vec<u8>>, _: usize| -> Result<_, Infallible> {
+        move |request: Request<Bytes>, _: usize| -> Result<_, Infallible> {
             let is_exchange = step(&request) == Some(Step::LocationToken);
             if exchanges_meet && is_exchange && request.headers()["authorization"] != revoked {
                 both.wait();
@@ -150,7 +150,7 @@ fn three_calls(scene: Scene) -> Ending {
         let client = if location == "loc-1" { client.clone() } else { other.clone() };
         thread::spawn(move || {
             let url = format!("https://api.example.com/locations/{location}/contacts");
-            let call = Request::get(url).body(Vec::new()).unwrap();
+            let call = Request::get(url).body(Bytes::new()).unwrap();
             catch_unwind(AssertUnwindSafe(|| client.call(call))).ok()
         })
     });

@@ -13,11 +13,10 @@ pub use location_auth::{is_token_request, may_carry_secrets};
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
     use core::cell::Cell;
 
     use http::{Request, Response};
-    use location_auth::{App, Environment, Settings};
+    use location_auth::{App, Bytes, Environment, Settings};
 
     use crate::transports::{Delivery, SendError, SendErrorKind, Transport, run, ureq::Ureq};
 
@@ -33,7 +32,7 @@ mod tests {
         )
         .unwrap();
         let step = Cell::new(0);
-        let transport = |_: Request<Vec<u8>>, _: usize| -> Result<_, SendError> {
+        let transport = |_: Request<Bytes>, _: usize| -> Result<_, SendError> {
             let body = [&br#"{"access_token": "u-1"}"#[..], br#"{"access_token": "l-1"}"#][step.replace(1)];
             Ok(Response::new(body.to_vec()))
         };
@@ -43,7 +42,7 @@ mod tests {
 
     #[test]
     fn an_adapter_of_our_own_refuses_to_send_in_the_clear() {
-        let request = Request::get("http://api.example.com/").body(Vec::new()).unwrap();
+        let request = Request::get("http://api.example.com/").body(Bytes::new()).unwrap();
         let error = Ureq::new().send(request, 0).unwrap_err();
         assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Insecure, Delivery::Unsendable));
     }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use http::Response;
+use location_auth::Bytes;
 use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::get;
@@ -34,7 +35,10 @@ pub fn redirect(subject: &Subject, status: u16, to_another_origin: bool) {
         Response::builder().status(status).header("location", target).body(b"over there".to_vec()).unwrap()
     });
     let client = (subject.client)(&Wishes::default());
-    let request = http::Request::post(server.url("/first")).header("x-api-key", "k-12").body(b"body".to_vec()).unwrap();
+    let request = http::Request::post(server.url("/first"))
+        .header("x-api-key", "k-12")
+        .body(Bytes::from_static(b"body"))
+        .unwrap();
     let response = client(request, 100).expect("a redirect is a response");
     assert_eq!(response.status(), status);
     assert_eq!(response.body(), b"over there");

@@ -5,6 +5,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use http::Request;
+use location_auth::Bytes;
 use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::{KIB_64, get, impatient, within_three_seconds};
@@ -103,7 +104,7 @@ pub fn broken_body_keeps_its_status(subject: &Subject) {
 pub fn cut(subject: &Subject, response: &'static [u8]) {
     let server = answering(response);
     let client = (subject.client)(&Wishes::default());
-    let request = Request::post(server.url("/")).body(b"body".to_vec()).expect("is a URL");
+    let request = Request::post(server.url("/")).body(Bytes::from_static(b"body")).expect("is a URL");
     let failure = client(request, KIB_64).expect_err("is not a whole response");
     assert_eq!((failure.kind, failure.delivery), (SendErrorKind::Broken, Delivery::Unknown), "{failure:?}");
     assert_eq!(server.connections(), 1, "the request was sent again");

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use http::{Request, Response};
+use location_auth::Bytes;
 
 use crate::tls::Flaw;
 use crate::{Client, Failure, Subject, Wishes};
@@ -116,8 +117,8 @@ pub const ROWS: &[Row] = &[
     row("a connection that the server closed is not used again", good::closed_connection_is_not),
 ];
 
-fn get(url: impl AsRef<str>) -> Request<Vec<u8>> {
-    Request::get(url.as_ref()).body(vec![]).expect("is a URL")
+fn get(url: impl AsRef<str>) -> Request<Bytes> {
+    Request::get(url.as_ref()).body(Bytes::new()).expect("is a URL")
 }
 
 /// A client with a time-out of one second.
@@ -126,7 +127,7 @@ fn impatient(subject: &Subject) -> Client {
 }
 
 /// The outcome, if there is one within three seconds: the watchdog of the rows whose servers never end by themselves.
-fn within_three_seconds(client: Client, request: Request<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, Failure> {
+fn within_three_seconds(client: Client, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, Failure> {
     let (done, outcome) = channel();
     // Nobody listens any more where the watchdog has barked.
     thread::spawn(move || drop(done.send(client(request, limit))));

@@ -7,7 +7,7 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use http::Request;
-use location_auth::{App, Environment, Flow, Settings};
+use location_auth::{App, Bytes, Environment, Flow, Settings};
 
 use super::KIB_64;
 use crate::servers::{Server, read_request, scripted};
@@ -98,7 +98,8 @@ const GAPS: [Duration; 2] = [Duration::ZERO, Duration::from_millis(40)];
 /// One owner's call, then the logins of others.
 fn each_owner_gets_his_own(client: &Client, server: &Server, scheme: &str, gap: Duration) {
     let base = format!("{scheme}://{}", server.address);
-    let call = Request::get(format!("{base}/contacts")).header("authorization", "Bearer l-1").body(vec![]).unwrap();
+    let call =
+        Request::get(format!("{base}/contacts")).header("authorization", "Bearer l-1").body(Bytes::new()).unwrap();
     client(call, KIB_64).expect("the server answers");
     for owner in ["a@example.com", "b@example.com", "c@example.com"] {
         sleep(gap);
@@ -109,7 +110,7 @@ fn each_owner_gets_his_own(client: &Client, server: &Server, scheme: &str, gap: 
 }
 
 /// What a login of this owner's sends first.
-pub fn token_request(base: &str, owner: &str) -> Request<Vec<u8>> {
+pub fn token_request(base: &str, owner: &str) -> Request<Bytes> {
     let settings = Settings::new(Environment::Staging)
         .user_token_url(format!("{base}/user_token"))
         .location_token_url(format!("{base}/location_token"))

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use http::{HeaderValue, Request};
+use location_auth::Bytes;
 use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::{get, impatient};
@@ -26,8 +27,8 @@ const HEADERS: [(&str, &[u8]); 6] = [
 ];
 const BODY: &[u8] = b"{\"password\": \"S3CR3T-word \xff\r\n\r\n\"}";
 
-fn request(url: String) -> Request<Vec<u8>> {
-    let mut request = Request::post(url).body(BODY.to_vec()).expect("is a URL");
+fn request(url: String) -> Request<Bytes> {
+    let mut request = Request::post(url).body(Bytes::from_static(BODY)).expect("is a URL");
     for (name, value) in HEADERS {
         request.headers_mut().insert(name, HeaderValue::from_bytes(value).expect("can stand in a header"));
     }

@@ -2,6 +2,8 @@
 
 #[path = "../../../../transports/client/blocking.rs"]
 mod blocking;
+#[path = "../../../../transports/client/body.rs"]
+mod body;
 #[path = "../../../../transports/client/error.rs"]
 mod error;
 // Half of it is the async client's.
@@ -15,5 +17,6 @@ mod store;
 mod sync;
 
 pub use blocking::Client;
+pub use body::IntoBody;
 pub use error::CallError;
 pub use store::{AsyncTokenStore, NoStore, NotSaved, StoreError, TokenStore};
