@@ -166,7 +166,10 @@ impl Either<'_> {
         let sleep = |wait| waits.borrow_mut().push(wait);
         match self {
             Self::Blocking(client) => client.call_with_retries(request, backoff, sleep),
-            Self::Async(client) => now(client.call_with_retries(request, backoff, |wait| ready(sleep(wait)))),
+            Self::Async(client) => now(client.call_with_retries(request, backoff, |wait| {
+                sleep(wait);
+                ready(())
+            })),
         }
     }
 

@@ -13,7 +13,7 @@ fn main() {
         .set_client_secret(ClientSecret::new(next()))
         .set_auth_type(AuthType::RequestBody)
         .set_token_uri(TokenUrl::new("https://api.example.com/user_token".into()).expect("a good URL"));
-    let send = |request: http::Request<Bytes>| -> Result<http::Response<Vec<u8>>, std::io::Error> {
+    let send = |request: http::Request<Vec<u8>>| -> Result<http::Response<Vec<u8>>, std::io::Error> {
         println!("{} {}\n{}", request.method(), request.uri(), String::from_utf8_lossy(request.body()));
         let mut body = Vec::new();
         std::io::stdin().read_to_end(&mut body)?;

@@ -5,7 +5,7 @@ use core::time::Duration;
 use http::{Request, Response, StatusCode, Uri};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::{
-    App, Attempt, Delivery, Environment, Flow, LocationAccessToken, LocationId, Misuse, Owner, Progress,
+    App, Attempt, Bytes, Delivery, Environment, Flow, LocationAccessToken, LocationId, Misuse, Owner, Progress,
     RenewErrorKind, Renewal, Renewing, Replay, SavedToken, Session, UserAccessToken, Verdict, may_carry_secrets,
 };
 use url::Url;
@@ -334,7 +334,7 @@ pub fn round_trip(data: &[u8]) {
     let path = percent_encoding::utf8_percent_encode(&id, percent_encoding::NON_ALPHANUMERIC).to_string();
     let session = || Session::for_location(&app, token.clone()).expect("is of this environment");
     for session in [session(), session().with_query_parameter("access_token").expect("is a name")] {
-        let call = Request::get(format!("https://api.example.com/locations/{path}/contacts")).body(vec![]);
+        let call = Request::get(format!("https://api.example.com/locations/{path}/contacts")).body(Bytes::new());
         let Ok(mut call) = call else { return };
         session.authorize(&mut call).expect("is of an allowed origin");
         assert_eq!(emulator.handle(call).status(), 200);
