@@ -1,8 +1,8 @@
-//! A response that is read as it comes: the client authorizes, and your own HTTP library sends.
+//! A response that is read as it comes.
 //!
-//! The ready-made clients read a body whole, up to a bound. Where it should stream, let the client put the credentials on the request,
-//! send it with what you have, and ask the client what follows. It works on the state that all its calls share, so whoever meets the 401,
-//! the token is renewed once.
+//! `call` reads a body whole, up to a bound. `call_with` gives the request to a function, which sends it in the HTTP library's own terms: a
+//! body of any kind goes up, and comes down as it arrives. After a 401 the token is renewed once for all callers, and the request is
+//! sent again.
 
 mod support;
 
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use http::Request;
 use location_auth::transports::client::{Client, NoStore};
 use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{Owner, Session};
+use location_auth::{Call, Owner, Session};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let emulator = Arc::new(Mutex::new(support::demo()));
@@ -27,18 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A real program has a store: the example `keep_token` shows one.
     let client = Client::with_owner(Session::for_location(&app, token)?, owner, Ureq::new(), NoStore);
 
-    // A library of your own: no redirects, or the API Key goes where they point; and no status is an error.
-    let agent = ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build().new_agent();
     let call = Request::get(format!("{base}{}", support::GUARDED_PATH)).body(())?;
-
-    let mut first = call.clone();
-    let mut attempt = client.authorize(&mut first)?;
-    let mut response = agent.run(first)?;
-    while let Some(replay) = client.received(attempt, response.status())? {
-        let mut again = call.clone();
-        attempt = client.replay(replay, &mut again)?;
-        response = agent.run(again)?; // once: a second 401 is an error
-    }
+    let mut response = client.call_with(Call::new(&call), call, |call| client.transport().run(call))?;
     let bytes = io::copy(&mut response.body_mut().as_reader(), &mut io::stdout())?;
     eprintln!("\n{}: {bytes} bytes as they came", response.status());
     if response.status() == 200 { Ok(()) } else { Err("the call was not answered".into()) }

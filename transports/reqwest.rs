@@ -21,12 +21,16 @@ use core::time::Duration;
 use std::io::{Error as IoError, ErrorKind as Io};
 
 use ::reqwest::redirect::Policy;
-use ::reqwest::{Client, ClientBuilder, Url};
+use ::reqwest::{Body, Client, ClientBuilder, Url};
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+#[cfg(feature = "client")]
+use location_auth::Call;
 use location_auth::{Bytes, is_token_request, may_carry_secrets};
 use tokio::task::yield_now;
 
 use super::bounded::BoundedBody;
+#[cfg(feature = "client")]
+use super::client::{AsyncClient, AsyncTokenStore, CallError};
 use super::known_cause::{known_cause, links};
 use super::own_wakes::on_its_own_wakes;
 use super::send_error::refused_by_proxy;
@@ -114,10 +118,42 @@ impl Reqwest {
     }
 }
 
-impl AsyncTransport for Reqwest {
-    type Error = SendError;
+impl Reqwest {
+    /// The client that sends calls: build requests with it (`json`, `multipart`, a body that streams), and let an `AsyncClient` execute them.
+    ///
+    /// It follows no redirect, whatever the request says: reqwest has no setting of that kind for one request.
+    pub fn client(&self) -> &Client {
+        &self.calls
+    }
 
-    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+    /// Sends one request, whose body may stream, and returns when the response's head has come. Its body is read by you, as it comes and
+    /// without a bound, within the time-out of thirty seconds for all of it. What reqwest says of an error then is its own, and names the URL:
+    /// `reqwest::Error::without_url`.
+    ///
+    /// For an `AsyncClient`'s `call_with`. It adds no credentials.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "client")]
+    /// # async fn example<S: location_auth::transports::client::AsyncTokenStore>(
+    /// #     client: location_auth::transports::client::AsyncClient<location_auth::transports::reqwest::Reqwest, S>,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// use http::Request;
+    /// use location_auth::Call;
+    ///
+    /// let upload = Request::post("https://api.example.com/contacts").body(vec![b' '; 1024])?;
+    /// let reqwest = client.transport();
+    /// let response = client.call_with(Call::new(&upload), upload, |upload| reqwest.execute(upload)).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](AsyncTransport::send): where no response came.
+    pub async fn execute<B: Into<Body>>(&self, request: Request<B>) -> Result<Response<Body>, SendError> {
+        self.respond(request).await.map(Into::into)
+    }
+
+    async fn respond<B: Into<Body>>(&self, request: Request<B>) -> Result<::reqwest::Response, SendError> {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
@@ -137,7 +173,15 @@ impl AsyncTransport for Reqwest {
         if root.is_none_or(|root| root.origin() != request.url().origin()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
-        let mut incoming = client.execute(request).await.map_err(send_error)?;
+        client.execute(request).await.map_err(send_error)
+    }
+}
+
+impl AsyncTransport for Reqwest {
+    type Error = SendError;
+
+    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        let mut incoming = self.respond(request).await?;
         let body = read(&mut incoming, limit).await.map_err(|error| error.with_status(incoming.status()))?;
         let mut response = Response::new(body);
         *response.status_mut() = incoming.status();
@@ -152,6 +196,42 @@ impl AsyncTransport for Reqwest {
 
     fn kind(&self, error: &SendError) -> SendErrorKind {
         error.kind()
+    }
+}
+
+#[cfg(feature = "client")]
+impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
+    /// Makes a call in reqwest's own terms: authorized, and once more after a 401 if there is a new token to be had and the body can be
+    /// cloned. One that streams can't, and is [`CallError::NotRepeated`].
+    ///
+    /// ```no_run
+    /// # async fn example<S: location_auth::transports::client::AsyncTokenStore>(
+    /// #     client: location_auth::transports::client::AsyncClient<location_auth::transports::reqwest::Reqwest, S>,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let reqwest = client.transport().client();
+    /// let request = reqwest.post("https://api.example.com/contacts").body("{}").build()?;
+    /// let mut response = client.execute(request).await?;
+    /// while let Some(chunk) = response.chunk().await.map_err(reqwest::Error::without_url)? {
+    ///     println!("{} bytes", chunk.len());
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`call`](AsyncClient::call), and [`CallError::NotRepeated`].
+    pub async fn execute(
+        &self,
+        request: ::reqwest::Request,
+    ) -> Result<::reqwest::Response, CallError<SendError, Body>> {
+        let unsendable = |error| {
+            let error = SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error));
+            CallError::Transport { error, delivery: Delivery::Unsendable }
+        };
+        let again = request.try_clone().map(Request::try_from).transpose().map_err(unsendable)?;
+        let request = Request::try_from(request).map_err(unsendable)?;
+        let send = |request| self.transport().execute(request);
+        self.call_with(Call::repeating(again), request, send).await.map(Into::into)
     }
 }
 

@@ -18,9 +18,9 @@ use core::fmt;
 use core::time::Duration;
 use std::io::ErrorKind as Io;
 
-use ::ureq::Agent;
 use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
+use ::ureq::{Agent, AsSendBody, Body};
 use http::{Method, Request, Response, StatusCode};
 use location_auth::{Bytes, is_token_request, may_carry_secrets};
 
@@ -95,10 +95,37 @@ impl Default for Ureq {
     }
 }
 
-impl Transport for Ureq {
-    type Error = SendError;
-
-    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+impl Ureq {
+    /// Sends one request of any body that ureq takes (a file, a reader as `SendBody`, a form) and returns when the response's head has come.
+    /// Its body is read by you, as it comes: without a bound where you take its reader. The time-out of thirty seconds is for all of it.
+    ///
+    /// With the header `expect: 100-continue` a refusal that comes first saves the upload, where the service then closes the connection: ureq 3.5
+    /// waits until its time-out for one that keeps it open.
+    ///
+    /// For a `Client`'s `call_with`. It adds no credentials. A configuration that the request brings along is ignored, since it may allow
+    /// redirects.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "client")]
+    /// # fn example<S: location_auth::transports::client::TokenStore>(
+    /// #     client: location_auth::transports::client::Client<location_auth::transports::ureq::Ureq, S>,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// use http::Request;
+    /// use location_auth::Call;
+    /// use std::fs::File;
+    ///
+    /// let upload = |file| Request::post("https://api.example.com/contacts").body(file);
+    /// let again = Call::repeating(Some(upload(File::open("contacts.csv")?)?));
+    /// let upload = upload(File::open("contacts.csv")?)?;
+    /// let response = client.call_with(again, upload, |upload| client.transport().run(upload))?;
+    /// std::io::copy(&mut response.into_body().into_reader(), &mut std::io::stdout())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Transport::send): where no response came.
+    pub fn run<B: AsSendBody>(&self, request: Request<B>) -> Result<Response<Body>, SendError> {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
@@ -106,13 +133,22 @@ impl Transport for Ureq {
         let (mut parts, body) = request.into_parts();
         // Where ureq looks for a request's own configuration, which could allow redirects.
         parts.extensions.clear();
+        agent.run(Request::from_parts(parts, body)).map_err(send_error)
+    }
+}
+
+impl Transport for Ureq {
+    type Error = SendError;
+
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        let (parts, body) = request.into_parts();
         // An empty body on a GET would be announced by `content-length: 0`.
         let response = if body.is_empty() && parts.method == Method::GET {
-            agent.run(Request::from_parts(parts, ()))
+            self.run(Request::from_parts(parts, ()))?
         } else {
-            agent.run(Request::from_parts(parts, &body[..]))
+            self.run(Request::from_parts(parts, &body[..]))?
         };
-        let (parts, mut body) = response.map_err(send_error)?.into_parts();
+        let (parts, mut body) = response.into_parts();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
         let body = body
             .with_config()

@@ -11,13 +11,13 @@
 //! - Each new token is given to the [`TokenStore`] before it is used. Where the store fails, the token is used all the same, and the next
 //!   response carries [`NotSaved`].
 //! - What each outcome of a token request leads to, for who waits and who comes later, is a table: see [`Renewal`](crate::Renewal).
-//! - A call is sent again after a 401 with a new token, once, and never else: 429, 503 and a cut connection are told, and
-//!   [`Retry::from_response`](crate::Retry::from_response) reads the wait. Nothing here sleeps.
+//! - A call is sent again after a 401 with a new token, once. After 429 and 503 it is sent again by your word alone, which is
+//!   [`call_with_retries`](Client::call_with_retries), and after a cut connection never.
 //! - No lock is held while anything is sent or stored. A transport or a store that makes a call with the client it belongs to gets an error
 //!   where it would wait for itself.
 //!
-//! A body that should stream is not for [`call`](Client::call): [`authorize`](Client::authorize) the request, send it with your own
-//! client, and ask [`received`](Client::received) what follows. It works on the same state.
+//! A body that streams goes through [`call_with`](Client::call_with), over a function that sends one request. Where there is no such function,
+//! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what follows. All work on the same state.
 
 mod asynchronous;
 mod blocking;

@@ -235,6 +235,11 @@ macro_rules! methods_of_both {
             lock(&self.0.place.session).renew(token)
         }
 
+        /// The transport, for a call of any body over the connections that it has.
+        pub fn transport(&self) -> &T {
+            &self.0.family.transport
+        }
+
         /// The Location that calls act for, if the token is a Location's.
         pub fn location(&self) -> Option<&LocationId> {
             self.0.location()

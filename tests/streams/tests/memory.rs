@@ -1,0 +1,102 @@
+//! A long body up and down, with `STREAMS_MIB=1024` a gibibyte: what is allocated at one time stays under a mebibyte, the client library's own buffers and the server's
+//! among it.
+
+use std::io::{self, Read};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use futures_util::stream;
+use http::Request;
+use location_auth::transports::client::{AsyncClient, Client, NoStore};
+use location_auth::transports::{reqwest::Reqwest, ureq::Ureq};
+use location_auth::{Bytes, Call};
+use peak_alloc::PeakAlloc;
+use streams::Service;
+use ureq::SendBody;
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// One at a time, since the allocator counts for all threads.
+static ALONE: Mutex<()> = Mutex::new(());
+
+const MIB: usize = 1024 * 1024;
+const PIECE: &[u8] = &[b'u'; 64 * 1024];
+const LONG: Duration = Duration::from_secs(600);
+
+fn length() -> u64 {
+    std::env::var("STREAMS_MIB").map_or(64, |mib| mib.parse().expect("is a number")) * MIB as u64
+}
+
+/// The most bytes that were allocated at one time beyond those before.
+fn peak_of(run: impl FnOnce()) -> usize {
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    run();
+    ALLOCATOR.peak_usage().saturating_sub(before)
+}
+
+#[test]
+fn a_body_that_is_kept_is_seen() {
+    let _alone = ALONE.lock().unwrap();
+    // If this fails, the tests below prove nothing.
+    assert!(peak_of(|| drop(vec![1_u8; 2 * MIB])) >= 2 * MIB);
+}
+
+#[test]
+fn ureq_holds_no_body_up_or_down_however_long_it_is() {
+    let _alone = ALONE.lock().unwrap();
+    let (service, long) = (Service::start(), length());
+    let (session, owner) = service.revoked();
+    let ureq = Ureq::with_config(|config| config.timeout_global(Some(LONG)));
+    let client = Client::with_owner(session, owner, ureq, NoStore);
+    let send = |request| client.transport().run(request);
+    let up = peak_of(|| {
+        let upload = || {
+            let body = SendBody::from_owned_reader(io::repeat(b'u').take(long));
+            Request::post(service.url("")).header("expect", "100-continue").body(body).unwrap()
+        };
+        let mut response = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap();
+        assert_eq!(response.body_mut().read_to_string().unwrap(), format!("{long} bytes"));
+    });
+    let down = peak_of(|| {
+        let download = Request::get(service.url(&format!("?{long}"))).body(()).unwrap();
+        let response = client.call_with(Call::new(&download), download, |request| client.transport().run(request));
+        let length = io::copy(&mut response.unwrap().into_body().into_reader(), &mut io::sink()).unwrap();
+        assert_eq!(length, long);
+    });
+    assert!(up < MIB && down < MIB, "{up} up, {down} down");
+    println!("ureq: {up} bytes at one time up, {down} down");
+}
+
+#[test]
+fn reqwest_holds_no_body_up_or_down_however_long_it_is() {
+    let _alone = ALONE.lock().unwrap();
+    let (service, long) = (Service::start(), length());
+    let (session, owner) = service.revoked();
+    let reqwest = Reqwest::with_config(|config| config.timeout(LONG)).unwrap();
+    let client = AsyncClient::with_owner(session, owner, reqwest, NoStore);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    // The first call renews the token, so that the long body goes up once.
+    let call = Request::get(service.url("")).body(()).unwrap();
+    assert_eq!(runtime.block_on(client.call(call)).unwrap().status(), 200);
+    let up = peak_of(|| {
+        let pieces = (0..long / PIECE.len() as u64).map(|_| Ok::<_, io::Error>(Bytes::from_static(PIECE)));
+        let body = reqwest::Body::wrap_stream(stream::iter(pieces));
+        let upload = client.transport().client().post(service.url("")).body(body).build().unwrap();
+        let text = runtime.block_on(async { client.execute(upload).await.unwrap().text().await }).unwrap();
+        assert_eq!(text, format!("{long} bytes"));
+    });
+    let down = peak_of(|| {
+        let download = client.transport().client().get(service.url(&format!("?{long}"))).build().unwrap();
+        runtime.block_on(async {
+            let (mut response, mut length) = (client.execute(download).await.unwrap(), 0);
+            while let Some(chunk) = response.chunk().await.unwrap() {
+                length += chunk.len() as u64;
+            }
+            assert_eq!(length, long);
+        });
+    });
+    assert!(up < MIB && down < MIB, "{up} up, {down} down");
+    println!("reqwest: {up} bytes at one time up, {down} down");
+}

@@ -1,0 +1,161 @@
+//! An upload that met a 401, in each client library's own terms: sent again where it can be, told where it can't, never half and never twice.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use futures_util::stream;
+use http::Request;
+use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
+use location_auth::transports::{Delivery, SendError, reqwest::Reqwest, ureq::Ureq};
+use location_auth::{Bytes, Call};
+use streams::{Seen, Service};
+use ureq::SendBody;
+
+fn blocking(service: &Service) -> Client<Ureq> {
+    let (session, owner) = service.revoked();
+    Client::with_owner(session, owner, Ureq::new(), NoStore)
+}
+
+fn on_tokio<F: Future>(test: impl FnOnce(Arc<Service>, AsyncClient<Reqwest>) -> F) -> F::Output {
+    let service = Service::start();
+    let (session, owner) = service.revoked();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(test(service, AsyncClient::with_owner(session, owner, Reqwest::new().unwrap(), NoStore)))
+}
+
+/// So many bytes without a length that is known before, so that they go up in chunks.
+fn reader(length: u64) -> SendBody<'static> {
+    SendBody::from_owned_reader(io::repeat(b'u').take(length))
+}
+
+fn stream(length: usize) -> reqwest::Body {
+    reqwest::Body::wrap_stream(stream::iter(
+        (0..length / 1000).map(|_| Ok::<_, io::Error>(Bytes::from_static(&[b'u'; 1000]))),
+    ))
+}
+
+fn seen(status: u16, length: u64) -> Seen {
+    Seen { status, length, start: vec![b'u'; 16.min(length as usize)] }
+}
+
+#[test]
+fn an_upload_by_ureq_that_can_be_made_again_arrives_whole() {
+    let service = Service::start();
+    let client = blocking(&service);
+    let upload = || Request::post(service.url("")).body(reader(100_000)).unwrap();
+    let send = |request| client.transport().run(request);
+    let mut response = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap();
+    assert_eq!(response.body_mut().read_to_string().unwrap(), "100000 bytes");
+    assert_eq!(service.seen(), [seen(401, 100_000), seen(200, 100_000)]);
+}
+
+#[test]
+fn an_upload_by_ureq_that_can_not_be_made_again_is_told_and_the_next_one_arrives() {
+    let service = Service::start();
+    let client = blocking(&service);
+    let upload = || Request::post(service.url("")).body(reader(100_000)).unwrap();
+    let send = |request| client.transport().run(request);
+    let error = client.call_with(Call::once(), upload(), send).unwrap_err();
+    assert!(matches!(&error, CallError::NotRepeated { response } if response.status() == 401), "{error}");
+    assert_eq!((service.seen().len(), service.tokens()), (1, 2), "the token is renewed all the same");
+    assert_eq!(client.call_with(Call::once(), upload(), send).unwrap().status(), 200);
+}
+
+#[test]
+fn a_401_that_comes_before_the_body_is_read_saves_ureq_the_upload() {
+    let service = Service::start();
+    let client = blocking(&service);
+    let upload = || Request::post(service.url("")).header("expect", "100-continue").body(reader(100_000)).unwrap();
+    let send = |request| client.transport().run(request);
+    let response = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(service.seen(), [seen(401, 0), seen(200, 100_000)]);
+}
+
+#[test]
+fn an_upload_by_ureq_that_was_cut_is_not_sent_again() {
+    let service = Service::start();
+    let client = blocking(&service);
+    service.cut_after(10_000_000);
+    let upload = || Request::post(service.url("")).body(reader(30_000_000)).unwrap();
+    let send = |request| client.transport().run(request);
+    let error = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap_err();
+    assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error}");
+    assert_eq!((service.seen().len(), service.tokens()), (1, 1));
+}
+
+#[test]
+fn json_and_forms_go_up_by_ureq_in_its_own_terms() {
+    let service = Service::start();
+    let client = blocking(&service);
+    let contact = serde_json::json!({"name": "Ada"});
+    let upload = || {
+        let request = Request::post(service.url("")).header("content-type", "application/json");
+        request.body(SendBody::from_json(&contact).unwrap()).unwrap()
+    };
+    let send = |request| client.transport().run(request);
+    let response = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap();
+    assert_eq!(response.status(), 200);
+    let seen = service.seen();
+    assert_eq!((seen[1].status, &seen[1].start[..1]), (200, &b"{"[..]));
+}
+
+#[test]
+fn json_goes_up_by_reqwest_in_its_own_terms_and_is_sent_again() {
+    on_tokio(|service, client| async move {
+        let reqwest = client.transport().client();
+        let request = reqwest.post(service.url("")).json(&serde_json::json!({"name": "Ada"})).build().unwrap();
+        let response = client.execute(request).await.unwrap();
+        assert_eq!(response.text().await.unwrap(), "14 bytes");
+        assert_eq!(service.seen().iter().map(|seen| seen.status).collect::<Vec<_>>(), [401, 200]);
+    });
+}
+
+#[test]
+fn a_form_of_parts_goes_up_by_reqwest_and_is_told_where_it_can_not_be_sent_again() {
+    on_tokio(|service, client| async move {
+        let reqwest = client.transport().client().clone();
+        let form = || reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::stream(stream(5000)));
+        let upload = || reqwest.post(service.url("")).multipart(form()).build().unwrap();
+        let error = client.execute(upload()).await.unwrap_err();
+        assert!(matches!(error, CallError::NotRepeated { .. }), "{error}");
+        assert_eq!(client.execute(upload()).await.unwrap().status(), 200);
+        let seen = service.seen();
+        assert_eq!((seen.len(), seen[0].length), (2, seen[1].length), "each went up whole");
+        assert_eq!(service.tokens(), 2);
+    });
+}
+
+#[test]
+fn a_stream_by_reqwest_that_can_be_made_again_arrives_whole() {
+    on_tokio(|service, client| async move {
+        let upload = || Request::post(service.url("")).body(stream(100_000)).unwrap();
+        let send = |request| client.transport().execute(request);
+        let response = client.call_with(Call::repeating(Some(upload())), upload(), send).await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(service.seen(), [seen(401, 100_000), seen(200, 100_000)]);
+    });
+}
+
+#[test]
+fn a_stream_by_reqwest_that_was_cut_is_not_sent_again() {
+    on_tokio(|service, client| async move {
+        service.cut_after(10_000_000);
+        let upload = || Request::post(service.url("")).body(stream(30_000_000)).unwrap();
+        let send = |request| client.transport().execute(request);
+        let error = client.call_with(Call::repeating(Some(upload())), upload(), send).await.unwrap_err();
+        assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error}");
+        assert_eq!((service.seen().len(), service.tokens()), (1, 1));
+    });
+}
+
+#[test]
+fn what_reqwest_can_not_send_is_an_error_without_the_url() {
+    on_tokio(|service, client| async move {
+        let url = format!("http://evil.example.net/?from={}", service.address);
+        let error = client.execute(client.transport().client().get(url).build().unwrap()).await.unwrap_err();
+        assert!(matches!(error, CallError::Misuse(_)), "{error}");
+        let error: CallError<SendError, _> = error;
+        assert!(!format!("{error} {error:?}").contains("from="), "{error:?}");
+    });
+}
