@@ -12,7 +12,7 @@ use crate::request::head;
 use crate::secret::{REDACTED, SecretHeader};
 use crate::{Environment, Field, LocationId, Misuse, Settings, Step};
 
-/// One integrator's access to one environment of the service (`P1`, `P2`). Cheap to clone.
+/// One integrator's access to one environment of the service. Cheap to clone.
 ///
 /// ```
 /// use location_auth::{App, Environment, Flow, Settings};
@@ -47,7 +47,7 @@ pub(crate) struct Inner {
 }
 
 impl App {
-    /// Reads and checks everything (`Q1`, `Q2`, `Q4`), so that nothing that follows can fail for want of it.
+    /// Checks every setting once, so that no later step can fail because of one.
     ///
     /// # Errors
     /// A [`Misuse`] that names the first setting that is wrong, and what is wrong with it, never its value.
@@ -78,7 +78,7 @@ impl App {
         })))
     }
 
-    /// The Location that this id names (`Q2`).
+    /// The Location that this id names.
     ///
     /// # Errors
     /// Those of [`LocationId::new`], and [`Misuse::TooLarge`] if the id makes the URL longer than 64 KiB.
@@ -88,12 +88,12 @@ impl App {
         Ok(Location(Arc::new(LocationInner { app: self.clone(), id, token_uri })))
     }
 
-    /// The environment that the credentials are for (`P2`, `Q15`).
+    /// The environment that the credentials are for.
     pub fn environment(&self) -> Environment {
         self.0.environment
     }
 
-    /// The Data Source Name, for the sync calls that need it (`Q14`).
+    /// The Data Source Name, for the sync calls that need it.
     pub fn data_source_name(&self) -> Option<&str> {
         self.0.data_source_name.as_deref()
     }
@@ -114,7 +114,7 @@ impl fmt::Debug for App {
     }
 }
 
-/// A business's premises (a salon, a garage), as the service knows it (`P5`, `Q2`). Made by [`App::location`], cheap to clone.
+/// A business's premises (a salon, a garage), as the service knows it. Made by [`App::location`], cheap to clone.
 ///
 /// For one owner of many Locations, one login buys the token of each:
 ///
@@ -146,7 +146,7 @@ struct LocationInner {
 }
 
 impl Location {
-    /// The id that the Location was named by (`Q2`).
+    /// The id that the Location was named by.
     pub fn id(&self) -> &LocationId {
         &self.0.id
     }

@@ -137,7 +137,7 @@ pub struct Replay {
 /// ```
 ///
 #[doc = include_str!("renewal.md")]
-#[must_use = "it does nothing by itself: start it, or tell that the token was rejected"]
+#[must_use = "a renewal does nothing until it is started"]
 #[derive(Debug)]
 pub struct Renewal {
     pub(crate) session: Identity,

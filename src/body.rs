@@ -38,7 +38,7 @@ impl SecretObject {
                 json.extend_from_slice(text.as_bytes());
                 json.push(b'"');
             } else {
-                // A text always has a JSON form and a Vec always takes it, so there is nothing to be told.
+                // A text always has a JSON form and a Vec always takes it, so there is no error to report.
                 let _ = serde_json::to_writer(&mut json, text);
             }
             start..start.saturating_add(len)

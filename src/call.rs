@@ -45,7 +45,7 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 ///     }
 /// }
 /// ```
-#[must_use = "it does nothing by itself: authorize its request and send it"]
+#[must_use = "a call does nothing until its request is authorized and sent"]
 pub struct Call<B> {
     /// The request as the caller made it, to be sent again. `None` where that can't be, or has been.
     again: Option<Request<B>>,
@@ -76,12 +76,12 @@ pub enum Next<B, R> {
 /// ```
 /// use location_auth::{Next, RejectedCall, RenewError};
 ///
-/// /// For a program whose user does not want to wait: the caller is told why there is no new token.
+/// /// For a program whose user does not want to wait: the caller learns why there is no new token.
 /// fn give_up<B, R>(call: RejectedCall<B, R>, error: RenewError) -> Next<B, R> {
 ///     call.renewed(Err(error))
 /// }
 /// ```
-#[must_use = "it does nothing by itself"]
+#[must_use = "say how the renewal ended, or the call never ends"]
 pub struct RejectedCall<B, R> {
     again: Option<Request<B>>,
     response: Response<R>,
@@ -119,7 +119,7 @@ impl<B: Clone> Call<B> {
 }
 
 impl<B> Call<B> {
-    /// A call whose request can't be sent again. After a 401 the token is renewed, and the caller is told that the call was not repeated.
+    /// A call whose request can't be sent again. After a 401 the token is renewed, and the call ends as [`CallFailure::NotRepeated`].
     #[inline]
     pub fn once() -> Self {
         Self::repeating(None)

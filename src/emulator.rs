@@ -15,7 +15,7 @@ use core::fmt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use serde_json::{Value, json};
 
-/// An emulated service (`P3` to `P9`), for one integrator's credentials.
+/// An emulated service, for one integrator's credentials.
 ///
 /// It answers `POST` to [`USER_TOKEN_PATH`](Self::USER_TOKEN_PATH) and [`LOCATION_TOKEN_PATH`](Self::LOCATION_TOKEN_PATH), and any method on the
 /// guarded routes; scheme and host are not looked at. It is strict where the real service may not be: the two token
@@ -62,7 +62,7 @@ pub struct Emulator {
     counts: Counts,
 }
 
-/// What a guarded route asks for, beside the API Key (`P3` to `P5`).
+/// What a guarded route asks for, beside the API Key.
 ///
 /// ```
 /// use location_auth::emulator::{Access, Emulator};
@@ -86,7 +86,7 @@ pub enum Access {
     Location,
 }
 
-/// How the emulated service fares (`Q9`, `Q10`).
+/// How the emulated service fares.
 ///
 /// ```
 /// use location_auth::emulator::{Condition, Emulator};
@@ -181,7 +181,7 @@ impl Emulator {
         self
     }
 
-    /// Revokes a token (`Q12`): from now on it is answered with 401. Whether there was such a token.
+    /// Revokes a token: from now on it is answered with 401. Whether there was such a token.
     pub fn revoke(&mut self, token: &str) -> bool {
         self.tokens.remove(token).is_some()
     }

@@ -133,7 +133,7 @@ fn read(text: &str) -> Result<(Uri, Origin), UrlProblem> {
     Ok((uri, origin))
 }
 
-/// Whether secrets may travel to this URI: `https`, or `http` to a loopback host (`Q1`). For transports to ask before they send.
+/// Whether secrets may travel to this URI: `https`, or `http` to a loopback host. For transports to ask before they send.
 ///
 /// ```
 /// use location_auth::may_carry_secrets;
@@ -212,7 +212,7 @@ fn ends_in_a_number(host: &str) -> bool {
         || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `localhost`, 127.0.0.0/8 or `[::1]`: the only hosts that `http` may be spoken to (`Q1`).
+/// `localhost`, 127.0.0.0/8 or `[::1]`: the only hosts that `http` may be spoken to.
 fn is_loopback(host: &str) -> bool {
     match in_brackets(host) {
         Some(address) => address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// The service's two environments, which have different credentials (`P2`).
+/// The service's two environments, which have different credentials.
 ///
 /// serde and [`str::parse`] read it from its name in lower case.
 ///

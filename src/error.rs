@@ -92,7 +92,7 @@ impl Error {
         self.0.kind.fault()
     }
 
-    /// Whether, and when, the same request may be sent again without the risk of a second token (`Q10`).
+    /// Whether, and when, the same request may be sent again without the risk of a second token.
     pub fn retry(&self) -> Retry {
         match self.0.kind {
             ErrorKind::Throttled | ErrorKind::Unavailable => Retry::told(self.0.retry_after),
@@ -102,18 +102,18 @@ impl Error {
 
     /// The wait that the response's `Retry-After` asked for, whatever its status (`Q9`, RFC 9110 section 10.2.3).
     ///
-    /// At most [`Retry::MAX_DELAY`]; `None` where the header is missing or says nothing that can be told without a clock.
+    /// At most [`Retry::MAX_DELAY`]; `None` where the header is missing or can't be read without a clock.
     pub fn retry_after(&self) -> Option<core::time::Duration> {
         self.0.retry_after
     }
 
-    /// The response's `x-request-id`, to be quoted to the service's support: visible ASCII, at most 128 bytes (`Q8`).
+    /// The response's `x-request-id`, to be quoted to the service's support: visible ASCII, at most 128 bytes.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// What the service said, at most 256 bytes, control characters replaced (`Q8`): of a body of JSON the texts that usually say what went wrong,
-    /// of `text/plain` the first line. The owner's email and the Client ID are told as `[email]` and `[client id]`.
+    /// What the service said, at most 256 bytes, control characters replaced: of a body of JSON the texts that usually say what went wrong,
+    /// of `text/plain` the first line. `[email]` and `[client id]` replace the owner's email and the Client ID.
     ///
     /// `None` where it said nothing, or where [`is_message_withheld`](Self::is_message_withheld).
     pub fn message(&self) -> Option<&str> {
@@ -123,16 +123,16 @@ impl Error {
         }
     }
 
-    /// Whether the service said something that repeats a credential of the request, and so was withheld whole (`Q8`).
+    /// Whether the service said something that repeats a credential of the request, and so was withheld whole.
     ///
     /// That need not be the service's doing: a password that is an ordinary word stands in ordinary sentences.
     pub fn is_message_withheld(&self) -> bool {
         self.0.message == Message::Withheld
     }
 
-    /// The service's own code for what went wrong, where its body has one: letters, digits, `_`, `-` and `.`, at most 64 (`Q8`).
+    /// The service's own code for what went wrong, where its body has one: letters, digits, `_`, `-` and `.`, at most 64.
     ///
-    /// It is there where the words are withheld, too. A service that follows OAuth tells a wrong password from a wrong Client Secret by it (RFC
+    /// It is there where the words are withheld, too. By it a service that follows OAuth distinguishes a wrong password from a wrong Client Secret (RFC
     /// 6749 section 5.2):
     ///
     /// ```
@@ -150,7 +150,7 @@ impl Error {
         self.0.code.as_deref()
     }
 
-    /// The media type of a success that has no usable token (`Q5`): the essence of its `Content-Type`, visible ASCII, at most 128 bytes.
+    /// The media type of a success that has no usable token: the essence of its `Content-Type`, visible ASCII, at most 128 bytes.
     pub fn media_type(&self) -> Option<&str> {
         self.0.media_type.as_deref()
     }
@@ -286,9 +286,9 @@ impl fmt::Display for Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
-    /// Step 1: an owner's email and password for a User Access Token (`P8`).
+    /// Step 1: an owner's email and password for a User Access Token.
     UserToken,
-    /// Step 2: a User Access Token for a Location Access Token (`P9`).
+    /// Step 2: a User Access Token for a Location Access Token.
     LocationToken,
 }
 

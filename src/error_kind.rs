@@ -2,7 +2,7 @@
 
 use crate::Fault;
 
-/// What kind of response came instead of one with a token (`Q5` to `Q8`, `Q13`).
+/// What kind of response came instead of one with a token.
 ///
 /// ```
 /// use location_auth::{Error, ErrorKind};
@@ -19,7 +19,7 @@ use crate::Fault;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// A 4xx other than 429, or a 2xx that carries an error and no usable token (`Q6`).
+    /// A 4xx other than 429, or a 2xx that carries an error and no usable token.
     #[error("the service refused")]
     Refused,
     /// 429: too many requests for now.
@@ -31,16 +31,16 @@ pub enum ErrorKind {
     /// A 5xx other than 503: the service may have acted.
     #[error("the service failed")]
     ServerError,
-    /// A 3xx: redirects are never followed (`Q7`).
+    /// A 3xx: redirects are never followed.
     #[error("the service redirected, and redirects are never followed")]
     Redirected,
     /// A status that is no final response's: below 200 or above 599.
     #[error("the status is not that of a final response")]
     UnexpectedStatus,
-    /// A success whose body is longer than [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT) (`Q13`).
+    /// A success whose body is longer than [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT).
     #[error("the response is longer than 64 KiB")]
     TooLarge,
-    /// A success whose body is not one JSON object with a usable token (`Q5`).
+    /// A success whose body is not one JSON object with a usable token.
     #[error("the response {0}")]
     Body(BodyProblem),
 }
@@ -55,7 +55,7 @@ impl ErrorKind {
     }
 }
 
-/// What is wrong with the body of a success (`Q5`). No value from the body is kept.
+/// What is wrong with the body of a success. No value from the body is kept.
 ///
 /// ```
 /// use location_auth::{BodyProblem, ErrorKind, Flow};

@@ -25,7 +25,7 @@ pub(crate) enum Message {
     Text(Box<str>),
     /// It repeated a credential.
     Withheld,
-    /// A page for a browser, of which nothing else is told.
+    /// A page for a browser: its text is not shown.
     Html,
     /// In this coding (RFC 9110 section 8.4), which nobody undid.
     Coded(Box<str>),
@@ -33,7 +33,7 @@ pub(crate) enum Message {
 
 /// What a request carried.
 pub(crate) struct RequestSecrets<'a> {
-    /// What is no credential, and is told as the name beside it.
+    /// What is no credential: the name beside it is shown instead.
     pub(crate) named: &'a [(&'a str, &'static str)],
     pub(crate) secret: &'a [&'a str],
 }
@@ -59,7 +59,7 @@ impl RequestSecrets<'_> {
 }
 
 /// A short message from a body of one of the usual shapes, and the service's own code for what happened. Of a success (`success`), which may
-/// hold what is nobody's business, only members of usual names are told.
+/// hold what is nobody's business, only members of usual names are shown.
 pub(crate) fn message(
     headers: &HeaderMap,
     body: &[u8],
@@ -155,7 +155,7 @@ enum Place {
     Top,
     /// Below a member of a usual name, where each text is about what went wrong.
     Below,
-    /// Below a member of another name, where only sentences are told, and what stands below usual names.
+    /// Below a member of another name, where only sentences are shown, and what is below usual names.
     Beside,
 }
 
@@ -190,7 +190,7 @@ impl<'de> Visitor<'de> for Words {
     }
     fn visit_str<E>(self, text: &str) -> Result<Said, E> {
         let mut characters = text.trim().chars().peekable();
-        // Not trimmed where it is told: a space at its end may be a credential's.
+        // Not trimmed where it is shown: a space at its end may be a credential's.
         let told = characters.peek().is_some() && (self.place != Place::Beside || characters.any(char::is_whitespace));
         let kept = |text: &str| Zeroizing::new(String::from(text));
         Ok(Said {

@@ -7,7 +7,7 @@ use http::{Request, Response};
 
 use crate::{Error, Fault, LocationId, Retry, Step};
 
-/// A login in progress (`P8`, `P9`): a value that can always say what to send, and that a response turns into what comes next.
+/// A login in progress: a value that can always say what to send, and that a response turns into what comes next.
 ///
 /// ```text
 ///          request()                    receive(response)
@@ -38,7 +38,7 @@ use crate::{Error, Fault, LocationId, Retry, Step};
 /// The trait is sealed: its implementors are [`UserLogin`](crate::UserLogin), [`LocationLogin`](crate::LocationLogin)
 /// and [`TokenExchange`](crate::TokenExchange).
 pub trait Flow: Sized + sealed::Sealed {
-    /// What the flow comes to.
+    /// What the flow ends with.
     type Output;
 
     /// What to send now. Pure and repeatable: the same bytes each time.
@@ -120,7 +120,7 @@ impl<F> ReceiveError<F> {
         self.error.fault()
     }
 
-    /// Whether, and when, the flow may be sent again: [`Error::retry`] (`Q10`).
+    /// Whether, and when, the flow may be sent again: [`Error::retry`].
     pub fn retry(&self) -> Retry {
         self.error.retry()
     }

@@ -15,7 +15,7 @@ use crate::{
     UserAccessToken, response,
 };
 
-/// Both steps: an owner's email and password for a Location Access Token (`P8`, `P9`). Made by [`Location::login`].
+/// Both steps: an owner's email and password for a Location Access Token. Made by [`Location::login`].
 ///
 /// ```text
 /// Location::login ───▶ at step 1 ── 2xx, token ──▶ Next: at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
@@ -43,7 +43,7 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-#[must_use = "a flow does nothing by itself: send its request"]
+#[must_use = "a flow does nothing until its request is sent"]
 pub struct LocationLogin(State);
 
 #[derive(Clone)]
@@ -109,7 +109,7 @@ impl Flow for LocationLogin {
     }
 }
 
-/// Step 1: an owner's email and password for a User Access Token (`P8`). Made by [`App::user_login`].
+/// Step 1: an owner's email and password for a User Access Token. Made by [`App::user_login`].
 ///
 /// ```text
 /// App::user_login ───▶ at step 1 ── 2xx, token ──▶ Done(UserAccessToken)
@@ -132,7 +132,7 @@ impl Flow for LocationLogin {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-#[must_use = "a flow does nothing by itself: send its request"]
+#[must_use = "a flow does nothing until its request is sent"]
 pub struct UserLogin {
     app: App,
     credentials: SecretObject,
@@ -195,7 +195,7 @@ impl Flow for UserLogin {
     }
 }
 
-/// Step 2: a User Access Token for a Location Access Token (`P9`). Made by [`Location::exchange`].
+/// Step 2: a User Access Token for a Location Access Token. Made by [`Location::exchange`].
 ///
 /// ```text
 /// Location::exchange ───▶ at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
@@ -213,7 +213,7 @@ impl Flow for UserLogin {
 /// }
 /// ```
 #[derive(Clone)]
-#[must_use = "a flow does nothing by itself: send its request"]
+#[must_use = "a flow does nothing until its request is sent"]
 pub struct TokenExchange {
     location: Location,
     user: BearerToken,
@@ -287,7 +287,7 @@ macro_rules! debug_as_flow {
 debug_as_flow!(LocationLogin, UserLogin, TokenExchange);
 
 impl App {
-    /// Step 1 alone (`P8`): for an owner of many Locations, whose one User Access Token then buys a token for each by
+    /// Step 1 alone: for an owner of many Locations, whose one User Access Token then buys a token for each by
     /// [`Location::exchange`], since every user token lives for ever. For one Location there is [`Location::login`].
     ///
     /// # Errors
@@ -298,7 +298,7 @@ impl App {
 }
 
 impl Location {
-    /// Both steps: the owner's email and password for a Location Access Token (`P8`, `P9`).
+    /// Both steps: the owner's email and password for a Location Access Token.
     ///
     /// The User Access Token in between is dropped as soon as it has been used.
     ///
@@ -308,7 +308,7 @@ impl Location {
         Ok(LocationLogin::new(self.clone(), self.app().user_login(email, password)?))
     }
 
-    /// Step 2 alone: a User Access Token for a Location Access Token (`P9`).
+    /// Step 2 alone: a User Access Token for a Location Access Token.
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token is of the other environment.

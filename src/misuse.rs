@@ -46,15 +46,15 @@ pub enum Misuse {
         /// What is wrong with it.
         problem: UrlProblem,
     },
-    /// A Location's id is `.` or `..`, which would change the path (`Q2`).
+    /// A Location's id is `.` or `..`, which would change the path.
     #[error(
         "the Location id is a dot segment, which would change the URL's path: set it to the id that the service uses"
     )]
     DotSegment,
-    /// The environment's name is neither of the two (`P2`).
+    /// The environment's name is neither of the two.
     #[error("the environment is unknown: write staging or production")]
     UnknownEnvironment,
-    /// A token of one environment met an [`App`](crate::App) of the other (`P2`, `Q15`).
+    /// A token of one environment met an [`App`](crate::App) of the other.
     #[error("a {token} token was used with a {app} App: use the App of the token's environment")]
     WrongEnvironment {
         /// The token's environment.
@@ -62,10 +62,10 @@ pub enum Misuse {
         /// The App's environment.
         app: Environment,
     },
-    /// A saved token is of the other kind (`P5`).
+    /// A saved token is of the other kind.
     #[error("the saved token is not of the type that it is read as: read it as the type that it was saved from")]
     WrongKind,
-    /// A token of another Location met a session or a login, or one that is not a Location's at all (`P5`).
+    /// A token of another Location met a session or a login, or one that is not a Location's at all.
     #[error("the token or login belongs to another Location than this session's: use that Location's own")]
     WrongLocation,
     /// An attempt or a replay met another session than the one that it is from.
@@ -77,16 +77,16 @@ pub enum Misuse {
     /// A call's URL is a path alone, or has no scheme. The request was not touched.
     #[error("the call's URL has no scheme and host: write it out, from https:// on")]
     RelativeUrl,
-    /// A call's URL is of no origin that credentials may go to (`Q4`). The request was not touched.
+    /// A call's URL is of no origin that credentials may go to. The request was not touched.
     #[error(
         "the call's URL has an origin that credentials may not go to: add it to the API origins in the settings if it is the service's"
     )]
     OriginNotAllowed,
-    /// A call's `Host` header names another host than its URL, and a front that many services share would go by it (`Q4`). The request
+    /// A call's `Host` header names another host than its URL, and a front that many services share would go by it. The request
     /// was not touched.
     #[error("the call's Host header names another host than its URL: remove it, since the client sets the right one")]
     HostMismatch,
-    /// The query parameter for the token is there already (`Q3`). The request was not touched.
+    /// The query parameter for the token is there already. The request was not touched.
     #[error("the call's query has the token's parameter already: authorize a clone of the original request")]
     DuplicateParameter,
     /// The request has more than 1024 headers, or a URL that the token would make longer than 64 KiB. The request was not touched.
@@ -101,7 +101,7 @@ impl Misuse {
     }
 }
 
-/// The value as it was given, unless it is empty or something was copied along with it (`Q19`).
+/// The value as it was given, unless it is empty or something was copied along with it.
 pub(crate) fn copied(field: Field, value: &str) -> Result<&str, Misuse> {
     const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
     let quoted = |(start, end)| value.strip_prefix(start).is_some_and(|rest: &str| rest.ends_with(end));
@@ -127,7 +127,7 @@ pub(crate) fn line(field: Field, value: &str) -> Result<&str, Misuse> {
     }
 }
 
-/// What is wrong with a URL (`Q1`, `Q2`).
+/// What is wrong with a URL.
 ///
 /// ```
 /// use location_auth::{App, Environment, Field, Misuse, Settings, UrlProblem};

@@ -36,7 +36,7 @@ pub struct Owner {
     pub(crate) token: Option<UserAccessToken>,
     /// Which token it is: counts those that the owner has had.
     pub(crate) generation: u64,
-    /// Whether the token has bought a Location Access Token, or is the program's own.
+    /// Whether a Location Access Token was issued for the token, or is the program's own.
     pub(crate) works: bool,
     /// A new token that the program's store has not been given, and the generation that it replaces.
     pub(crate) unsaved: Option<(u64, UserAccessToken)>,
@@ -46,7 +46,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// An owner who renews nothing: a rejected token is told to the caller.
+    /// An owner who renews nothing: a caller whose token is rejected gets an error.
     pub fn new(app: &App) -> Self {
         Self {
             environment: app.environment(),
@@ -135,7 +135,7 @@ impl Owner {
         }
     }
 
-    /// The token has bought a Location Access Token.
+    /// A Location Access Token was issued for the token.
     pub(crate) fn token_works(&mut self, generation: u64) {
         if generation == self.generation {
             self.works = true;

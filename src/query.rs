@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::Misuse;
 use crate::token::{BearerToken, RESERVED};
 
-/// The URI with the token as one more query parameter, in a buffer that is wiped (`Q3`).
+/// The URI with the token as one more query parameter, in a buffer that is wiped.
 pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<Uri, Misuse> {
     let query = uri.query().unwrap_or_default();
     // Some servers take a semicolon for an ampersand.

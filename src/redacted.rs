@@ -8,10 +8,10 @@ use serde::de::IgnoredAny;
 
 use crate::text::harmless;
 
-/// A request that can be logged (`P6`): `Display` and `Debug` print its method, URL and shape, and no value that could be a secret.
+/// A request that can be logged: `Display` and `Debug` print its method, URL and shape, and no value that could be a secret.
 ///
 /// Query values, the values of all headers but `accept` and `content-type`, and the values of a JSON body are replaced by an
-/// ellipsis; of any other body only the length is told. Names (a body's in alphabetical order) and paths are shown.
+/// ellipsis; of any other body only the length is shown. Names (a body's in alphabetical order) and paths are shown.
 ///
 /// ```
 /// use location_auth::Redacted;

@@ -8,7 +8,7 @@ use crate::{Delivery, Error, Fault, LocationId, Misuse, Retry, Step};
 
 /// Why a token that the service rejected was not replaced by a new one.
 ///
-/// It holds no credential, no flow and no error of a client library. All who waited for the same token request are told the same.
+/// It holds no credential, no flow and no error of a client library. All callers that waited for the same token request get the same error.
 ///
 /// ```
 /// use location_auth::{RenewError, RenewErrorKind};

@@ -207,7 +207,7 @@ impl Context {
 
     /// Step 2 with the User Access Token that there is, or else a login first. It is the Location's turn.
     fn exchange(mut self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
-        // Credentials may have been handed over while somebody logged in.
+        // The program may have set new credentials during the login.
         session.arm_after(owner);
         self.ticket = session.gate.ticket();
         if let Err(error) = session.gate.check(now) {
@@ -273,7 +273,7 @@ impl Context {
         }
     }
 
-    /// The owner can't: all who wait for this Location are told.
+    /// The owner can't: all who wait for this Location get the error.
     fn give_up(self, session: &mut Session, error: RenewError) -> Renewing {
         let error = error.of(session.location());
         session.gate.fail(self.ticket, &error);

@@ -84,7 +84,7 @@ pub(crate) struct Context {
 ///     waiting.granted(session, owner, now)
 /// }
 /// ```
-#[must_use = "it does nothing by itself"]
+#[must_use = "a turn does nothing until it is granted"]
 #[derive(Debug)]
 pub struct AwaitTurn {
     pub(crate) context: Context,
@@ -101,7 +101,7 @@ pub struct AwaitTurn {
 ///     format!("{}: {}", step.step(), Redacted(&step.request()))
 /// }
 /// ```
-#[must_use = "it does nothing by itself: send its request"]
+#[must_use = "a token request does nothing until it is sent"]
 #[derive(Debug)]
 pub struct SendToken {
     pub(crate) context: Context,
@@ -125,7 +125,7 @@ pub(crate) enum Sent {
 ///     serde_json::to_string(&keep.token())
 /// }
 /// ```
-#[must_use = "it does nothing by itself: give its token to the store"]
+#[must_use = "a new token is not kept until the store has it"]
 #[derive(Debug)]
 pub struct Keep {
     pub(crate) context: Context,

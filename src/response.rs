@@ -23,7 +23,7 @@ use crate::json::{Member, unmarked};
 use crate::token::BearerToken;
 use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 
-/// The longest response to a token request, in bytes: 64 KiB (`Q13`).
+/// The longest response to a token request, in bytes: 64 KiB.
 ///
 /// A transport stops reading there; a longer success is an error here as well. The drivers pass it to the transport as the `limit`:
 ///
@@ -43,10 +43,10 @@ use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 /// ```
 pub const RESPONSE_LIMIT: usize = 64 * 1024;
 
-/// The token of a success, or what is wrong with the response. `bought_with` is the user token that step 2 was asked with.
+/// The token of a success, or what is wrong with the response. `sent` is the user token that step 2 carried.
 pub(crate) fn token<B: AsRef<[u8]>>(
     response: &Response<B>,
-    bought_with: Option<&BearerToken>,
+    sent: Option<&BearerToken>,
 ) -> Result<BearerToken, ErrorKind> {
     match response.status().as_u16() {
         200..=299 => {}
@@ -69,13 +69,13 @@ pub(crate) fn token<B: AsRef<[u8]>>(
         }
         problem => ErrorKind::Body(problem),
     })?;
-    object.usable(bought_with).map_err(|problem| match object.objects {
+    object.usable(sent).map_err(|problem| match object.objects {
         true => ErrorKind::Refused,
         false => ErrorKind::Body(problem),
     })
 }
 
-/// What is told of a response that has no token.
+/// What the error says of a response that has no token.
 pub(crate) fn error<B: AsRef<[u8]>>(
     kind: ErrorKind,
     step: Step,
@@ -114,7 +114,7 @@ pub(crate) fn error<B: AsRef<[u8]>>(
 struct TokenObject<'a> {
     token: Member<'a>,
     duplicate: bool,
-    /// Whether a member says that something went wrong (`Q6`).
+    /// Whether a member says that something went wrong.
     objects: bool,
 }
 
@@ -135,7 +135,7 @@ impl<'a> TokenObject<'a> {
         Ok(object)
     }
 
-    fn usable(&self, bought_with: Option<&BearerToken>) -> Result<BearerToken, BodyProblem> {
+    fn usable(&self, sent: Option<&BearerToken>) -> Result<BearerToken, BodyProblem> {
         let token = match &self.token {
             _ if self.duplicate => return Err(BodyProblem::DuplicateToken),
             Member::Absent => return Err(BodyProblem::NoToken),
@@ -145,7 +145,7 @@ impl<'a> TokenObject<'a> {
             return Err(BodyProblem::EmptyToken);
         }
         let token = BearerToken::new(token).ok_or(BodyProblem::InvalidToken)?;
-        match bought_with {
+        match sent {
             Some(user) if user.authorization() == token.authorization() => Err(BodyProblem::UserTokenReturned),
             _ => Ok(token),
         }

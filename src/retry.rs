@@ -4,10 +4,10 @@ use core::time::Duration;
 
 use http::{HeaderMap, Response, header};
 
-/// Whether, and when, the same request may be sent again without the risk of a second token (`Q10`).
+/// Whether, and when, the same request may be sent again without the risk of a second token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
-    /// Not by itself: it would be refused again, or the service may have acted. The flow is yours all the same.
+    /// No: it would be refused again, or the service may have acted. The flow is still yours.
     Never,
     /// At once: the service asked for no wait.
     Now,
@@ -18,11 +18,11 @@ pub enum Retry {
 }
 
 impl Retry {
-    /// The longest wait that is told: 365 days. What asks for more is told as this, so that adding it to a clock can't overflow.
+    /// The longest wait: 365 days. A longer one is cut to this, so that adding it to a clock can't overflow.
     pub const MAX_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-    /// What the response to an ordinary call says (`Q11`): after 429 and 503 the service did not act and may have told a wait, and anything
-    /// else is not to be sent again by itself. Nothing sends a call again but you.
+    /// What the response to an ordinary call says: after 429 and 503 the service did not act and may have asked for a wait.
+    /// After any other status: [`Retry::Never`]. Only your program sends a call again.
     ///
     /// ```
     /// use std::time::Duration;
@@ -75,7 +75,7 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     Some(value.to_str().ok()?.trim_ascii())
 }
 
-/// How often to send again and how long to wait in between (`Q9`, `Q10`): a budget of tries, waits that double up to a cap.
+/// How often to send again and how long to wait in between: a budget of tries, waits that double up to a cap.
 ///
 /// A policy beside the flow. It has no clock and no randomness: programs that start in great numbers at one moment add their
 /// own jitter to what [`next_delay`](Self::next_delay) returns.

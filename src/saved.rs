@@ -9,7 +9,7 @@ use crate::json::Member;
 use crate::token::BearerToken;
 use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToken};
 
-/// The one type through which a token is written and read: whoever serializes it writes a secret (`P6`).
+/// The one type through which a token is written and read: whoever serializes it writes a secret.
 ///
 /// With serde, in any self-describing format: JSON, TOML, YAML, RON, CBOR, MessagePack. Not in one that has to be told what comes, like
 /// bincode or postcard: write JSON into that. The form, version 1, is
@@ -72,7 +72,7 @@ impl From<&UserAccessToken> for SavedToken {
     }
 }
 
-/// [`Misuse::WrongKind`] for a User Access Token (`P5`).
+/// [`Misuse::WrongKind`] for a User Access Token.
 impl TryFrom<SavedToken> for LocationAccessToken {
     type Error = Misuse;
 
@@ -82,7 +82,7 @@ impl TryFrom<SavedToken> for LocationAccessToken {
     }
 }
 
-/// [`Misuse::WrongKind`] for a Location Access Token (`P5`).
+/// [`Misuse::WrongKind`] for a Location Access Token.
 impl TryFrom<SavedToken> for UserAccessToken {
     type Error = Misuse;
 

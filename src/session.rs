@@ -207,9 +207,9 @@ impl Session {
 
     /// Puts the API Key and the token on a request: an `http::Request` of any body, or its `Parts`.
     ///
-    /// An `x-api-key` and, where the session has a token, an `Authorization` that stand there are replaced, since a call carries one
-    /// token (RFC 6750 section 2); the query that stands there is left byte for byte, so see to it that it holds no token of
-    /// another. A `Host` that stands there has to be the URL's. To send a request again, authorize a clone of the original.
+    /// An `x-api-key` and, where the session has a token, an `Authorization` that are there are replaced, since a call carries one
+    /// token (RFC 6750 section 2); the query is left byte for byte, so see to it that it holds no token of
+    /// another. A `Host` that is there has to be the URL's. To send a request again, authorize a clone of the original.
     ///
     /// # Errors
     /// The request is then as it was: [`Misuse::RelativeUrl`], [`Misuse::OriginNotAllowed`], [`Misuse::HostMismatch`], [`Misuse::DuplicateParameter`],

@@ -11,7 +11,7 @@ use crate::json::{Member, refuse_unquoted};
 use crate::secret::REDACTED;
 use crate::{Environment, LocationId, Misuse};
 
-/// Everything that [`App::new`](crate::App::new) needs, by name: what the service issued (`P1`), and the URLs that came with it (`Q1`).
+/// Everything that [`App::new`](crate::App::new) needs, by name: what the service issued, and the URLs that came with it.
 ///
 /// A value of its own, with a function for each setting: so a later version can add one, each stands beside its name where it is
 /// filled in, and it can be kept and handed on. It holds the secrets in buffers that are wiped, and its `Debug` hides them. A `String` that
@@ -68,7 +68,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Which of the service's environments the settings are for (`P2`). A wrong label can't be detected (`Q15`).
+    /// Which of the service's environments the settings are for. A wrong label can't be detected.
     pub fn new(environment: Environment) -> Self {
         Self {
             environment,
@@ -82,14 +82,14 @@ impl Settings {
         }
     }
 
-    /// Where step 1 is sent (`P8`): `https`, or `http` to a loopback host.
+    /// Where step 1 is sent: `https`, or `http` to a loopback host.
     #[must_use]
     pub fn user_token_url(mut self, url: impl Into<String>) -> Self {
         self.user_token_url = url.into();
         self
     }
 
-    /// Where step 2 is sent (`P9`). Each `{location_id}` in its path or query stands for the Location's id (`Q2`).
+    /// Where step 2 is sent. Each `{location_id}` in its path or query stands for the Location's id.
     #[must_use]
     pub fn location_token_url(mut self, url: impl Into<String>) -> Self {
         self.location_token_url = url.into();
@@ -104,14 +104,14 @@ impl Settings {
         self
     }
 
-    /// Goes on every request (`P3`): visible ASCII, since it stands in a header.
+    /// Goes on every request: visible ASCII, since it stands in a header.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Zeroizing::new(key.into());
         self
     }
 
-    /// Goes into the body of both steps: any text without control characters, since it travels in JSON (`Q19`).
+    /// Goes into the body of both steps: any text without control characters, since it travels in JSON.
     #[must_use]
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.client_id = Zeroizing::new(id.into());
@@ -125,7 +125,7 @@ impl Settings {
         self
     }
 
-    /// For the sync calls that need one: authentication never sends it (`Q14`). Not secret, and not needed.
+    /// For the sync calls that need one: authentication never sends it. Not secret, and not needed.
     #[must_use]
     pub fn data_source_name(mut self, name: impl Into<String>) -> Self {
         self.data_source_name = Some(name.into());
@@ -208,7 +208,7 @@ impl<'de> Visitor<'de> for SettingsVisitor {
                 return Err(unknown(name));
             };
             if core::mem::replace(seen, true) {
-                return Err(de::Error::custom(format_args!("the setting {known} stands there twice: remove one")));
+                return Err(de::Error::custom(format_args!("the setting {known} is there twice: remove one")));
             }
             match *known {
                 "environment" => settings.environment = map.next_value()?,

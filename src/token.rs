@@ -9,7 +9,7 @@ use crate::secret::SecretHeader;
 use crate::text::disturbs;
 use crate::{Environment, Field, Misuse};
 
-/// A token that authenticates one user (`P5`). It buys Location Access Tokens by [`Location::exchange`](crate::Location::exchange).
+/// A token that authenticates one user. It buys Location Access Tokens by [`Location::exchange`](crate::Location::exchange).
 ///
 /// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
 /// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
@@ -28,18 +28,18 @@ pub struct UserAccessToken {
 }
 
 impl UserAccessToken {
-    /// The environment whose service issued it (`Q15`).
+    /// The environment whose service issued it.
     pub fn environment(&self) -> Environment {
         self.environment
     }
 
-    /// The token itself: visible ASCII, not empty (`Q5`). Hand it to a secret store, and to nothing that logs (`P6`).
+    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
     pub fn expose_secret(&self) -> &str {
         self.secret.expose()
     }
 }
 
-/// A token that authenticates a Location, always as its owner (`P5`).
+/// A token that authenticates a Location, always as its owner.
 ///
 /// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
 /// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
@@ -61,17 +61,17 @@ pub struct LocationAccessToken {
 }
 
 impl LocationAccessToken {
-    /// The environment whose service issued it (`Q15`).
+    /// The environment whose service issued it.
     pub fn environment(&self) -> Environment {
         self.environment
     }
 
-    /// The Location that it was bought for (`Q2`).
+    /// The Location that it acts for.
     pub fn location(&self) -> &LocationId {
         &self.location
     }
 
-    /// The token itself: visible ASCII, not empty (`Q5`). Hand it to a secret store, and to nothing that logs (`P6`).
+    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
     pub fn expose_secret(&self) -> &str {
         self.secret.expose()
     }
@@ -82,7 +82,7 @@ impl LocationAccessToken {
 pub(crate) struct BearerToken(SecretHeader);
 
 impl BearerToken {
-    /// `None` unless the token is one or more visible ASCII characters (`Q5`).
+    /// `None` unless the token is one or more visible ASCII characters.
     pub(crate) fn new(token: &str) -> Option<Self> {
         SecretHeader::new("Bearer ", token).map(Self)
     }
@@ -96,7 +96,7 @@ impl BearerToken {
     }
 }
 
-/// The service's id of a Location, or our user's own label for it where the location token URL has no `{location_id}` (`Q2`).
+/// The service's id of a Location, or our user's own label for it where the location token URL has no `{location_id}`.
 ///
 /// Not secret: it stands in URLs, errors and logs. serde reads it from a text, and [`str::parse`] does.
 ///
@@ -114,7 +114,7 @@ pub struct LocationId(Arc<str>);
 pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl LocationId {
-    /// The id, if it can be one (`Q2`).
+    /// The id, if it can be one.
     ///
     /// # Errors
     /// [`Misuse::Empty`]; [`Misuse::Character`] for a control character, a line separator or a mark that turns the direction of text; [`Misuse::DotSegment`] for `.` and `..`.

@@ -341,7 +341,7 @@ fn what_serde_cannot_read_is_told_without_a_value() {
         (with(r#""S3CR3T""#, "true"), "a value is not a text"),
         (with(r#""S3CR3T""#, r#"{"value": "S3CR3T"}"#), "expected a text"),
         (with(r#""S3CR3T""#, "null"), "expected a text"),
-        (with(r#""c""#, r#""c", "api_key": "S3CR3T""#), "the setting api_key stands there twice"),
+        (with(r#""c""#, r#""c", "api_key": "S3CR3T""#), "the setting api_key is there twice"),
         (
             with(r#""client_id""#, r#""client_di""#),
             "the setting client_di is not known: the settings are environment, ",

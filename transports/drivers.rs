@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{AsyncTransport, Delivery, SendErrorKind, Transport, events};
 
-/// Runs a flow to its end, each request sent once (`Q10`).
+/// Runs a flow to its end, each request sent once.
 ///
 /// ```
 /// use location_auth::transports::run;
@@ -34,7 +34,7 @@ pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::
     run_with_retries(flow, transport, NO_RETRIES, |_| {})
 }
 
-/// As [`run`], and sends again what is safe to send again (`Q10`): after 429 and 503, and where the request never left.
+/// As [`run`], and sends again what is safe to send again: after 429 and 503, and where the request never left.
 ///
 /// `sleep` is given each wait, `std::thread::sleep` for one. Step 1 is not repeated for the sake of step 2.
 ///
@@ -166,7 +166,7 @@ fn receive<F: Flow, E>(
     }
 }
 
-/// A flow that a driver could not run to its end, to be run again if need be (`Q10`).
+/// A flow that a driver could not run to its end, to be run again if need be.
 ///
 /// ```
 /// use location_auth::transports::{Cause, Delivery, run};
@@ -236,7 +236,7 @@ impl<F, E> RunError<F, E> {
         }
     }
 
-    /// Whether, and when, the flow may be run again without the risk of a second token (`Q10`).
+    /// Whether, and when, the flow may be run again without the risk of a second token.
     pub fn retry(&self) -> Retry {
         match &self.cause {
             Cause::Transport { delivery: Delivery::NotSent, .. } => Retry::Unspecified,

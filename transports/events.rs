@@ -37,7 +37,7 @@ pub(super) fn step_done<F: Flow>(flow: &F, status: StatusCode) -> impl FnOnce() 
     }
 }
 
-/// `kind` is told where no response came.
+/// `kind` is set where no response came.
 pub(super) fn step_failed<F: Flow, E>(stopped: &RunError<F, E>, kind: Option<SendErrorKind>) {
     tell!(
         WARN,

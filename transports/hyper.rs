@@ -33,7 +33,7 @@ use super::known_cause::known_cause;
 use super::own_wakes::on_its_own_wakes;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
-/// A transport over connections that a function of yours opens (`Q7`, `Q13`): one for each request, unless you let it
+/// A transport over connections that a function of yours opens: one for each request, unless you let it
 /// [keep those of calls](Self::keeping_connections).
 ///
 /// ```no_run

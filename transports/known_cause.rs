@@ -1,5 +1,5 @@
 //! What may be kept of a client library's error. Some hold what the other side sent: a certificate's names, the debug data of a GOAWAY
-//! frame, which may be the request itself. So no library's error is kept, but what it comes to in words of ours.
+//! frame, which may be the request itself. So no library's error is kept, only what we know of it, in our own words.
 
 extern crate std;
 

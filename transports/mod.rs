@@ -75,7 +75,7 @@
 //! | WARN | `call failed` | `location`, `delivery`, `kind`, `fault`, `error` | the caller gets a `CallError` |
 //!
 //! - `step` is 1 or 2. `location` is missing where there is none: the login of a user, a session without one, a User Access Token.
-//! - `status` and `request_id` are a response's; `delivery` and `kind` are told where none came: [`Delivery`] and [`SendErrorKind`].
+//! - `status` and `request_id` are a response's; `delivery` and `kind` are set where none came: [`Delivery`] and [`SendErrorKind`].
 //! - `fault`, `retry` and `wait_ms` are [`Fault`](crate::Fault), [`Retry`](crate::Retry) and a wait in milliseconds.
 //! - `error` is the error's one line. It repeats the service's words only as the error itself does, which withholds them where they hold
 //!   a credential (`Q8`), and a transport's own words not at all: those are the error's source, which the caller gets.
@@ -119,7 +119,7 @@ pub use drivers::{Cause, RunError, run, run_async, run_async_with_retries, run_w
 pub use send_error::{SendError, SendErrorKind};
 pub use shared::SharedTransport;
 
-/// What turns a request into a response, blocking the thread (`Q7`, `Q10`, `Q13`). Closures are transports.
+/// What turns a request into a response, blocking the thread. Closures are transports.
 ///
 /// A struct can tell besides that a request never left:
 ///
@@ -171,7 +171,7 @@ pub trait Transport {
         Delivery::Unknown
     }
 
-    /// What happened, for the events of the feature `tracing`: a time-out is told apart from a cut.
+    /// What happened, for the events of the feature `tracing`: so a time-out does not look like a cut.
     fn kind(&self, error: &Self::Error) -> SendErrorKind {
         let _ = error;
         SendErrorKind::Other

@@ -36,7 +36,7 @@ use super::own_wakes::on_its_own_wakes;
 use super::send_error::refused_by_proxy;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
-/// A transport over reqwest that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its connections, those of
+/// A transport over reqwest that follows no redirect and reads no more than it is to. Clones share its connections, those of
 /// calls; a token request has one of its own ([`is_token_request`]).
 ///
 /// ```no_run

@@ -8,7 +8,7 @@ use http::StatusCode;
 
 use super::Delivery;
 
-/// Why an adapter got no whole response, and whether its request may have left (`Q10`). It shows no URL, no header and no body, and of what
+/// Why an adapter got no whole response, and whether its request may have left. It shows no URL, no header and no body, and of what
 /// the other side sent nothing but a status.
 ///
 /// ```
@@ -47,7 +47,7 @@ impl SendError {
         self.kind
     }
 
-    /// Whether the request may have left (`Q10`).
+    /// Whether the request may have left.
     pub fn delivery(&self) -> Delivery {
         self.delivery
     }
@@ -87,7 +87,7 @@ impl StdError for SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// The URL is neither `https` nor of a loopback host (`Q1`), or leads elsewhere than it says: nothing was sent.
+    /// The URL is neither `https` nor of a loopback host, or leads elsewhere than it says: nothing was sent.
     #[error("the URL would send secrets in the clear: use https")]
     Insecure,
     /// The URL is `https` and the client was built without TLS: nothing was sent.
@@ -106,7 +106,7 @@ pub enum SendErrorKind {
     /// The time-out ran out.
     #[error("timed out: check the network, or give the client more time")]
     TimedOut,
-    /// The response's body is longer than the bound of the send (`Q13`).
+    /// The response's body is longer than the bound of the send.
     #[error("the response is longer than its bound: ask for less, or raise the limit that the call is sent with")]
     TooLarge,
     /// The connection was cut, or what came is not HTTP.
@@ -128,7 +128,7 @@ impl fmt::Display for Status {
     }
 }
 
-/// A proxy's refusal of a tunnel, as an adapter tells it.
+/// The error of an adapter whose proxy refused a tunnel.
 #[cfg(any(feature = "reqwest", feature = "ureq"))]
 pub(super) fn refused_by_proxy(status: Option<StatusCode>) -> SendError {
     let passes = status.is_some_and(|status| status.is_server_error());

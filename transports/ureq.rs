@@ -28,7 +28,7 @@ use super::known_cause::known_cause;
 use super::send_error::refused_by_proxy;
 use super::{Delivery, SendError, SendErrorKind, Transport};
 
-/// A transport over ureq that follows no redirect and reads no more than it is to (`Q7`, `Q13`). Clones share its connections, those of
+/// A transport over ureq that follows no redirect and reads no more than it is to. Clones share its connections, those of
 /// calls; a token request has one of its own ([`is_token_request`]).
 ///
 /// ```no_run
@@ -210,7 +210,7 @@ fn proxys_status(reason: &str) -> Option<StatusCode> {
 }
 
 /// The standard library has no kind for a name that does not resolve, only this text, on every Unix. Where it says something else the
-/// error is told as a broken connection that may have carried the request, which is the careful mistake.
+/// error counts as a broken connection that may have carried the request, which is the careful mistake.
 fn is_unknown_host(cause: &std::io::Error) -> bool {
     cause.raw_os_error().is_none() && cause.to_string().starts_with("failed to lookup address information")
 }

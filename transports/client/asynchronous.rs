@@ -37,7 +37,7 @@ use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
 pub struct AsyncClient<T, S = NoStore>(Shared<T, S, Mutex<()>>);
 
 impl<T: AsyncTransport> AsyncClient<T> {
-    /// A client that renews nothing: a rejected token is told to the caller.
+    /// A client that renews nothing: a call whose token is rejected fails with [`CallError::TokenRejected`].
     pub fn new(session: Session, transport: T) -> Self {
         let owner = Owner::new(session.app());
         Self::with_owner(session, owner, transport, NoStore)
@@ -62,7 +62,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             .await
     }
 
-    /// As [`call`](Self::call), and again where that is safe (`Q11`): after 429 and 503, by which the service says that it did not act, and
+    /// As [`call`](Self::call), and again where that is safe: after 429 and 503, by which the service says that it did not act, and
     /// where the call never left. `sleep` is given each wait: what the service asks for, or what the backoff says.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ use super::{CallError, IntoBody, NoStore, TokenStore, reentry};
 pub struct Client<T, S = NoStore>(Shared<T, S, Mutex<()>>);
 
 impl<T: Transport> Client<T> {
-    /// A client that renews nothing: a rejected token is told to the caller.
+    /// A client that renews nothing: a call whose token is rejected fails with [`CallError::TokenRejected`].
     pub fn new(session: Session, transport: T) -> Self {
         let owner = Owner::new(session.app());
         Self::with_owner(session, owner, transport, NoStore)
@@ -55,7 +55,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
         self.call_with(Call::new(&request), request, |request| self.0.family.transport.send(request, self.0.limit))
     }
 
-    /// As [`call`](Self::call), and again where that is safe (`Q11`): after 429 and 503, by which the service says that it did not act, and
+    /// As [`call`](Self::call), and again where that is safe: after 429 and 503, by which the service says that it did not act, and
     /// where the call never left. `sleep` is given each wait: what the service asks for, or what the backoff says.
     ///
     /// # Errors

@@ -41,7 +41,7 @@ pub enum CallError<E, R = Vec<u8>> {
     TokenRejected {
         /// What the service answered to the call. `Debug` does not show it.
         response: Box<Response<R>>,
-        /// Why there is no new token. All who waited for the same token request are told the same.
+        /// Why there is no new token. All callers that waited for the same token request get the same error.
         error: RenewError,
         /// The transport's own error, where this caller's token request got no response.
         transport: Option<E>,

@@ -33,7 +33,7 @@ pub(super) struct Family<T, S, M> {
     /// Held by the one who logs in.
     pub(super) turn: M,
     pub(super) owner: Mutex<Owner>,
-    /// What the store failed to keep and nobody was told of.
+    /// What the store failed to keep, until a response carries it.
     not_saved: Mutex<Vec<(SavedToken, StoreError)>>,
 }
 
@@ -161,7 +161,7 @@ impl<T, S, M> Shared<T, S, M> {
     }
 }
 
-/// What a client that waits for itself is told.
+/// The error of a client that would wait for itself.
 pub(super) fn reentrant() -> RenewError {
     RenewErrorKind::Misuse(Misuse::Reentrant).into()
 }

@@ -40,7 +40,7 @@ pub trait TokenStore {
     /// Puts a new token where it survives the program: a user's or a Location's.
     ///
     /// # Errors
-    /// Whatever kept it from that. The token is used all the same, and a caller is told by [`NotSaved`].
+    /// Whatever kept it from that. The token is used all the same, and a response carries [`NotSaved`].
     fn save(&self, token: &SavedToken) -> Result<(), StoreError>;
 }
 
