@@ -1,4 +1,4 @@
-//! Over a pipe in memory: real HTTP, no socket. A closure hands out one end and serves the other.
+//! Over a pipe in memory: real HTTP, no socket. A closure gives one end to the client and serves the other.
 
 mod support;
 

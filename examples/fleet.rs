@@ -19,7 +19,7 @@ const LOCATIONS: usize = 300;
 /// Threads, each of which calls every Location; or tasks for each Location.
 const CALLERS: usize = 8;
 
-/// What the owner has when the Locations' tokens are revoked, and what that comes to.
+/// What the owner has when the Locations' tokens are revoked, and what must follow.
 struct Case {
     what: &'static str,
     keeps_user_token: bool,

@@ -1,5 +1,5 @@
 //! A program that keeps its tokens: it logs in once and saves both, and from then on needs no password. A Location's token that is revoked is
-//! renewed with the owner's. When that one is revoked, too, the program says what to do, and a login that is handed over helps.
+//! renewed with the owner's. When that one is revoked, too, the program says what to do, and goes on when it has the owner's login.
 
 mod support;
 #[path = "support/token_file.rs"]
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     service().revoke_location(support::LOCATION_ID);
     println!("So was the owner's ({} in all):", service().revoke_owner(support::EMAIL));
     later_start(&app, &files, &url, None)?;
-    println!("The same, with the owner's login handed over:");
+    println!("The same, and the program has the owner's login:");
     later_start(&app, &files, &url, Some(login()?))?;
     println!("And the next start, without it again:");
     later_start(&app, &files, &url, None)?;
@@ -62,7 +62,7 @@ impl Files {
     }
 }
 
-/// The store: whatever token is new goes into its file before it is used.
+/// The store: each new token goes into its file before it is used.
 impl TokenStore for Files {
     fn save(&self, token: &SavedToken) -> Result<(), Box<dyn Error + Send + Sync>> {
         let file = if token.location().is_some() { self.locations() } else { self.owners() };
@@ -72,7 +72,7 @@ impl TokenStore for Files {
 }
 
 fn first_start(app: &App, login: UserLogin, files: &Files) -> Result<(), Box<dyn Error>> {
-    // Before the login: a token must not be bought and then have nowhere to go.
+    // Before the login: a new token must have a place to go.
     let (owners, locations) = (TokenFile::create(&files.owners())?, TokenFile::create(&files.locations())?);
     let user = run(login, &Ureq::new())?;
     owners.commit(&SavedToken::from(&user))?;
@@ -104,7 +104,7 @@ fn client<S: TokenStore>(
         owner.set_login(login)?;
     }
     let session = Session::for_location(app, locations.try_into()?)?;
-    Ok(Client::with_owner(session, owner, Ureq::new(), store)) // for his other Locations: client.for_session(session)
+    Ok(Client::with_owner(session, owner, Ureq::new(), store)) // the owner's other Locations: client.for_session(session)
 }
 
 fn sync_contacts<S: TokenStore>(client: &Client<Ureq, S>, url: &str) -> Result<(), Box<dyn Error>> {
@@ -113,7 +113,7 @@ fn sync_contacts<S: TokenStore>(client: &Client<Ureq, S>, url: &str) -> Result<(
             println!("  {}", response.status()); // any but 401
             let not_saved = response.extensions().get::<NotSaved>().into_iter().flat_map(NotSaved::tokens);
             for (token, error) in not_saved {
-                println!("  the new token of {:?} lives in memory alone: {error}", token.location());
+                println!("  the new token of {:?} is in memory alone: {error}", token.location());
             }
         }
         Err(error @ CallError::TokenRejected { .. }) => println!("  {error}"),

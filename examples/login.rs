@@ -4,7 +4,7 @@
 //! the real one: `LOCATION_AUTH_ENVIRONMENT` (`staging` or `production`), `LOCATION_AUTH_USER_TOKEN_URL`,
 //! `LOCATION_AUTH_LOCATION_TOKEN_URL` (may hold `{location_id}`), `LOCATION_AUTH_API_KEY`, `LOCATION_AUTH_CLIENT_ID`,
 //! `LOCATION_AUTH_CLIENT_SECRET`, `LOCATION_AUTH_LOCATION_ID`, `LOCATION_AUTH_EMAIL`, `LOCATION_AUTH_PASSWORD`, and
-//! `LOCATION_AUTH_CALL_URL` (optional: one authorized `GET` after the login). Each step is told on standard error; exit code 0 is
+//! `LOCATION_AUTH_CALL_URL` (optional: one authorized `GET` after the login). Each step is printed on standard error; exit code 0 is
 //! done, 2 wrong settings, 1 anything else.
 //!
 //! - `--dry-run`         print both requests, redacted, and send nothing

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Everything as it was, but for the key.
+/// Everything as it was, except the key.
 fn app(api_key: &str) -> Result<App, location_auth::Misuse> {
     App::new(
         Settings::new(Environment::Staging)

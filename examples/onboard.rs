@@ -53,12 +53,12 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     emulator.borrow_mut().owner("owner-42@example.com", "changed since");
     let mut kept = Kept::default();
-    for round in ["First", "When owner 42 has told the right password"] {
+    for round in ["First", "With owner 42's right password"] {
         onboard(&app, &owners, &transport, &mut kept)?;
         let counts = emulator.borrow().counts();
         let (users, locations) = (counts.user_tokens, counts.location_tokens);
         println!(
-            "{round}: {} tokens kept; {users} user logins, {locations} tokens bought so far.",
+            "{round}: {} tokens kept; {users} user logins, {locations} Location tokens issued so far.",
             kept.locations.len()
         );
         emulator.borrow_mut().owner("owner-42@example.com", support::PASSWORD);
@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Buys a token for each Location that has none. A refusal is told and passed over, but for the third equal one in a row.
+/// Gets a token for each Location that has none. It prints a refusal and goes on. It stops at the third equal one in a row.
 fn onboard<T>(app: &App, owners: &[Owner], transport: &T, kept: &mut Kept) -> Result<(), Box<dyn Error>>
 where
     T: Transport<Error: Error + 'static>,
@@ -75,13 +75,13 @@ where
     for owner in owners {
         let missing: Vec<_> = owner.locations.iter().filter(|id| !kept.locations.contains_key(*id)).collect();
         if missing.is_empty() {
-            continue; // a User Access Token lives for ever: none is bought that is not needed
+            continue; // a User Access Token lives for ever: get none that is not needed
         }
         let user = match kept.owners.get(&owner.email) {
             Some(user) => user.clone().try_into()?,
             None => match patiently(app.user_login(&owner.email, &owner.password)?, transport) {
                 Ok(user) => {
-                    kept.owners.insert(owner.email.clone(), SavedToken::from(&user)); // before it buys anything
+                    kept.owners.insert(owner.email.clone(), SavedToken::from(&user)); // before its first use
                     user
                 }
                 Err(stopped) if refusals.pass_over(&stopped) => {
@@ -94,7 +94,7 @@ where
         for id in missing {
             match patiently(app.location(id)?.exchange(&user)?, transport) {
                 Ok(token) => {
-                    kept.locations.insert(id.clone(), SavedToken::from(&token)); // before the next one is bought
+                    kept.locations.insert(id.clone(), SavedToken::from(&token)); // before the next exchange
                     refusals.token();
                 }
                 Err(stopped) if refusals.pass_over(&stopped) => continue,

@@ -1,13 +1,38 @@
-//! Sans-IO authentication for an API that hands out User and Location Access Tokens.
+//! Log in to an API that issues User and Location Access Tokens, over any HTTP client.
 //!
-//! A *Location* is a business's premises (a salon, a garage), not a place on a map. A Location owner's email and password buy a
-//! User Access Token; that one buys a Location Access Token, which acts as the Location's owner. This crate builds the
-//! [`http::Request`] of each step and reads its [`http::Response`]; what carries them is yours, or one of the [`transports`].
+//! The crate is sans-IO. It builds each [`http::Request`] and reads each [`http::Response`]. Your HTTP client sends them, or one of the
+//! [`transports`] does. With ureq (feature `ureq-rustls`), a login is this:
+//!
+//! ```no_run
+//! # #[cfg(feature = "ureq")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use location_auth::transports::{run, ureq::Ureq};
+//! use location_auth::{App, Environment, Settings};
+//!
+//! let app = App::new(
+//!     Settings::new(Environment::Staging)
+//!         .user_token_url("https://api.example.com/user_token")
+//!         .location_token_url("https://api.example.com/locations/{location_id}/token")
+//!         .api_key("k-12")
+//!         .client_id("c-34")
+//!         .client_secret("s-56"),
+//! )?;
+//! let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
+//! let token = run(login, &Ureq::new())?; // two requests
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "ureq"))]
+//! # fn main() {}
+//! ```
+//!
+//! A *Location* is a business's premises (a salon, a garage), not a place on a map. Step 1 exchanges its owner's email and password for a
+//! User Access Token. Step 2 exchanges that token for a Location Access Token, which acts as the Location's owner. Tokens never
+//! expire: log in once, and keep the token as a [`SavedToken`].
 //!
 //! # The loop
 //!
-//! A flow is a value. It can always say what to send; whoever receives a response for it gives the flow up and gets back what
-//! comes next.
+//! Under every transport is one loop. A flow is a value: [`request`](Flow::request) says what to send, and [`receive`](Flow::receive) takes the flow
+//! and the response, and returns what comes next.
 //!
 //! ```
 //! use location_auth::{App, Environment, Flow, Progress, Settings};
@@ -36,16 +61,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # In scope, and out of it
+//! # Which transport
 //!
-//! In: the two token requests, judging their responses, what may be tried again and when, and putting the credentials on ordinary
-//! calls ([`Session`]).
+#![doc = include_str!("../transports/which.md")]
 //!
-//! Out, on purpose: sockets, clocks, randomness, threads and the environment, which no function of the core touches (only
-//! [`transports`] do IO); the calls of the API itself; a default host, since the URLs come with your credentials; storing
-//! passwords; any other way to log in.
-//!
-//! # From one to the next
+//! # From a login to a call
 //!
 //! ```text
 //! App ── location(id) ──▶ Location ── login(email, password) ──▶ LocationLogin ──▶ LocationAccessToken
@@ -68,28 +88,27 @@
 //!  └─▶ emulator                         the service's half of the protocol, for tests                             ┘
 //! ```
 //!
-//! What is pure touches no socket, clock, randomness, thread or environment, and knows nothing of what does IO. What does IO uses the
-//! root as you would, by its public items alone: so whatever an adapter can do, yours can.
+//! The pure part touches no socket, clock, randomness, thread or environment, and names nothing that does IO. The IO part uses the pure part's
+//! public items alone, so your own transport can do what an adapter does.
 //!
 //! | you want | see |
 //! | --- | --- |
 //! | to log in with a ready-made transport, or with your own | [`transports`] |
-//! | to know what a response comes to | [`ErrorKind`], which has the whole table |
+//! | to know what the crate makes of each response | [`ErrorKind`], which has the whole table |
 //! | to try again | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
-//! | to make calls | [`transports::client`], or [`Session`] with a client of your own |
+//! | to make calls, and get a new token after a 401 | [`transports::client`], or [`Session`] and [`Call`] with a client of your own |
 //! | to keep a token over a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
 //! | to log what the drivers and clients do | the feature `tracing`, in [`transports`] |
 //! | to test your program without a network | [`emulator`] |
-//! | to know why it is as it is | [`protocol`] |
+//! | to know the rules, and why | [`protocol`] |
 //!
-//! # Which transport
-//!
-#![doc = include_str!("../transports/which.md")]
+//! Out of scope: a default host, since the URLs come with your credentials; the calls of the API itself; storing passwords; any other way
+//! to log in.
 //!
 //! # Features
 //!
-//! None is on by default: the core, its drivers and closures as transports are always there.
+//! None is on by default. The core, its drivers and closures as transports need none.
 //!
 //! | feature | what it adds |
 //! | --- | --- |
@@ -104,12 +123,12 @@
 //!
 //! # What can go wrong
 //!
-//! | error | whose mistake, found when |
+//! | error | who made the mistake, and when you see it |
 //! | --- | --- |
 //! | [`Misuse`] | the caller's settings or arguments, before anything is sent |
 //! | [`Error`] | whoever [`Error::fault`] names, in a response: [`Flow::receive`] returns it with the flow, in a [`ReceiveError`] |
-//! | [`RunError`](transports::RunError) | a driver's: an [`Error`], or the transport's own error, with the flow |
-//! | `CallError` | a ready-made client's: any of the three, or a token that was revoked |
+//! | [`RunError`](transports::RunError) | a driver returns it: an [`Error`], or the transport's own error, with the flow |
+//! | `CallError` | a ready-made client returns it: any of the three, or a revoked token |
 //!
 //! Each prints as one line that says what happened, who is at fault and what to do.
 //!
@@ -126,10 +145,9 @@
 //!
 //! # Secrets
 //!
-//! No `Debug`, `Display` or `source()` of any type here shows a credential. What the crate owns is wiped when its last holder drops
-//! it. What it can't wipe: the requests that it hands out, which are plain [`http::Request`]s (whose own `Debug` prints the
-//! body), the buffers of your client library, and the buffer in which `serde_json` unescapes what the service wrote with
-//! JSON escapes.
+//! No `Debug`, `Display` or `source()` of any type here shows a credential. The crate wipes what it owns when the last holder drops
+//! it. It can't wipe the requests that you get, which are plain [`http::Request`]s (whose own `Debug` prints the body), the buffers of
+//! your client library, and the buffer in which `serde_json` unescapes what the service wrote with JSON escapes.
 //!
 // A page that is built without a feature has no page of its module to lead to.
 #![cfg_attr(feature = "client", doc = "[`transports::client`]: transports::client")]
@@ -231,6 +249,6 @@ pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 #[doc = include_str!("../tests/misuse.md")]
 mod misuse_does_not_compile {}
 
-#[cfg(all(doctest, feature = "client", feature = "ureq"))]
+#[cfg(all(doctest, feature = "client", feature = "emulator", feature = "ureq"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -10,8 +10,8 @@ type Refusal = (Step, ErrorKind, Option<String>);
 pub struct Refusals(Option<(Refusal, usize)>);
 
 impl Refusals {
-    /// Whether to go on with the next login after this one, whose refusal is told. Not after the third equal one in a row, and not where
-    /// there was no response: the network has to be mended first.
+    /// Whether to go on with the next login. It prints this one's refusal. It stops after the third equal refusal in a row, and where there was
+    /// no response: then the network comes first.
     pub fn pass_over<F, E>(&mut self, stopped: &RunError<F, E>) -> bool {
         let Cause::Response(error) = &stopped.cause else { return false };
         eprintln!("{error}");

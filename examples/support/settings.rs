@@ -1,4 +1,4 @@
-//! What `login` and `call` share: the settings that stand in environment variables, and how a program of theirs fails.
+//! What `login` and `call` share: the settings from environment variables, and how the two fail.
 #![allow(dead_code)]
 
 use std::env;

@@ -16,7 +16,7 @@ pub struct TokenFile {
 }
 
 impl TokenFile {
-    /// Made before the login, so that no token that lives for ever is bought and then has nowhere to go.
+    /// Made before the login, so that a new token has a place to go.
     pub fn create(target: &Path) -> io::Result<Self> {
         let create = || {
             let target = followed(target)?;
@@ -53,7 +53,7 @@ fn folder(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Where a link leads to, since a rename would replace the link: also where nothing stands there yet.
+/// The file that a link leads to, since a rename would replace the link. The file need not exist yet.
 fn followed(path: &Path) -> io::Result<PathBuf> {
     match (fs::canonicalize(path), fs::read_link(path)) {
         (Ok(file), _) => Ok(file),
