@@ -83,7 +83,7 @@ struct Fleet {
 struct Outcome {
     callers: &'static str,
     answered: u64,
-    /// What those were told whose call was not answered.
+    /// The errors of the calls that were not answered.
     told: Vec<String>,
     kept: usize,
 }
