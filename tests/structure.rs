@@ -163,20 +163,6 @@ fn contributing_has_a_reason_for_every_dependency_and_says_which_are_optional() 
 }
 
 #[test]
-fn the_map_in_contributing_names_each_folder_that_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let page = read("CONTRIBUTING.md");
-    let folders = rows(section(&page, "## Where things are"));
-    let named: BTreeSet<_> =
-        folders.flat_map(|row| in_backticks(row[0]).map(str::to_owned).collect::<Vec<_>>()).collect();
-    let entries = fs::read_dir(root).unwrap().map(|entry| entry.unwrap());
-    let there = entries.filter(|entry| entry.file_type().unwrap().is_dir()).map(|entry| entry.file_name());
-    let there = there.map(|name| format!("{}/", name.into_string().unwrap()));
-    let ours = there.filter(|name| !name.starts_with('.') || name == ".ci/").filter(|name| name != "target/");
-    assert_eq!(named, ours.collect());
-}
-
-#[test]
 fn the_checks_in_contributing_are_those_of_ci_run() {
     let page = read("CONTRIBUTING.md");
     let explained: Vec<_> = rows(section(&page, "## What each check is for")).map(|row| row[0].to_owned()).collect();
