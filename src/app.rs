@@ -116,7 +116,7 @@ impl fmt::Debug for App {
 
 /// A business's premises (a salon, a garage), as the service knows it. Made by [`App::location`], cheap to clone.
 ///
-/// For one owner of many Locations, one login buys the token of each:
+/// For one owner of many Locations, one login gets a token for each:
 ///
 /// ```
 /// use location_auth::transports::run;

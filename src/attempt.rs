@@ -1,4 +1,4 @@
-//! What a session hands out with a call, and takes back when the call is answered.
+//! What a session gives with a call, and takes back when the call is answered.
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};

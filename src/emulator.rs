@@ -143,7 +143,7 @@ enum Holder {
 impl Emulator {
     /// Where step 1 is answered.
     pub const USER_TOKEN_PATH: &str = "/user_token";
-    /// Where step 2 is answered, for the Location that stands in for `{location_id}`.
+    /// Where step 2 is answered, for the Location whose id replaces `{location_id}`.
     pub const LOCATION_TOKEN_PATH: &str = "/locations/{location_id}/token";
 
     /// A service that knows this integrator and nobody else.

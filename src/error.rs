@@ -16,7 +16,7 @@ use http::StatusCode;
 use crate::error_message::Message;
 use crate::{BodyProblem, ErrorKind, Fault, Field, LocationId, Retry};
 
-/// Why [`Flow::receive`](crate::Flow::receive) did not come to a token: what the service answered, in words that are safe to log.
+/// Why [`Flow::receive`](crate::Flow::receive) returned no token: what the service answered, in words that are safe to log.
 ///
 /// It holds no credential that its request carried: the service's own words are in it only if they repeat none (`Q8`).
 ///
@@ -125,7 +125,7 @@ impl Error {
 
     /// Whether the service said something that repeats a credential of the request, and so was withheld whole.
     ///
-    /// That need not be the service's doing: a password that is an ordinary word stands in ordinary sentences.
+    /// That need not be the service's doing: a password that is an ordinary word occurs in ordinary sentences.
     pub fn is_message_withheld(&self) -> bool {
         self.0.message == Message::Withheld
     }

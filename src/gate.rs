@@ -34,7 +34,7 @@ pub(crate) struct Ticket {
 }
 
 impl Gate {
-    /// The program has handed credentials over: it takes the decision that nobody else may take.
+    /// The program has set credentials: that decision is the program's alone.
     pub(crate) fn arm(&mut self) {
         let (armed, ended) = (self.armed.saturating_add(1), self.ended);
         *self = Self { armed, ended, ..Self::default() };
@@ -77,7 +77,7 @@ impl Gate {
         self.ticket()
     }
 
-    /// A request has come to a token, or to an answer that says nothing of whom the gate is for. What was unknown before stays counted until
+    /// A request has led to a token, or to an answer that says nothing of whom the gate is for. What was unknown before stays counted until
     /// the token has worked.
     pub(crate) fn end(&mut self, ticket: Ticket) {
         if ticket.armed == self.armed {

@@ -11,7 +11,7 @@ pub(crate) fn unmarked(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
 }
 
-/// Visits of values that all come to the same.
+/// Visits of values that all have the same effect.
 macro_rules! visit_as {
     ($same:expr; $($visit:ident($value:ty)),* $(,)?) => {$(
         fn $visit<E>(self, _: $value) -> Result<Self::Value, E> {

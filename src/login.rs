@@ -203,7 +203,7 @@ impl Flow for UserLogin {
 ///                        └──┘ else: ReceiveError
 /// ```
 ///
-/// One user token buys a token for each of its owner's Locations:
+/// One user token is exchanged for a token of each of its owner's Locations:
 ///
 /// ```
 /// use location_auth::{App, Flow, TokenExchange, Misuse, UserAccessToken};
@@ -287,7 +287,7 @@ macro_rules! debug_as_flow {
 debug_as_flow!(LocationLogin, UserLogin, TokenExchange);
 
 impl App {
-    /// Step 1 alone: for an owner of many Locations, whose one User Access Token then buys a token for each by
+    /// Step 1 alone: for an owner of many Locations, whose one User Access Token is then exchanged for a token of each by
     /// [`Location::exchange`], since every user token lives for ever. For one Location there is [`Location::login`].
     ///
     /// # Errors

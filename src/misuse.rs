@@ -31,7 +31,7 @@ pub enum Misuse {
     LineEnd(Field),
     /// The field holds a character it can't have.
     ///
-    /// An API Key must be visible ASCII, to stand in a header; a Client ID, a Client Secret and a Data Source Name free of control characters; a
+    /// An API Key must be visible ASCII, because it goes into a header; a Client ID, a Client Secret and a Data Source Name free of control characters; a
     /// Location's id of these and of marks that turn the direction of text.
     #[error("the {0} holds a character that it cannot have: copy it again")]
     Character(Field),
@@ -62,7 +62,7 @@ pub enum Misuse {
         /// The App's environment.
         app: Environment,
     },
-    /// A saved token is of the other kind.
+    /// A saved token is a user's where a Location's is needed, or the other way round.
     #[error("the saved token is not of the type that it is read as: read it as the type that it was saved from")]
     WrongKind,
     /// A token of another Location met a session or a login, or one that is not a Location's at all.
@@ -118,7 +118,7 @@ pub(crate) fn text(field: Field, value: &str) -> Result<&str, Misuse> {
     if copied(field, value)?.chars().any(char::is_control) { Err(Misuse::Character(field)) } else { Ok(value) }
 }
 
-/// An owner's own email or password: whatever it holds, but for what ends the line that it was read from.
+/// An owner's own email or password: whatever it holds, except what ends the line that it was read from.
 pub(crate) fn line(field: Field, value: &str) -> Result<&str, Misuse> {
     match value {
         "" => Err(Misuse::Empty(field)),

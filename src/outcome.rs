@@ -11,7 +11,7 @@ use crate::{Delivery, Error};
 pub(crate) enum Outcome {
     /// The service did not act. Nobody sends for as long as it asked.
     NotActed(Option<Duration>),
-    /// A repeat would come to the same.
+    /// A repeat would have the same outcome.
     Final,
     /// There may be a token that nobody has.
     Unknown,

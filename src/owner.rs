@@ -40,7 +40,7 @@ pub struct Owner {
     pub(crate) works: bool,
     /// A new token that the program's store has not been given, and the generation that it replaces.
     pub(crate) unsaved: Option<(u64, UserAccessToken)>,
-    /// How often the program has handed credentials over.
+    /// How often the program has set credentials.
     pub(crate) armed: u64,
     pub(crate) gate: Gate,
 }
@@ -102,7 +102,7 @@ impl Owner {
         self.login.is_some()
     }
 
-    /// Why the owner gets no new User Access Token until the program hands credentials over.
+    /// Why the owner gets no new User Access Token until the program sets credentials.
     pub fn stopped(&self) -> Option<&RenewError> {
         self.gate.latched()
     }

@@ -112,7 +112,7 @@ impl RenewError {
         }
     }
 
-    /// Whether no caller tries again until the program hands credentials over, the same or new ones.
+    /// Whether no caller tries again until the program sets credentials, the same or new ones.
     pub fn is_final(&self) -> bool {
         match &self.kind {
             RenewErrorKind::Response(error) => Outcome::of_response(error) == Outcome::Final,

@@ -7,7 +7,7 @@ use crate::secret::SecretHeader;
 
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// A step's request but for its body, made once for an App: to copy headers costs less than to insert them.
+/// A step's request without its body, made once for an App: to copy headers costs less than to insert them.
 pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
     let (mut head, ()) = Request::new(()).into_parts();

@@ -101,7 +101,7 @@ pub struct Backoff {
 
 impl Backoff {
     /// At most `max_retries` further max_retries. Where the service does not say how long to wait: `first`, then twice that, and so
-    /// on up to `cap`. Where it asks for more than `cap`, the answer is to give up, since a shorter wait would be in vain.
+    /// on up to `cap`. Where it asks for more than `cap`, the answer is to give up, since the service would refuse again after a shorter wait.
     ///
     /// So all waits together are at most `max_retries` times `cap`.
     pub const fn new(max_retries: u32, first: Duration, cap: Duration) -> Self {

@@ -11,7 +11,7 @@ use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToke
 
 /// The one type through which a token is written and read: whoever serializes it writes a secret.
 ///
-/// With serde, in any self-describing format: JSON, TOML, YAML, RON, CBOR, MessagePack. Not in one that has to be told what comes, like
+/// With serde, in any self-describing format: JSON, TOML, YAML, RON, CBOR, MessagePack. Not in one whose reader must know the types, like
 /// bincode or postcard: write JSON into that. The form, version 1, is
 /// `{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": "…"}`, where the kind `user` has no
 /// location. A file of this version can be read for ever. Reading checks what a fresh response is checked for (`Q5`): a token that no

@@ -106,7 +106,7 @@ pub enum TokenState {
     Present,
     /// The token was rejected, and there is no newer one yet.
     Rejected,
-    /// The token was rejected, and this keeps it from being renewed until the program hands credentials over.
+    /// The token was rejected, and this keeps it from being renewed until the program sets credentials.
     Stopped(RenewError),
     /// The token was rejected, and the outcome of two token requests in a row is unknown. No other is sent until the program hands
     /// credentials over.
@@ -296,7 +296,7 @@ impl Session {
         }
     }
 
-    /// What stopped the session is forgotten where the program has handed credentials over to its owner since.
+    /// What stopped the session is forgotten where the program has set credentials of its owner since.
     pub(crate) fn arm_after(&mut self, owner: &Owner) {
         if self.armed != owner.armed {
             self.armed = owner.armed;

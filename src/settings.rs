@@ -104,7 +104,7 @@ impl Settings {
         self
     }
 
-    /// Goes on every request: visible ASCII, since it stands in a header.
+    /// Goes on every request: visible ASCII, since it goes into a header.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Zeroizing::new(key.into());

@@ -9,7 +9,7 @@ use crate::secret::SecretHeader;
 use crate::text::disturbs;
 use crate::{Environment, Field, Misuse};
 
-/// A token that authenticates one user. It buys Location Access Tokens by [`Location::exchange`](crate::Location::exchange).
+/// A token that authenticates one user. It is exchanged for Location Access Tokens by [`Location::exchange`](crate::Location::exchange).
 ///
 /// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
 /// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
@@ -18,7 +18,7 @@ use crate::{Environment, Field, Misuse};
 /// use location_auth::{SavedToken, UserAccessToken};
 ///
 /// fn keep(user: &UserAccessToken, write: impl Fn(&SavedToken)) {
-///     write(&SavedToken::from(user)); // for Locations that come later: it buys their tokens, too
+///     write(&SavedToken::from(user)); // for Locations that come later: it gets their tokens, too
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl LocationAccessToken {
     }
 }
 
-/// A token as it stands in an `Authorization` header (`P7`, RFC 6750 section 2.1).
+/// A token as it is in an `Authorization` header (`P7`, RFC 6750 section 2.1).
 #[derive(Clone, Debug)]
 pub(crate) struct BearerToken(SecretHeader);
 
@@ -98,7 +98,7 @@ impl BearerToken {
 
 /// The service's id of a Location, or our user's own label for it where the location token URL has no `{location_id}`.
 ///
-/// Not secret: it stands in URLs, errors and logs. serde reads it from a text, and [`str::parse`] does.
+/// Not secret: it is in URLs, errors and logs. serde reads it from a text, and [`str::parse`] does.
 ///
 /// ```
 /// use location_auth::{LocationId, Misuse};

@@ -219,7 +219,7 @@ impl<T: Read + Write + Unpin> Idle<T> {
     }
 }
 
-/// Hyper sends the URI as it is given and adds no `Host`: a server wants the path alone, and to be told whom it was called by.
+/// Hyper sends the URI as it is given and adds no `Host`: a server wants the path alone, and the name that it was called by.
 fn split(request: Request<Bytes>) -> Result<(Uri, Request<Whole>), http::Error> {
     let (mut parts, body) = request.into_parts();
     let mut target = core::mem::take(&mut parts.uri).into_parts();

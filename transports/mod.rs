@@ -70,7 +70,7 @@
 //! | WARN | `step failed` | `step`, `location`, `status`, `request_id`, `delivery`, `kind`, `fault`, `retry`, `error` | it held none, or none came |
 //! | INFO | `waiting` | `step`, `location`, `wait_ms` | a driver waits before it sends the request of a step that failed again |
 //! | DEBUG | `call answered` | `location`, `status` | a client's call has a response; after a 401 it may be sent once more |
-//! | INFO | `user token rejected` | `step`, `location`, `status` | step 2 was refused with 401 while a client renewed a token, and another User Access Token is to be had |
+//! | INFO | `user token rejected` | `step`, `location`, `status` | step 2 was refused with 401 while a client renewed a token, and a login can get another User Access Token |
 //! | WARN | `token not saved` | `location` | the store failed to keep a new token, which is used all the same |
 //! | WARN | `call failed` | `location`, `delivery`, `kind`, `fault`, `error` | the caller gets a `CallError` |
 //!

@@ -77,7 +77,7 @@ impl Reqwest {
     /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy. They are made twice, for calls and for
     /// token requests: a client keeps connections or does not.
     ///
-    /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, no `Referer` is told, and
+    /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, no `Referer` is sent, and
     /// HTTP/1.1 is spoken. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
     ///
     /// ```
@@ -201,7 +201,7 @@ impl AsyncTransport for Reqwest {
 
 #[cfg(feature = "client")]
 impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
-    /// Makes a call in reqwest's own terms: authorized, and once more after a 401 if there is a new token to be had and the body can be
+    /// Makes a call in reqwest's own terms: authorized, and once more after a 401 if there is a new token and the body can be
     /// cloned. One that streams can't, and is [`CallError::NotRepeated`].
     ///
     /// ```no_run

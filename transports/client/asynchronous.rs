@@ -52,7 +52,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
 
     methods_of_both!();
 
-    /// Makes a call: authorized, and once more after a 401 if there is a new token to be had.
+    /// Makes a call: authorized, and once more after a 401 if there is a new token.
     ///
     /// # Errors
     /// [`CallError`]. Any status is a response, but a 401 of a session with a token.

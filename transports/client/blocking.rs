@@ -46,7 +46,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
 
     methods_of_both!();
 
-    /// Makes a call: authorized, and once more after a 401 if there is a new token to be had.
+    /// Makes a call: authorized, and once more after a 401 if there is a new token.
     ///
     /// # Errors
     /// [`CallError`]. Any status is a response, but a 401 of a session with a token.

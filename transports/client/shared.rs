@@ -18,7 +18,7 @@ use super::super::{SendErrorKind, events};
 use super::store::{NotSaved, StoreError};
 use super::sync::{Mutex, lock};
 
-/// A client but for how it waits. `M` is the lock that a turn is.
+/// A client, except how it waits. `M` is the lock that a turn is.
 pub(super) struct Shared<T, S, M> {
     pub(super) family: Arc<Family<T, S, M>>,
     pub(super) place: Arc<Place<M>>,
