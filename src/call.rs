@@ -39,7 +39,7 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 ///                 let response = send(request)?;
 ///                 call.received(session.received(attempt, response.status())?, response)
 ///             }
-///             Next::Renew(renewal, renewing) => renewing.renewed(renew(renewal, session)),
+///             Next::Renew(renewal, rejected) => rejected.renewed(renew(renewal, session)).into(),
 ///             Next::Done(result) => return Ok(result),
 ///         }
 ///     }
@@ -78,7 +78,7 @@ pub enum Next<B, R> {
 ///
 /// /// For a program whose user does not want to wait: the caller learns why there is no new token.
 /// fn give_up<B, R>(call: RejectedCall<B, R>, error: RenewError) -> Next<B, R> {
-///     call.renewed(Err(error))
+///     call.renewed(Err(error)).into()
 /// }
 /// ```
 #[must_use = "say how the renewal ended, or the call never ends"]
@@ -149,7 +149,7 @@ impl<B> Call<B> {
     pub fn received<R>(self, verdict: Verdict, response: Response<R>) -> Next<B, R> {
         match verdict {
             Verdict::Answered => Next::Done(Ok(response)),
-            Verdict::Replay(replay) => RejectedCall { again: self.again, response }.renewed(Ok(replay)),
+            Verdict::Replay(replay) => RejectedCall { again: self.again, response }.renewed(Ok(replay)).into(),
             Verdict::Renew(renewal) => Next::Renew(renewal, RejectedCall { again: self.again, response }),
             Verdict::Rejected(error) => Next::Done(Err(CallFailure::NotRenewed { response, error })),
         }
@@ -157,13 +157,25 @@ impl<B> Call<B> {
 }
 
 impl<B, R> RejectedCall<B, R> {
-    /// What the renewal came to.
-    pub fn renewed(self, result: Result<Replay, RenewError>) -> Next<B, R> {
+    /// What the renewal came to: the request to send now, or why the call has ended. [`Next`] is made from it.
+    ///
+    /// # Errors
+    /// [`CallFailure`] where there is no new token, or the request can't be sent again.
+    pub fn renewed(self, result: Result<Replay, RenewError>) -> Result<(Request<B>, Call<B>), CallFailure<R>> {
         let response = self.response;
         match (result, self.again) {
-            (Ok(replay), Some(request)) => Next::Send(request, Call { again: None, replay: Some(replay) }),
-            (Ok(_), None) => Next::Done(Err(CallFailure::NotRepeated { response })),
-            (Err(error), _) => Next::Done(Err(CallFailure::NotRenewed { response, error })),
+            (Ok(replay), Some(request)) => Ok((request, Call { again: None, replay: Some(replay) })),
+            (Ok(_), None) => Err(CallFailure::NotRepeated { response }),
+            (Err(error), _) => Err(CallFailure::NotRenewed { response, error }),
+        }
+    }
+}
+
+impl<B, R> From<Result<(Request<B>, Call<B>), CallFailure<R>>> for Next<B, R> {
+    fn from(renewed: Result<(Request<B>, Call<B>), CallFailure<R>>) -> Self {
+        match renewed {
+            Ok((request, call)) => Self::Send(request, call),
+            Err(failure) => Self::Done(Err(failure)),
         }
     }
 }

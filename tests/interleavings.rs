@@ -131,7 +131,7 @@ impl ByHand {
                 At::Requesting(sent, rejected, wanted)
             }
             Renewing::Keep(keep) => At::Keeping(keep, rejected),
-            Renewing::Done(result) => return self.go_on(caller, rejected.renewed(result)),
+            Renewing::Done(result) => return self.go_on(caller, rejected.renewed(result).into()),
         };
     }
 }

@@ -330,7 +330,7 @@ fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationA
                         unreachable!()
                     };
                     sweep.debug("attempt::Replay", &replay);
-                    waiting.renewed(Ok(replay))
+                    waiting.renewed(Ok(replay)).into()
                 }
                 Next::Done(result) => {
                     sweep.debug("call::CallFailure", result.unwrap_err());

@@ -3,13 +3,15 @@
 
 #[path = "support/dice.rs"]
 mod dice;
+#[path = "support/over.rs"]
+mod over;
 #[path = "support/world.rs"]
 mod world;
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::{Future, poll_fn, ready};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
@@ -19,9 +21,11 @@ use dice::Dice;
 use http::{Request, Response};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
 use location_auth::{Bytes, Owner, RenewErrorKind, SavedToken, Session, UserAccessToken};
+use over::{OVER, Over};
 use world::{PASSWORD, World, call, caller, is_login};
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the line was cut")]
 struct Cut;
 
 /// A store that keeps all.
@@ -72,54 +76,76 @@ impl Sends {
 }
 
 /// Runs the callers on threads. Each has met its 401 before the first may go on.
-fn on_threads(callers: usize, seed: u64, password: &str, cut_login: bool) -> (World, Sends, Vec<Outcome>) {
+fn on_threads(over: Over, callers: usize, seed: u64, password: &str, cut_login: bool) -> (World, Sends, Vec<Outcome>) {
     let world = World::new();
     let (sends, all_met_401) = (Sends::new(callers), Barrier::new(callers));
     let cut = AtomicBool::new(cut_login);
-    let client = Client::with_owner(
-        world.revoked_session(),
-        world.owner(password),
-        |request: Request<Bytes>, _: usize| {
-            let first = sends.note(&request);
-            if is_login(&request) && cut.swap(false, SeqCst) {
-                return Err(Cut);
-            }
-            let response = world.handle(request);
-            if first {
-                assert_eq!(response.status(), 401);
-                all_met_401.wait();
-            }
-            Ok(response)
-        },
-        keep,
-    );
-    let outcomes = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..callers)
-            .map(|number| {
-                let client = &client;
+    let send = |request: Request<Bytes>, _: usize| {
+        let first = sends.note(&request);
+        if is_login(&request) && cut.swap(false, SeqCst) {
+            return Err(Cut);
+        }
+        let response = world.handle(request);
+        if first {
+            assert_eq!(response.status(), 401);
+            all_met_401.wait();
+        }
+        Ok(response)
+    };
+    let (session, owner) = (world.revoked_session(), world.owner(password));
+    let run = |make: &(dyn Fn(usize) -> Outcome + Sync)| {
+        std::thread::scope(|scope| {
+            let start = |number| {
                 scope.spawn(move || {
                     for _ in 0..Dice::new(seed + number as u64).below(4) {
                         std::thread::yield_now();
                     }
-                    client.call(call(number))
+                    make(number)
                 })
-            })
-            .collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    drop(client);
+            };
+            let threads: Vec<_> = (0..callers).map(start).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        })
+    };
+    let outcomes = if over == Over::Client {
+        let client = Client::with_owner(session, owner, send, keep);
+        run(&|number| client.call(call(number)))
+    } else {
+        let transport = |request, limit| ready(send(request, limit));
+        let client = AsyncClient::with_owner(session, owner, transport, keep_later);
+        run(&|number| block_on(over.call(&client, &transport, call(number))))
+    };
     (world, sends, outcomes)
 }
 
-/// 200 callers some times, 6 callers thousands of times.
-fn crowds() -> impl Iterator<Item = (usize, u64)> {
-    (0..10).map(|seed| (200, seed)).chain((0..2000).map(|seed| (6, seed)))
+/// Runs a future on this thread, which sleeps until it is woken.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => std::thread::park(),
+        }
+    }
+}
+
+/// 200 callers some times, 6 callers thousands of times, over the clients and over the layer.
+fn crowds() -> impl Iterator<Item = (Over, usize, u64)> {
+    let crowds = || (0..10).map(|seed| (200, seed)).chain((0..2000).map(|seed| (6, seed)));
+    OVER.iter().flat_map(move |over| crowds().map(|(callers, seed)| (*over, callers, seed)))
 }
 
 #[test]
 fn threads_that_meet_a_revoked_token_at_once_log_in_once_and_are_all_answered() {
-    for (callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_threads(callers, seed, PASSWORD, false);
+    for (over, callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_threads(over, callers, seed, PASSWORD, false);
         assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(|response| response.status() == 200)));
         assert_eq!((sends.logins(), sends.most_sends()), (2, 2), "one login of two steps, each call replayed once");
         assert_eq!((world.issued(), world.calls_answered()), ((2, 2), callers as u64));
@@ -128,8 +154,8 @@ fn threads_that_meet_a_revoked_token_at_once_log_in_once_and_are_all_answered() 
 
 #[test]
 fn threads_whose_login_is_refused_try_it_once() {
-    for (callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_threads(callers, seed, "an old password", false);
+    for (over, callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_threads(over, callers, seed, "an old password", false);
         assert!(outcomes.iter().all(is_rejected));
         assert_eq!((sends.logins(), sends.most_sends()), (1, 1));
         assert_eq!((world.issued(), world.calls_answered()), ((1, 1), 0));
@@ -138,8 +164,8 @@ fn threads_whose_login_is_refused_try_it_once() {
 
 #[test]
 fn threads_whose_login_is_cut_fail_or_come_late_enough_to_log_in_anew() {
-    for (callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_threads(callers, seed, PASSWORD, true);
+    for (over, callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_threads(over, callers, seed, PASSWORD, true);
         let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         let failed = outcomes.iter().filter(|outcome| is_rejected(outcome)).count();
         assert_eq!((answered + failed, world.calls_answered()), (callers, answered as u64));
@@ -227,7 +253,7 @@ async fn yield_now() {
 }
 
 /// Runs the callers as tasks, and drops as many of them in mid-flight as asked for.
-fn on_tasks(callers: usize, seed: u64, password: &str, drops: usize) -> (World, Sends, Vec<Outcome>) {
+fn on_tasks(over: Over, callers: usize, seed: u64, password: &str, drops: usize) -> (World, Sends, Vec<Outcome>) {
     let world = World::new();
     let sends = Sends::new(callers);
     let outputs = {
@@ -241,8 +267,9 @@ fn on_tasks(callers: usize, seed: u64, password: &str, drops: usize) -> (World, 
             Ok::<_, Cut>(response)
         };
         let client = AsyncClient::with_owner(world.revoked_session(), world.owner(password), transport, keep_later);
-        let client = &client;
-        let mut scheduler = Scheduler::new(seed, (0..callers).map(|number| client.call(call(number))));
+        let (client, transport) = (&client, &transport);
+        let calls = (0..callers).map(|number| over.call(client, transport, call(number)));
+        let mut scheduler = Scheduler::new(seed, calls);
         let mut dropped = 0;
         while scheduler.step() {
             if dropped < drops && scheduler.dice.below(3) == 0 {
@@ -258,8 +285,8 @@ fn on_tasks(callers: usize, seed: u64, password: &str, drops: usize) -> (World, 
 
 #[test]
 fn tasks_that_meet_a_revoked_token_log_in_once_and_are_all_answered() {
-    for (callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_tasks(callers, seed, PASSWORD, 0);
+    for (over, callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_tasks(over, callers, seed, PASSWORD, 0);
         assert_eq!(
             outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|r| r.status() == 200)).count(),
             callers
@@ -271,8 +298,8 @@ fn tasks_that_meet_a_revoked_token_log_in_once_and_are_all_answered() {
 
 #[test]
 fn tasks_whose_login_is_refused_try_it_once() {
-    for (callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_tasks(callers, seed, "an old password", 0);
+    for (over, callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_tasks(over, callers, seed, "an old password", 0);
         assert_eq!(outcomes.iter().filter(|outcome| is_rejected(outcome)).count(), callers);
         assert_eq!((sends.logins(), sends.most_sends(), world.calls_answered()), (1, 1, 0), "seed {seed}");
     }
@@ -281,8 +308,8 @@ fn tasks_whose_login_is_refused_try_it_once() {
 #[test]
 fn tasks_go_on_when_half_of_them_are_dropped_in_mid_flight() {
     let (mut taken_over, mut in_doubt) = (0, 0);
-    for (callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_tasks(callers, seed, PASSWORD, callers / 2);
+    for (over, callers, seed) in crowds() {
+        let (world, sends, outcomes) = on_tasks(over, callers, seed, PASSWORD, callers / 2);
         for outcome in &outcomes {
             match outcome {
                 Ok(response) => assert_eq!(response.status(), 200),
@@ -307,7 +334,7 @@ fn tasks_go_on_when_half_of_them_are_dropped_in_mid_flight() {
 
 #[test]
 fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
-    for seed in 0..50 {
+    for (over, seed) in OVER.iter().flat_map(|over| (0..50).map(move |seed| (over, seed))) {
         let world = World::new();
         let sends = Sends::new(201);
         let (fail_now, held) = (AtomicBool::new(false), Mutex::new(Vec::<Waker>::new()));
@@ -330,8 +357,9 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
                 Err(Cut)
             };
             let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), transport, keep_later);
-            let client = &client;
-            let mut scheduler = Scheduler::new(seed, (0..200).map(|number| client.call(call(number))));
+            let (client, transport) = (&client, &transport);
+            let calls = (0..200).map(|number| over.call(client, transport, call(number)));
+            let mut scheduler = Scheduler::new(seed, calls);
             while scheduler.step() {}
             assert_eq!((scheduler.unfinished(), sends.logins()), (200, 1), "one logs in, all others wait");
 
@@ -342,7 +370,7 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
             assert!(outcomes.iter().all(is_rejected));
             assert_eq!((outcomes.len(), sends.logins()), (200, 1));
 
-            let mut later = Scheduler::new(seed, [client.call(call(200))].into_iter());
+            let mut later = Scheduler::new(seed, [over.call(client, transport, call(200))].into_iter());
             while later.step() {}
             assert_eq!(later.outputs().remove(0).unwrap().status(), 200);
             assert_eq!(sends.logins(), 3);
@@ -448,7 +476,8 @@ fn threads_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_f
 
 #[test]
 fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for_each() {
-    for (which, seed) in [(0, 1), (1, 2), (2, 3), (0, 4), (1, 5), (2, 6)] {
+    let cases = [(0, 1), (1, 2), (2, 3), (0, 4), (1, 5), (2, 6)];
+    for (over, (which, seed)) in OVER.iter().flat_map(|over| cases.map(|case| (over, case))) {
         let (world, sessions, user) = fleet();
         let (owner, logins, exchanges, well) = owners(&world, user).into_iter().nth(which).unwrap();
         let (before, passwords) = (world.issued(), Cell::new(0));
@@ -464,10 +493,10 @@ fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for
             let first = AsyncClient::with_owner(sessions.next().unwrap(), owner, transport, keep_later);
             let clients: Vec<_> =
                 [first.clone()].into_iter().chain(sessions.map(|session| first.for_session(session))).collect();
-            let clients = &clients;
-            let calls = (0..2 * LOCATIONS).map(|number| async move {
+            let calls = (0..2 * LOCATIONS).map(|number| {
                 let location = number % LOCATIONS;
-                clients[location].call(Request::get(url(location)).body(()).unwrap()).await
+                let call = Request::get(url(location)).body(Bytes::new()).unwrap();
+                over.call(&clients[location], &transport, call)
             });
             let mut scheduler = Scheduler::new(seed, calls);
             while scheduler.step() {}
@@ -483,21 +512,24 @@ fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for
 
 #[test]
 fn two_owners_do_not_wait_for_each_other() {
-    let (world, desk) = (World::new(), Desk::default());
-    let client =
-        |session| AsyncClient::with_owner(session, world.owner(PASSWORD), |request, _| desk.send(request), NoStore);
-    let [one, other] = [client(world.revoked_session()), client(world.revoked_session())];
-    let [mut stuck, mut free] = [Box::pin(one.call(call(0))), Box::pin(other.call(call(1)))];
-    assert!(go_on(&mut stuck).is_none());
-    desk.answer(Some(0), no);
-    assert!(go_on(&mut stuck).is_none(), "its login is on its way, and nobody answers it");
-    let held = desk.0.borrow_mut().pop().unwrap();
-    assert!(go_on(&mut free).is_none());
-    desk.answer(Some(1), no);
-    renews(&mut free, &desk, &world);
-    desk.answer(Some(1), |request| world.handle(request));
-    assert_eq!(go_on(&mut free).unwrap().unwrap().status(), 200);
-    drop(held);
+    for over in OVER {
+        let (world, desk) = (World::new(), Desk::default());
+        let send = |request, _| desk.send(request);
+        let client = |session| AsyncClient::with_owner(session, world.owner(PASSWORD), send, NoStore);
+        let [one, other] = [client(world.revoked_session()), client(world.revoked_session())];
+        let [mut stuck, mut free] =
+            [Box::pin(over.call(&one, &send, call(0))), Box::pin(over.call(&other, &send, call(1)))];
+        assert!(go_on(&mut stuck).is_none());
+        desk.answer(Some(0), no);
+        assert!(go_on(&mut stuck).is_none(), "its login is on its way, and nobody answers it");
+        let held = desk.0.borrow_mut().pop().unwrap();
+        assert!(go_on(&mut free).is_none());
+        desk.answer(Some(1), no);
+        renews(&mut free, &desk, &world);
+        desk.answer(Some(1), |request| world.handle(request));
+        assert_eq!(go_on(&mut free).unwrap().unwrap().status(), 200);
+        drop(held);
+    }
 }
 
 // ---- Callers whose requests are answered one by one, in the order that the test wants. ----
@@ -558,78 +590,86 @@ fn kind(outcome: Option<Outcome>) -> RenewErrorKind {
 
 #[test]
 fn new_credentials_are_tried_though_an_older_renewals_token_meets_a_401_afterwards() {
-    let (world, desk) = (World::new(), Desk::default());
-    let handle = |request: Request<Bytes>| world.handle(request);
-    let send = |request, _| desk.send(request);
-    let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), send, NoStore);
-    let [mut first, mut second, mut third] = [0, 1, 2].map(|number| Box::pin(client.call(call(number))));
-    assert!(go_on(&mut first).is_none() && go_on(&mut second).is_none());
-    desk.answer(Some(0), handle);
-    desk.answer(Some(1), handle);
-    renews(&mut first, &desk, &world);
-    assert!(go_on(&mut second).is_none(), "both calls are sent again");
+    for over in OVER {
+        let (world, desk) = (World::new(), Desk::default());
+        let handle = |request: Request<Bytes>| world.handle(request);
+        let send = |request, _| desk.send(request);
+        let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), send, NoStore);
+        let [mut first, mut second, mut third] =
+            [0, 1, 2].map(|number| Box::pin(over.call(&client, &send, call(number))));
+        assert!(go_on(&mut first).is_none() && go_on(&mut second).is_none());
+        desk.answer(Some(0), handle);
+        desk.answer(Some(1), handle);
+        renews(&mut first, &desk, &world);
+        assert!(go_on(&mut second).is_none(), "both calls are sent again");
 
-    desk.answer(Some(0), no);
-    assert!(matches!(kind(go_on(&mut first)), RenewErrorKind::InVain));
-    client.set_login(world.login(PASSWORD)).unwrap();
-    desk.answer(Some(1), no);
-    assert!(matches!(kind(go_on(&mut second)), RenewErrorKind::InVain));
+        desk.answer(Some(0), no);
+        assert!(matches!(kind(go_on(&mut first)), RenewErrorKind::InVain));
+        client.set_login(world.login(PASSWORD)).unwrap();
+        desk.answer(Some(1), no);
+        assert!(matches!(kind(go_on(&mut second)), RenewErrorKind::InVain));
 
-    assert!(go_on(&mut third).is_none());
-    desk.answer(Some(2), no);
-    renews(&mut third, &desk, &world);
-    desk.answer(Some(2), handle);
-    assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
+        assert!(go_on(&mut third).is_none());
+        desk.answer(Some(2), no);
+        renews(&mut third, &desk, &world);
+        desk.answer(Some(2), handle);
+        assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
+    }
 }
 
 #[test]
 fn a_slow_callers_old_401_says_nothing_against_a_token_that_has_worked() {
-    let (world, desk) = (World::new(), Desk::default());
-    let handle = |request: Request<Bytes>| world.handle(request);
-    let send = |request, _| desk.send(request);
-    let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), send, NoStore);
-    let [mut slow, mut fast] = [0, 1].map(|number| Box::pin(client.call(call(number))));
-    assert!(go_on(&mut slow).is_none() && go_on(&mut fast).is_none());
-    desk.answer(Some(1), no);
-    renews(&mut fast, &desk, &world);
-    desk.answer(Some(1), handle);
-    assert_eq!(go_on(&mut fast).unwrap().unwrap().status(), 200);
+    for over in OVER {
+        let (world, desk) = (World::new(), Desk::default());
+        let handle = |request: Request<Bytes>| world.handle(request);
+        let send = |request, _| desk.send(request);
+        let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), send, NoStore);
+        let [mut slow, mut fast] = [0, 1].map(|number| Box::pin(over.call(&client, &send, call(number))));
+        assert!(go_on(&mut slow).is_none() && go_on(&mut fast).is_none());
+        desk.answer(Some(1), no);
+        renews(&mut fast, &desk, &world);
+        desk.answer(Some(1), handle);
+        assert_eq!(go_on(&mut fast).unwrap().unwrap().status(), 200);
 
-    desk.answer(Some(0), no);
-    assert!(go_on(&mut slow).is_none(), "the old token's 401: sent again with the new one");
-    desk.answer(Some(0), handle);
-    assert_eq!(go_on(&mut slow).unwrap().unwrap().status(), 200);
-    world.emulator.lock().unwrap().revoke_location("loc-1");
-    let mut later = Box::pin(client.call(call(2)));
-    assert!(go_on(&mut later).is_none());
-    desk.answer(Some(2), handle);
-    renews(&mut later, &desk, &world);
-    desk.answer(Some(2), handle);
-    assert_eq!(go_on(&mut later).unwrap().unwrap().status(), 200, "and it may be renewed");
+        desk.answer(Some(0), no);
+        assert!(go_on(&mut slow).is_none(), "the old token's 401: sent again with the new one");
+        desk.answer(Some(0), handle);
+        assert_eq!(go_on(&mut slow).unwrap().unwrap().status(), 200);
+        world.emulator.lock().unwrap().revoke_location("loc-1");
+        let mut later = Box::pin(over.call(&client, &send, call(2)));
+        assert!(go_on(&mut later).is_none());
+        desk.answer(Some(2), handle);
+        renews(&mut later, &desk, &world);
+        desk.answer(Some(2), handle);
+        assert_eq!(go_on(&mut later).unwrap().unwrap().status(), 200, "and it may be renewed");
+    }
 }
 
 #[test]
 fn the_refusal_of_an_old_login_is_not_told_to_who_came_after_new_credentials() {
-    let (world, desk) = (World::new(), Desk::default());
-    let handle = |request: Request<Bytes>| world.handle(request);
-    let send = |request, _| desk.send(request);
-    let client = AsyncClient::with_owner(world.revoked_session(), world.owner("an old password"), send, NoStore);
-    let [mut first, mut second, mut third] = [0, 1, 2].map(|number| Box::pin(client.call(call(number))));
-    for (number, future) in [(0, &mut first), (1, &mut second)] {
-        assert!(go_on(future).is_none());
-        desk.answer(Some(number), no);
-        assert!(go_on(future).is_none());
-    }
-    client.set_login(world.login(PASSWORD)).unwrap();
-    assert!(go_on(&mut third).is_none());
-    desk.answer(Some(2), no);
-    assert!(go_on(&mut third).is_none(), "it waits for the old login, too");
+    for over in OVER {
+        let (world, desk) = (World::new(), Desk::default());
+        let handle = |request: Request<Bytes>| world.handle(request);
+        let send = |request, _| desk.send(request);
+        let client = AsyncClient::with_owner(world.revoked_session(), world.owner("an old password"), send, NoStore);
+        let [mut first, mut second, mut third] =
+            [0, 1, 2].map(|number| Box::pin(over.call(&client, &send, call(number))));
+        for (number, future) in [(0, &mut first), (1, &mut second)] {
+            assert!(go_on(future).is_none());
+            desk.answer(Some(number), no);
+            assert!(go_on(future).is_none());
+        }
+        client.set_login(world.login(PASSWORD)).unwrap();
+        assert!(go_on(&mut third).is_none());
+        desk.answer(Some(2), no);
+        assert!(go_on(&mut third).is_none(), "it waits for the old login, too");
 
-    desk.answer(None, handle);
-    assert!(matches!(kind(go_on(&mut first)), RenewErrorKind::Response(_)));
-    assert!(matches!(kind(go_on(&mut second)), RenewErrorKind::Response(_)));
-    renews(&mut third, &desk, &world);
-    desk.answer(Some(2), handle);
-    assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
-    assert!(desk.is_empty());
+        desk.answer(None, handle);
+        assert!(matches!(kind(go_on(&mut first)), RenewErrorKind::Response(_)));
+        assert!(matches!(kind(go_on(&mut second)), RenewErrorKind::Response(_)));
+        renews(&mut third, &desk, &world);
+        desk.answer(Some(2), handle);
+        assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
+        assert!(desk.is_empty());
+    }
 }

@@ -8,6 +8,8 @@
 mod dice;
 #[path = "support/network.rs"]
 mod network;
+#[path = "support/over.rs"]
+mod over;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +28,7 @@ use location_auth::{
     SavedToken, Session, Settings, Step, UserLogin,
 };
 use network::{FAULTS, Fault, LineError, Network};
+use over::{OVER, Over};
 
 const LOCATIONS: usize = 4;
 const CALLERS: usize = 5;
@@ -229,7 +232,7 @@ struct Tally {
     digest: u64,
 }
 
-fn simulate(seed: u64) -> Tally {
+fn simulate(over: Over, seed: u64) -> Tally {
     let network = Network::new(seed, [Environment::Staging, Environment::Production].map(service), LOCATIONS);
     let wires = [0, 1].map(|location| Wire::new(&network, environment(location)));
     let clients: Vec<Client> = clients(&network, &wires);
@@ -237,7 +240,7 @@ fn simulate(seed: u64) -> Tally {
     network.storm();
     let calls = (0..LOCATIONS * CALLERS).map(|number| {
         let location = number % LOCATIONS;
-        Box::pin(call_many(&network, &clients[location], &wires[location % 2], location)) as Task<'_>
+        Box::pin(call_many(over, &network, &clients[location], &wires[location % 2], location)) as Task<'_>
     });
     let logins = (0..LOGINS).map(|number| Box::pin(log_in(&network, number % LOCATIONS)) as Task<'_>);
     network::run(&network, calls.chain(logins));
@@ -249,7 +252,7 @@ fn simulate(seed: u64) -> Tally {
         Box::pin(async move {
             wire.hand_over();
             client.set_login(user_login(environment(location))).unwrap();
-            assert_eq!(client.call(call(location)).await.unwrap().status(), 200);
+            assert_eq!(over.call(client, wire, call(location)).await.unwrap().status(), 200);
         }) as Task<'_>
     });
     network::run(&network, recovered);
@@ -302,10 +305,10 @@ fn call(location: usize) -> Request<Bytes> {
 }
 
 /// One caller: makes its calls one after another, and waits where it is told to.
-async fn call_many(network: &Network, client: &Client, wire: &Wire, location: usize) {
+async fn call_many(over: Over, network: &Network, client: &Client, wire: &Wire, location: usize) {
     let mut backoff = Backoff::new(TRIES, Duration::from_secs(1), Duration::from_secs(20));
     for _ in 0..CALLS {
-        match client.call(call(location)).await {
+        match over.call(client, wire, call(location)).await {
             Ok(response) => {
                 assert_ne!(response.status(), 401, "a 401 is the client's to deal with");
                 network.note(response.status());
@@ -384,12 +387,12 @@ fn shows_no_secret(error: &(dyn Error + 'static)) {
 #[test]
 fn whatever_the_network_does_nothing_hangs_leaks_or_logs_in_for_nothing_and_all_recovers() {
     if let Ok(seed) = std::env::var("SIMULATION_SEED") {
-        simulate(seed.parse().unwrap());
+        OVER.iter().for_each(|over| _ = simulate(*over, seed.parse().unwrap()));
         return;
     }
     let (mut events, mut logins, mut faults) = (0, 0, BTreeMap::<Fault, u64>::new());
     for seed in 0..SEEDS {
-        let tally = std::panic::catch_unwind(|| simulate(seed)).unwrap_or_else(|panic| {
+        let tally = std::panic::catch_unwind(|| simulate(Over::Client, seed)).unwrap_or_else(|panic| {
             eprintln!("SIMULATION_SEED={seed} does it again");
             std::panic::resume_unwind(panic)
         });
@@ -408,10 +411,20 @@ fn whatever_the_network_does_nothing_hangs_leaks_or_logs_in_for_nothing_and_all_
 
 #[test]
 fn the_same_seed_does_the_same() {
-    let digests = |seed| [simulate(seed).digest, simulate(seed).digest];
+    let digest = |seed| simulate(Over::Client, seed).digest;
     for seed in 0..20 {
-        let [first, second] = digests(seed);
-        assert_eq!(first, second, "seed {seed}");
+        assert_eq!(digest(seed), digest(seed), "seed {seed}");
     }
-    assert_ne!(simulate(0).digest, simulate(1).digest);
+    assert_ne!(digest(0), digest(1));
+}
+
+#[test]
+fn whatever_the_network_does_the_layer_does_what_the_client_does() {
+    for seed in 0..SEEDS {
+        let [first, others @ ..] = OVER else { panic!("there is a client") };
+        let expected = simulate(*first, seed).digest;
+        for over in others {
+            assert_eq!(simulate(*over, seed).digest, expected, "SIMULATION_SEED={seed} over {over:?}");
+        }
+    }
 }

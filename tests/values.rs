@@ -76,7 +76,7 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
     let Renewing::Keep(keep) = step.received(&token_response("t"), &mut session, &mut owner, now) else { panic!() };
     begins(&keep, "Keep { ");
     let Renewing::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, now) else { panic!("it is kept") };
-    let next = call.renewed(Ok(replay));
+    let next = Next::from(call.renewed(Ok(replay)));
     assert_eq!(format!("{next:?}"), "Send(Call { is_replay: true, .. })");
     let Next::Send(_, again) = next else { panic!("it can be sent again") };
     begins(&again, "Call { is_replay: true");

@@ -23,6 +23,7 @@ const WORDS: &[(&str, &str)] = &[
     ("received corrupt message", "what came is not TLS"),
     ("peer is incompatible", "the server and the client have no version or cipher of TLS in common"),
     ("failed to lookup address information", "the host's name is not known"),
+    ("request timed out", "the time-out ran out"),
     ("connection closed before message completed", "the connection was closed before the response came"),
     ("end of file before message length reached", "the connection was closed within the response"),
     ("message head is too large", "the response's head is too long"),

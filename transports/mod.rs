@@ -96,7 +96,7 @@ mod drivers;
 mod events;
 #[cfg(feature = "hyper")]
 pub mod hyper;
-#[cfg(any(feature = "hyper", feature = "reqwest", feature = "ureq"))]
+#[cfg(any(feature = "hyper", feature = "reqwest", feature = "tower", feature = "ureq"))]
 mod known_cause;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod own_wakes;

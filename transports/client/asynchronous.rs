@@ -34,7 +34,7 @@ use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
 /// # Ok(())
 /// # }
 /// ```
-pub struct AsyncClient<T, S = NoStore>(Shared<T, S, Mutex<()>>);
+pub struct AsyncClient<T, S = NoStore>(pub(super) Shared<T, S, Mutex<()>>);
 
 impl<T: AsyncTransport> AsyncClient<T> {
     /// A client that renews nothing: a call whose token is rejected fails with [`CallError::TokenRejected`].
@@ -104,7 +104,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
                     Ok(next) => next,
                     Err(error) => break Err(error),
                 },
-                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport).await),
+                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport).await).into(),
                 Next::Done(result) => break result.map_err(|failure| CallError::new(failure, transport)),
             }
         };
@@ -145,7 +145,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         Ok(call.received(self.0.received(attempt, response.status())?, response))
     }
 
-    async fn run(&self, renewal: Renewal, transport: &mut Option<T::Error>) -> Result<Replay, RenewError> {
+    pub(super) async fn run(&self, renewal: Renewal, transport: &mut Option<T::Error>) -> Result<Replay, RenewError> {
         let (id, family) = (self.0.id(), &*self.0.family);
         let (mut location_turn, mut owner_turn) = (None, None);
         let mut next = self.0.start(renewal);

@@ -94,7 +94,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
                     Ok(next) => next,
                     Err(error) => break Err(error),
                 },
-                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport)),
+                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport)).into(),
                 Next::Done(result) => break result.map_err(|failure| CallError::new(failure, transport)),
             }
         };

@@ -17,7 +17,8 @@
 //!   where it would wait for itself.
 //!
 //! A body that streams goes through [`call_with`](Client::call_with), over a function that sends one request. Where there is no such function,
-//! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what follows. All work on the same state.
+//! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what follows. All work on the same state. So
+//! does the layer of the module `tower` (feature `tower`), which goes over any service of HTTP requests.
 
 mod asynchronous;
 mod blocking;
@@ -27,6 +28,8 @@ mod reentry;
 mod shared;
 mod store;
 mod sync;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 pub use asynchronous::AsyncClient;
 pub use blocking::Client;

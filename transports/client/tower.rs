@@ -1,0 +1,437 @@
+//! A [tower](https://docs.rs/tower/0.5) layer: calls of any body over the service that the program has (feature `tower`).
+//!
+//! [`AsyncClient::layer`] makes it. It authorizes each request, and after a 401 it renews the token once for all and sends the request again.
+//! It shares the session, the owner, the store and the transport with its client: the transport sends the token requests, the inner service
+//! the calls. Bodies pass through untouched, up and down, so the client's [limit](AsyncClient::with_limit) is not the layer's.
+//!
+//! ```
+//! use core::error::Error;
+//! use core::future::poll_fn;
+//! use http::{Request, Response};
+//! use location_auth::Bytes;
+//! use location_auth::transports::AsyncTransport;
+//! use location_auth::transports::client::{AsyncClient, CallError, tower::ServiceError};
+//! use tower_layer::Layer;
+//! use tower_service::Service;
+//!
+//! /// Over any HTTP client that is a service: hyper-util's, an axum `Router`, a stack of tower's layers.
+//! async fn call<T, H, R>(
+//!     client: &AsyncClient<T>,
+//!     http: H,
+//!     request: Request<Bytes>,
+//! ) -> Result<Response<R>, CallError<ServiceError, ()>>
+//! where
+//!     T: AsyncTransport<Error: Error + Send + Sync + 'static>,
+//!     H: Service<Request<Bytes>, Response = Response<R>, Error: Error + Send + Sync + 'static> + Clone,
+//! {
+//!     let mut service = client.layer().layer(http);
+//!     poll_fn(|context| service.poll_ready(context)).await?;
+//!     service.call(request).await
+//! }
+//! ```
+//!
+//! # What is sent again
+//!
+//! A clone of the body, or what [`AsyncClient::layer_repeating`] is given makes of it: `reqwest::Body::try_clone` for one. Where that is
+//! nothing, the token is renewed all the same and the caller gets [`CallError::NotRepeated`]. A call that got no response is not sent again.
+//!
+//! # The order of layers
+//!
+//! | layer | inside, below this one | outside, above it |
+//! | --- | --- | --- |
+//! | time-out | for each send: what it cuts is a call that may have arrived. Do this | for the whole call: it may drop a token request that is on its way. Two such in a row are the last ([`RenewErrorKind::InDoubt`](crate::RenewErrorKind::InDoubt)). Make it longer than two token requests |
+//! | retry | its repeats carry the credentials of the first send, whatever became of them | each repeat gets the newest credentials. Do this, by [`CallError::retry`] and [`Retry::from_response`](crate::Retry::from_response): a 401 is an error by then |
+//! | concurrency limit | for requests: who waits for a new token holds no place. Do this | for calls: who waits for a new token holds a place |
+//! | trace | sees each send. It must show no header that is marked as sensitive, and no URL of a session that puts its token into the query | sees each call once, before it has credentials. Do this |
+//!
+//! Time-outs for the token requests are the transport's, in either order.
+//!
+//! # A name for the service's type
+//!
+//! The type of [`Auth`] can't be written down, since the future of a renewal has no name. For a field of a struct there is
+//! `tower::util::BoxCloneSyncService<Request<B>, Response<R>, CallError<ServiceError, ()>>`, or a generic parameter.
+//!
+//! The futures are `Send` where those of the inner service, of the transport and of the store are.
+
+use alloc::boxed::Box;
+use core::error::Error as StdError;
+use core::fmt;
+use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use http::{Request, Response};
+use location_auth::{Attempt, Call, Delivery, Next, RejectedCall, RenewError, Renewal, Replay};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::super::known_cause::known_cause;
+use super::super::{AsyncTransport, SendError, SendErrorKind, events};
+use super::{AsyncClient, AsyncTokenStore, CallError};
+
+type BoxError = Box<dyn StdError + Send + Sync>;
+
+impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
+    /// A tower layer over this client's state (feature `tower`). After a 401 it sends a clone of the body.
+    ///
+    /// The [module's documentation](super::tower) says more.
+    pub fn layer<B: Clone>(
+        &self,
+    ) -> AuthLayer<
+        T,
+        S,
+        fn(&B) -> Option<B>,
+        impl Renew<T, S, Future = impl Future<Output = Renewed<T::Error>> + use<T, S, B>> + use<T, S, B>,
+    > {
+        self.layer_repeating((|body| Some(body.clone())) as fn(&B) -> Option<B>)
+    }
+
+    /// As [`layer`](Self::layer), for a body that is no `Clone`: `again` makes it once more, before it is sent, or says that it can't be.
+    pub fn layer_repeating<B, A: Fn(&B) -> Option<B>>(
+        &self,
+        again: A,
+    ) -> AuthLayer<
+        T,
+        S,
+        A,
+        impl Renew<T, S, Future = impl Future<Output = Renewed<T::Error>> + use<T, S, B, A>> + use<T, S, B, A>,
+    > {
+        let renew = |client: Self, renewal: Renewal| async move {
+            let mut transport = None;
+            let result = client.run(renewal, &mut transport).await;
+            (result, transport)
+        };
+        AuthLayer { client: self.clone(), again, renew }
+    }
+}
+
+/// What a renewal came to, and the transport's own error where its token request got no response.
+type Renewed<E> = (Result<Replay, RenewError>, Option<E>);
+
+use sealed::Renew;
+
+mod sealed {
+    use super::{AsyncClient, AsyncTransport, Renewal, Renewed};
+
+    /// How a client renews: a function whose future gets a name by this trait. So it is `Send` where the transport's is, and needs not be.
+    pub trait Renew<T: AsyncTransport, S>: Clone {
+        type Future: Future<Output = Renewed<T::Error>>;
+
+        fn renew(&self, client: AsyncClient<T, S>, renewal: Renewal) -> Self::Future;
+    }
+
+    impl<T: AsyncTransport, S, N, F> Renew<T, S> for N
+    where
+        N: Fn(AsyncClient<T, S>, Renewal) -> F + Clone,
+        F: Future<Output = Renewed<T::Error>>,
+    {
+        type Future = F;
+
+        fn renew(&self, client: AsyncClient<T, S>, renewal: Renewal) -> F {
+            self(client, renewal)
+        }
+    }
+}
+
+/// Puts [`Auth`] over a service. [`AsyncClient::layer`] makes it.
+///
+/// ```
+/// use location_auth::transports::AsyncTransport;
+/// use location_auth::transports::client::AsyncClient;
+/// use tower_layer::Layer;
+///
+/// /// An upload that can't be sent again: after a 401 its caller is told so, and makes it anew.
+/// fn for_uploads<T: AsyncTransport, H, Upload>(client: &AsyncClient<T>, http: H) {
+///     let service = client.layer_repeating(|_: &Upload| None).layer(http);
+///     # let _ = service;
+/// }
+/// ```
+pub struct AuthLayer<T, S, A, N> {
+    client: AsyncClient<T, S>,
+    again: A,
+    renew: N,
+}
+
+impl<T, S, A: Clone, N: Clone, I> Layer<I> for AuthLayer<T, S, A, N> {
+    type Service = Auth<I, T, S, A, N>;
+
+    fn layer(&self, inner: I) -> Self::Service {
+        Auth { inner, layer: self.clone() }
+    }
+}
+
+/// A service that authorizes the requests to the one inside it. [`AuthLayer`] makes it, and the
+/// [module's documentation](super::tower) says what it does.
+///
+/// ```
+/// use http::Request;
+/// use location_auth::transports::client::{CallError, tower::ServiceError};
+/// use tower_service::Service;
+///
+/// /// What takes such a service takes any service with this error.
+/// async fn status<H, B, R>(mut http: H, request: Request<B>) -> Result<u16, CallError<ServiceError, ()>>
+/// where
+///     H: Service<Request<B>, Response = http::Response<R>, Error = CallError<ServiceError, ()>>,
+/// {
+///     std::future::poll_fn(|context| http.poll_ready(context)).await?;
+///     Ok(http.call(request).await?.status().as_u16())
+/// }
+/// ```
+pub struct Auth<I, T, S, A, N> {
+    inner: I,
+    layer: AuthLayer<T, S, A, N>,
+}
+
+impl<I, T, S, A, N, B, R> Service<Request<B>> for Auth<I, T, S, A, N>
+where
+    I: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>> + Clone,
+    T: AsyncTransport<Error: Into<BoxError>>,
+    S: AsyncTokenStore,
+    A: Fn(&B) -> Option<B>,
+    N: Renew<T, S>,
+{
+    type Response = Response<R>;
+    type Error = CallError<ServiceError, ()>;
+    type Future = AuthFuture<I, B, T, S, N>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context).map_err(not_sent)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (head, body) = request.into_parts();
+        let again = (self.layer.again)(&body).map(|body| Request::from_parts(head.clone(), body));
+        let call = Call::repeating(again);
+        // The one that was polled ready is the one to call.
+        let clone = self.inner.clone();
+        let inner = mem::replace(&mut self.inner, clone);
+        let state = State::Ready(Request::from_parts(head, body), call);
+        AuthFuture { inner, client: self.layer.client.clone(), renew: self.layer.renew.clone(), state }
+    }
+}
+
+/// A call on its way through [`Auth`].
+///
+/// ```
+/// use http::Request;
+/// use location_auth::transports::client::tower::Auth;
+/// use tower_service::Service;
+///
+/// /// Starts a call: nothing is sent before the future is polled.
+/// fn start<I, T, S, A, N, B>(http: &mut Auth<I, T, S, A, N>, request: Request<B>) -> impl Future
+/// where
+///     Auth<I, T, S, A, N>: Service<Request<B>>,
+/// {
+///     http.call(request)
+/// }
+/// ```
+#[must_use = "futures do nothing unless polled"]
+pub struct AuthFuture<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> {
+    inner: I,
+    client: AsyncClient<T, S>,
+    renew: N,
+    state: State<B, I::Future, N::Future>,
+}
+
+enum State<B, F, N> {
+    /// The inner service is asked whether it is ready, and then given the request.
+    Ready(Request<B>, Call<B>),
+    Sent(Pin<Box<F>>, Call<B>, Attempt),
+    Renewing(Pin<Box<N>>, RejectedCall<B, ()>),
+    Ended,
+}
+
+impl<I, B, R, T, S, N> AuthFuture<I, B, T, S, N>
+where
+    I: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,
+    T: AsyncTransport<Error: Into<BoxError>>,
+    S: AsyncTokenStore,
+    N: Renew<T, S>,
+{
+    fn advance(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<R>, CallError<ServiceError, ()>>> {
+        let shared = &self.client.0;
+        loop {
+            self.state = match mem::replace(&mut self.state, State::Ended) {
+                State::Ready(mut request, mut call) => match self.inner.poll_ready(context) {
+                    Poll::Ready(ready) => {
+                        ready.map_err(not_sent)?;
+                        let attempt = shared.prepare(&mut request, &mut call)?;
+                        State::Sent(Box::pin(self.inner.call(request)), call, attempt)
+                    }
+                    Poll::Pending => {
+                        self.state = State::Ready(request, call);
+                        return Poll::Pending;
+                    }
+                },
+                State::Sent(mut sent, call, attempt) => match sent.as_mut().poll(context) {
+                    Poll::Ready(answer) => {
+                        let (head, body) = answer.map_err(unanswered)?.into_parts();
+                        let verdict = shared.received(attempt, head.status)?;
+                        match call.received(verdict, Response::from_parts(head, ())) {
+                            Next::Done(Ok(head)) => return Poll::Ready(Ok(shared.told(head.map(|()| body)))),
+                            Next::Done(Err(failure)) => return Poll::Ready(Err(CallError::new(failure, None))),
+                            Next::Send(request, call) => State::Ready(request, call),
+                            // The body is dropped here, so that its connection is free while the token is renewed.
+                            Next::Renew(renewal, rejected) => {
+                                State::Renewing(Box::pin(self.renew.renew(self.client.clone(), renewal)), rejected)
+                            }
+                        }
+                    }
+                    Poll::Pending => {
+                        self.state = State::Sent(sent, call, attempt);
+                        return Poll::Pending;
+                    }
+                },
+                State::Renewing(mut renewing, rejected) => match renewing.as_mut().poll(context) {
+                    Poll::Ready((result, transport)) => match rejected.renewed(result) {
+                        Ok((request, call)) => State::Ready(request, call),
+                        Err(failure) => {
+                            return Poll::Ready(Err(CallError::new(failure, transport.map(ServiceError::new))));
+                        }
+                    },
+                    Poll::Pending => {
+                        self.state = State::Renewing(renewing, rejected);
+                        return Poll::Pending;
+                    }
+                },
+                // Whoever polls it after its end waits for ever.
+                State::Ended => return Poll::Pending,
+            };
+        }
+    }
+}
+
+impl<I, B, R, T, S, N> Future for AuthFuture<I, B, T, S, N>
+where
+    I: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,
+    T: AsyncTransport<Error: Into<BoxError>>,
+    S: AsyncTokenStore,
+    N: Renew<T, S>,
+{
+    type Output = Result<Response<R>, CallError<ServiceError, ()>>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.advance(context).map_err(|error| {
+            events::call_failed(this.client.location(), &error, ServiceError::kind);
+            error
+        })
+    }
+}
+
+/// What must not move is in a box of its own.
+impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> Unpin for AuthFuture<I, B, T, S, N> {}
+
+fn not_sent(error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
+    CallError::Transport { error: ServiceError::new(error), delivery: Delivery::NotSent }
+}
+
+/// Only our own error says whether a request has left.
+fn unanswered(error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
+    let error = ServiceError::new(error);
+    let delivery = error.send_error().map_or(Delivery::Unknown, SendError::delivery);
+    CallError::Transport { error, delivery }
+}
+
+/// What the inner service failed with, or the client's transport.
+///
+/// A library's own error may hold what the other side sent, or the request itself. So this one shows nothing of it: its
+/// [`source`](StdError::source) is a [`SendError`], or what is known to be harmless: the operating system's error, words of this crate. The error itself is
+/// [`inner`](Self::inner).
+///
+/// ```
+/// use location_auth::transports::client::{CallError, tower::ServiceError};
+///
+/// /// `E` is the error of a layer below: `tower::timeout::error::Elapsed` for one.
+/// fn is_from<E: std::error::Error + 'static>(error: &CallError<ServiceError, ()>) -> bool {
+///     matches!(error, CallError::Transport { error, .. } if error.inner().is::<E>())
+/// }
+/// ```
+pub struct ServiceError {
+    inner: BoxError,
+    known: Option<BoxError>,
+}
+
+impl ServiceError {
+    fn new(error: impl Into<BoxError>) -> Self {
+        let inner = error.into();
+        let known = known_cause(&*inner);
+        Self { inner, known }
+    }
+
+    /// The error as the service or the transport made it. It may show what should not be logged.
+    pub fn inner(&self) -> &(dyn StdError + Send + Sync + 'static) {
+        &*self.inner
+    }
+
+    /// The same, as a value.
+    pub fn into_inner(self) -> Box<dyn StdError + Send + Sync> {
+        self.inner
+    }
+
+    fn kind(&self) -> SendErrorKind {
+        self.send_error().map_or(SendErrorKind::Other, SendError::kind)
+    }
+
+    fn send_error(&self) -> Option<&SendError> {
+        self.inner.downcast_ref()
+    }
+}
+
+impl StdError for ServiceError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        let known = || self.known.as_deref().map(|known| -> &(dyn StdError + 'static) { known });
+        self.send_error().map(|error| -> &(dyn StdError + 'static) { error }).or_else(known)
+    }
+}
+
+impl fmt::Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the HTTP service failed: look at its own error, which is the source where it can be shown")
+    }
+}
+
+/// Nothing of the inner error.
+impl fmt::Debug for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceError").field("source", &self.source()).finish_non_exhaustive()
+    }
+}
+
+/// Not derived, which would ask for a transport that is `Clone`.
+impl<T, S, A: Clone, N: Clone> Clone for AuthLayer<T, S, A, N> {
+    fn clone(&self) -> Self {
+        Self { client: self.client.clone(), again: self.again.clone(), renew: self.renew.clone() }
+    }
+}
+
+impl<I: Clone, T, S, A: Clone, N: Clone> Clone for Auth<I, T, S, A, N> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
+}
+
+impl<T, S, A, N> fmt::Debug for AuthLayer<T, S, A, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthLayer").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+/// Nothing of the inner service.
+impl<I, T, S, A, N> fmt::Debug for Auth<I, T, S, A, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").field("client", &self.layer.client).finish_non_exhaustive()
+    }
+}
+
+/// How far the call has got, and nothing of the request.
+impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> fmt::Debug for AuthFuture<I, B, T, S, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.state {
+            State::Ready(..) => "AuthFuture::Ready",
+            State::Sent(..) => "AuthFuture::Sent",
+            State::Renewing(..) => "AuthFuture::Renewing",
+            State::Ended => "AuthFuture::Ended",
+        })
+    }
+}
