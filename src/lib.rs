@@ -118,6 +118,7 @@
 //! | `reqwest` | the same without TLS of its own |
 //! | `hyper` | [`transports::hyper`], over connections of your own, for any runtime or none |
 //! | `client` | [`transports::client`]: the ready-made clients, blocking and async |
+//! | `tower` | a [tower](https://docs.rs/tower/0.5) layer over a client's state, for calls of any body: `transports::client::tower` |
 //! | `emulator` | [`emulator`]: the service's half of the protocol |
 //! | `tracing` | events at each step of a login and each call, without a secret, for whatever collects them |
 //!

@@ -1,5 +1,5 @@
 //! What every error says, read whole: the file `data/errors.txt` has each text, and each tells its reader what to do.
-#![cfg(feature = "client")]
+#![cfg(feature = "tower")]
 
 #[path = "support/renew_errors.rs"]
 mod renew_errors;
@@ -8,17 +8,22 @@ mod support;
 use std::error::Error as StdError;
 use std::fmt::Display;
 use std::fs;
+use std::future::{Ready, ready};
 use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response, StatusCode};
-use location_auth::transports::client::CallError;
+use location_auth::transports::client::{AsyncClient, CallError, tower::ServiceError};
 use location_auth::transports::{Cause, Delivery, RunError, SendError, SendErrorKind};
 use location_auth::{
-    App, Environment, Flow, LocationAccessToken, LocationId, LocationLogin, Misuse, RESPONSE_LIMIT, SavedToken,
+    App, Bytes, Environment, Flow, LocationAccessToken, LocationId, LocationLogin, Misuse, RESPONSE_LIMIT, SavedToken,
     Session, Settings, UserAccessToken,
 };
 use serde::de::{Deserialize, value::Error as ValueError, value::MapDeserializer};
 use support::{EMAIL, PASSWORD, app, location_token, next, settings, settings_for, token_response, user_token};
+use tower_layer::Layer;
+use tower_service::Service;
 
 /// The texts in the making: a title, then under it each text below what it is said of.
 #[derive(Default)]
@@ -277,6 +282,10 @@ fn of_clients(texts: &mut Texts) {
         texts.say(format!("Transport, {delivery:?}"), CallError::<SendError>::Transport { error, delivery });
     }
     texts.say("NotRepeated", CallError::<SendError>::NotRepeated { response: Box::new(response(401, &[], "no")) });
+    texts.title("ServiceError");
+    let error = service_error();
+    assert!(error.source().unwrap().is::<SendError>());
+    texts.say("of the layer", error);
     texts.title("RenewError, and CallError::TokenRejected, which says the same");
     for (name, error) in renew_errors::renew_errors() {
         let rejected = CallError::<SendError>::TokenRejected {
@@ -286,6 +295,36 @@ fn of_clients(texts: &mut Texts) {
         };
         assert_eq!(rejected.to_string(), error.to_string());
         texts.say(name, error);
+    }
+}
+
+/// What the layer tells of a service that fails.
+fn service_error() -> ServiceError {
+    #[derive(Clone)]
+    struct Dead;
+
+    impl Service<Request<Bytes>> for Dead {
+        type Response = Response<Vec<u8>>;
+        type Error = SendError;
+        type Future = Ready<Result<Response<Vec<u8>>, SendError>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, _: Request<Bytes>) -> Self::Future {
+            ready(Err(SendError::new(SendErrorKind::Connect, Delivery::NotSent, None)))
+        }
+    }
+
+    let session = Session::for_location(&app(), location_token(&app())).unwrap();
+    let transport = |_: Request<Bytes>, _: usize| ready(Ok::<_, SendError>(Response::default()));
+    let mut service = AsyncClient::new(session, transport).layer().layer(Dead);
+    let request = Request::get("https://api.example.com/x").body(Bytes::new()).unwrap();
+    let mut call = service.call(request);
+    match Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Err(CallError::Transport { error, delivery: Delivery::NotSent })) => error,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -407,6 +446,7 @@ fn no_text_of_the_sources_is_missing_in_the_file() {
         "src/saved.rs",
         "src/renew_error.rs",
         "transports/client/error.rs",
+        "transports/client/tower.rs",
         "transports/drivers.rs",
         "transports/send_error.rs",
     ] {

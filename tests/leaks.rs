@@ -1,5 +1,12 @@
 //! No `Debug`, `Display` or `source()` of any public value shows a credential: one sweep over every public type.
-#![cfg(all(feature = "client", feature = "emulator", feature = "hyper", feature = "reqwest", feature = "ureq"))]
+#![cfg(all(
+    feature = "client",
+    feature = "emulator",
+    feature = "hyper",
+    feature = "reqwest",
+    feature = "tower",
+    feature = "ureq"
+))]
 
 #[path = "support/public_types.rs"]
 mod public_types;
@@ -8,13 +15,16 @@ mod support;
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use location_auth::Bytes;
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::transports::client::{AsyncClient, Client, NoStore, NotSaved};
+use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
@@ -22,6 +32,8 @@ use location_auth::transports::{Cause, RunError, SendError, SendErrorKind, Share
 use location_auth::*;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use support::{done, next, response, token_response};
+use tower_layer::Layer;
+use tower_service::Service;
 
 /// Each holds a word that no text of ours does, and what is awkward to redact.
 const EMAIL: &str = "mail-Xq9\"\\/ä\n\u{1}+%41@example.com";
@@ -391,6 +403,60 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
     let [session, _, _] = sessions();
     let client = AsyncClient::new(session, |_, _| std::future::ready(dead(call(), 0)));
     sweep.debug("asynchronous::AsyncClient", client);
+    layers(sweep, sessions, call);
+}
+
+/// The layer over services that fail with an error which shows all that it was sent, below a token transport that does the same.
+fn layers(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], call: impl Fn() -> Request<Bytes>) {
+    #[derive(Clone)]
+    struct Echo(StatusCode);
+
+    impl Service<Request<Bytes>> for Echo {
+        type Response = Response<String>;
+        type Error = std::io::Error;
+        type Future = Ready<Result<Response<String>, std::io::Error>>;
+
+        fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), std::io::Error>> {
+            if self.0.is_client_error() || self.0.is_success() {
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Ready(Err(std::io::Error::other(API_KEY)))
+        }
+
+        fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+            let shown: Vec<_> =
+                request.headers().values().map(|value| value.as_bytes().escape_ascii().to_string()).collect();
+            if self.0 == StatusCode::UNAUTHORIZED {
+                return ready(Ok(response(401, &shown.concat())));
+            }
+            ready(Err(std::io::Error::other(shown.concat() + API_KEY + LOCATION_TOKEN)))
+        }
+    }
+
+    for status in [StatusCode::OK, StatusCode::UNAUTHORIZED, StatusCode::BAD_GATEWAY] {
+        let [session, _, _] = sessions();
+        let mut owner = Owner::new(session.app());
+        owner.set_login(session.app().user_login(EMAIL, PASSWORD).unwrap()).unwrap();
+        let transport = |request: Request<Bytes>, _: usize| {
+            ready(Err::<Response<Vec<u8>>, _>(std::io::Error::other(
+                String::from_utf8_lossy(request.body()).into_owned(),
+            )))
+        };
+        let layer = AsyncClient::with_owner(session, owner, transport, NoStore).layer();
+        sweep.debug("tower::AuthLayer", &layer);
+        let mut service = layer.layer(Echo(status));
+        sweep.debug("tower::Auth", &service);
+        let mut future = service.call(call());
+        sweep.debug("tower::AuthFuture", &future);
+        let Poll::Ready(Err(error)) = Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())) else {
+            panic!("nothing waits, and nothing is answered")
+        };
+        sweep.debug("tower::AuthFuture", &future);
+        sweep.error("error::CallError", &error);
+        if let CallError::Transport { error, .. } | CallError::TokenRejected { transport: Some(error), .. } = &error {
+            sweep.error("tower::ServiceError", error);
+        }
+    }
 }
 
 fn transports(sweep: &mut Sweep, login: &LocationLogin) {

@@ -179,7 +179,10 @@ fn runs(file: &str, name: &str) -> bool {
     let text = read(file);
     let lines: Vec<_> = text.lines().map(str::trim).collect();
     let starts = |line: &str, start: &str| line.strip_prefix(start).is_some_and(|rest| rest.starts_with('('));
-    let is_test = lines.windows(2).any(|two| two[0] == "#[test]" && starts(two[1], &format!("fn {name}")));
+    let is_test = lines.windows(2).any(|two| {
+        (two[0] == "#[test]" && starts(two[1], &format!("fn {name}")))
+            || (two[0].starts_with("#[tokio::test") && starts(two[1], &format!("async fn {name}")))
+    });
     let Some(module) = file.strip_prefix("tests/conformance/src/rows/").and_then(|file| file.strip_suffix(".rs"))
     else {
         return is_test;

@@ -1,0 +1,320 @@
+//! The layer among services and layers: over an axum `Router` in memory, over hyper-util's client on loopback, below and above tower's own.
+
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::error::Error;
+use std::future::pending;
+use std::io;
+use std::net::Ipv4Addr;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::body::Body;
+use http::{Request, Response, StatusCode};
+use http_body_util::Full;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use location_auth::emulator::Condition;
+use location_auth::transports::client::{AsyncClient, CallError, NoStore, tower::ServiceError};
+use location_auth::{Backoff, Bytes, Delivery, RenewErrorKind, Retry};
+use over_tower::World;
+use tower::limit::ConcurrencyLimitLayer;
+use tower::retry::{Policy, RetryLayer};
+use tower::timeout::{TimeoutLayer, error::Elapsed};
+use tower::util::BoxCloneSyncService;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_http::trace::{DefaultMakeSpan, DefaultOnRequest, TraceLayer};
+use tracing::Level;
+
+const BASE: &str = "https://api.example.com";
+const SECOND: Duration = Duration::from_secs(1);
+
+type LayerError = CallError<ServiceError, ()>;
+
+fn call(world: &World) -> Request<Full<Bytes>> {
+    Request::post(world.url()).body(Full::from("the body")).unwrap()
+}
+
+/// Makes many calls at once with a token that was revoked: one token is issued, and all are answered.
+async fn many<S, R>(world: &World, service: S)
+where
+    S: Service<Request<Full<Bytes>>, Response = Response<R>, Error: Send, Future: Send> + Clone + Send + 'static,
+    R: Send + 'static,
+{
+    let calls: Vec<_> = (0..30).map(|_| tokio::spawn(service.clone().oneshot(call(world)))).collect();
+    for call in calls {
+        let response = call.await.unwrap().unwrap_or_else(|_| panic!("a call fails"));
+        assert_eq!(response.status(), 200);
+    }
+    assert_eq!(world.token_requests(), 1);
+    assert!((31..=60).contains(&world.calls()), "{} calls", world.calls());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_axum_router_is_called_in_memory() {
+    let world = World::new(BASE);
+    let service = world.client().layer().layer(world.router());
+    many(&world, service).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hyper_utils_client_is_called_over_loopback() {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let world = World::new(&format!("http://{}", listener.local_addr().unwrap()));
+    tokio::spawn(axum::serve(listener, world.router()).into_future());
+    let http = Client::builder(TokioExecutor::new()).build_http();
+    many(&world, world.client().layer().layer(http)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_programs_state_names_the_service_by_a_box() {
+    struct State {
+        contacts: BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, LayerError>,
+    }
+
+    let world = World::new(BASE);
+    let service = world.client().layer().layer(world.router());
+    let state = State { contacts: BoxCloneSyncService::new(service) };
+    many(&world, state.contacts.clone()).await;
+}
+
+/// A response's extensions say which new tokens the store failed to keep.
+#[tokio::test]
+async fn a_response_tells_what_the_store_failed_to_keep() {
+    use location_auth::transports::client::NotSaved;
+
+    let world = World::new(BASE);
+    let response = world.client().layer().layer(world.router()).oneshot(call(&world)).await.unwrap();
+    assert_eq!(response.extensions().get::<NotSaved>().unwrap().tokens().count(), 1);
+}
+
+#[tokio::test]
+async fn a_request_to_another_origin_is_not_sent() {
+    let world = World::new(BASE);
+    let elsewhere = Request::get("https://elsewhere.example.com/").body(Full::<Bytes>::default()).unwrap();
+    let error = world.client().layer().layer(world.router()).oneshot(elsewhere).await.unwrap_err();
+    assert!(matches!(error, CallError::Misuse(_)), "{error:?}");
+    assert_eq!(world.calls(), 0);
+}
+
+// ---- Time-outs. ----
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_below_cuts_a_send_that_may_have_arrived_and_it_is_not_sent_again() {
+    let (world, sends) = (World::new(BASE), Arc::new(AtomicUsize::new(0)));
+    let silent = |_: Request<Full<Bytes>>| {
+        sends.fetch_add(1, SeqCst);
+        pending::<Result<Response<Body>, Infallible>>()
+    };
+    let layers = ServiceBuilder::new().layer(world.client().layer()).layer(TimeoutLayer::new(SECOND));
+    let error = layers.service(service_fn(silent)).oneshot(call(&world)).await.unwrap_err();
+    let CallError::Transport { error, delivery: Delivery::Unknown } = error else { panic!("{error:?}") };
+    assert!(error.inner().is::<Elapsed>());
+    assert_eq!(error.source().unwrap().to_string(), "the time-out ran out");
+    assert_eq!(sends.load(SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_time_out_above_drops_token_requests_and_the_second_one_is_the_last() {
+    let world = World::new(BASE);
+    let silent = |_: Request<Bytes>, _: usize| pending::<Result<Response<Vec<u8>>, Infallible>>();
+    let client = AsyncClient::with_owner(world.revoked_session(), world.owner(), silent, NoStore);
+    let layers = ServiceBuilder::new().layer(TimeoutLayer::new(SECOND)).layer(client.layer());
+    let service = layers.service(world.router());
+    for _ in 0..2 {
+        assert!(service.clone().oneshot(call(&world)).await.unwrap_err().is::<Elapsed>());
+    }
+    let error = service.oneshot(call(&world)).await.unwrap_err().downcast::<LayerError>().unwrap();
+    let CallError::TokenRejected { error, response, .. } = *error else { panic!("{error:?}") };
+    assert!(matches!(error.kind(), RenewErrorKind::InDoubt), "{error:?}");
+    assert_eq!(response.status(), 401);
+}
+
+// ---- Retries. ----
+
+/// Sends again where that is safe, as long as the backoff says.
+struct WhereSafe<E> {
+    backoff: Backoff,
+    of_error: fn(&E) -> Retry,
+}
+
+impl<E> WhereSafe<E> {
+    fn new(of_error: fn(&E) -> Retry) -> Self {
+        Self { backoff: Backoff::new(3, SECOND, 10 * SECOND), of_error }
+    }
+}
+
+impl<E> Clone for WhereSafe<E> {
+    fn clone(&self) -> Self {
+        Self { backoff: self.backoff.clone(), of_error: self.of_error }
+    }
+}
+
+impl<B: Clone, R, E> Policy<Request<B>, Response<R>, E> for WhereSafe<E> {
+    type Future = tokio::time::Sleep;
+
+    fn retry(&mut self, _: &mut Request<B>, result: &mut Result<Response<R>, E>) -> Option<Self::Future> {
+        let retry = result.as_ref().map_or_else(self.of_error, Retry::from_response);
+        self.backoff.next_delay(retry).map(tokio::time::sleep)
+    }
+
+    fn clone_request(&mut self, request: &Request<B>) -> Option<Request<B>> {
+        Some(request.clone())
+    }
+}
+
+/// Busy for a second and a half, and then well.
+fn busy_for_a_while(world: &Arc<World>) {
+    world.emulator.lock().unwrap().set_condition(Condition::Throttling(Some(1)));
+    let world = Arc::clone(world);
+    tokio::spawn(async move {
+        tokio::time::sleep(SECOND * 3 / 2).await;
+        world.emulator.lock().unwrap().set_condition(Condition::Up);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_above_waits_for_a_busy_service_and_then_meets_the_401() {
+    let world = World::new(BASE);
+    let layers =
+        ServiceBuilder::new().layer(RetryLayer::new(WhereSafe::new(LayerError::retry))).layer(world.client().layer());
+    let service = layers.service(world.router());
+    busy_for_a_while(&world);
+    assert_eq!(service.oneshot(call(&world)).await.unwrap().status(), 200);
+    assert_eq!((world.calls(), world.token_requests()), (4, 1), "429, 429, 401, 200");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_below_waits_for_a_busy_service_as_well() {
+    let world = World::new(BASE);
+    let never = |never: &Infallible| match *never {};
+    let layers = ServiceBuilder::new().layer(world.client().layer()).layer(RetryLayer::new(WhereSafe::new(never)));
+    let service = layers.service(world.router());
+    busy_for_a_while(&world);
+    assert_eq!(service.oneshot(call(&world)).await.unwrap().status(), 200);
+    assert_eq!((world.calls(), world.token_requests()), (4, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_above_does_not_repeat_a_401() {
+    let world = World::new(BASE);
+    let line = over_tower::TokenLine(Arc::clone(&world));
+    let client = AsyncClient::with_owner(world.revoked_session(), world.helpless_owner(), line, NoStore);
+    let layers = ServiceBuilder::new().layer(RetryLayer::new(WhereSafe::new(LayerError::retry))).layer(client.layer());
+    let error = layers.service(world.router()).oneshot(call(&world)).await.unwrap_err();
+    assert!(matches!(error, CallError::TokenRejected { .. }), "{error:?}");
+    assert_eq!((world.calls(), world.token_requests()), (1, 0));
+}
+
+// ---- A limit of concurrency: one place, thirty callers. ----
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_for_a_new_token_holds_no_place_of_a_limit_below() {
+    let world = World::new(BASE);
+    let layers = ServiceBuilder::new().layer(world.client().layer()).layer(ConcurrencyLimitLayer::new(1));
+    many(&world, layers.service(world.router())).await;
+}
+
+#[tokio::test]
+async fn whoever_renews_holds_the_place_of_a_limit_above_and_gives_it_up() {
+    let world = World::new(BASE);
+    let layers = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(1)).layer(world.client().layer());
+    many(&world, layers.service(world.router())).await;
+    assert_eq!(world.calls(), 31, "the first one alone has met a 401");
+}
+
+// ---- A trace, which shows every header that is not marked as sensitive. ----
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_trace_below_or_above_shows_no_credential() {
+    let (world, log) = (World::new(BASE), Log::default());
+    let written = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_writer(move || written.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let trace = || {
+        let span = DefaultMakeSpan::new().level(Level::INFO).include_headers(true);
+        TraceLayer::new_for_http().make_span_with(span).on_request(DefaultOnRequest::new().level(Level::INFO))
+    };
+    let layers = ServiceBuilder::new().layer(trace()).layer(world.client().layer()).layer(trace());
+    let response = layers.service(world.router()).oneshot(call(&world)).await.unwrap();
+    assert_eq!(response.status(), 200);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("x-api-key") && log.contains("Sensitive"), "{log}");
+    for secret in ["m4rk3r", "user-token-", "location-token-"] {
+        assert!(!log.contains(secret), "{log}");
+    }
+}
+
+// ---- All of them, and threads. ----
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_stack_renews_once_for_all() {
+    let world = World::new(BASE);
+    let layers = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http())
+        .layer(RetryLayer::new(WhereSafe::new(LayerError::retry)))
+        .layer(world.client().layer())
+        .layer(ConcurrencyLimitLayer::new(3))
+        .layer(TimeoutLayer::new(30 * SECOND));
+    many(&world, layers.service(world.router())).await;
+}
+
+#[test]
+fn a_call_is_send_where_the_inner_one_is() {
+    fn is_send<T: Send>(_: &T) {}
+    let world = World::new(BASE);
+    let mut service = world.client().layer().layer(world.router());
+    let call = service.call(call(&world));
+    is_send(&call);
+    is_send(&service);
+}
+
+#[tokio::test]
+async fn nothing_need_be_send_on_a_local_set() {
+    let (world, tokens, calls) = (World::new(BASE), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (line, counted) = (Arc::clone(&world), Rc::clone(&tokens));
+    let transport = move |request: Request<Bytes>, _: usize| {
+        counted.set(counted.get() + 1);
+        let response = line.handle(request);
+        async move {
+            tokio::task::yield_now().await;
+            Ok::<_, Infallible>(response)
+        }
+    };
+    let client = AsyncClient::with_owner(world.revoked_session(), world.owner(), transport, NoStore);
+    let (service, counted) = (Arc::clone(&world), Rc::clone(&calls));
+    let inner = service_fn(move |request: Request<Rc<[u8]>>| {
+        counted.set(counted.get() + 1);
+        let response = service.handle(request.map(|body| Bytes::copy_from_slice(&body)));
+        async move { Ok::<_, Infallible>(response.map(Rc::new)) }
+    });
+    let service = client.layer().layer(inner);
+    let local = tokio::task::LocalSet::new();
+    let started: Vec<_> = (0..10)
+        .map(|_| {
+            let call = Request::post(world.url()).body(Rc::from(&b"the body"[..])).unwrap();
+            local.spawn_local(service.clone().oneshot(call))
+        })
+        .collect();
+    local.await;
+    for call in started {
+        assert_eq!(call.await.unwrap().unwrap().status(), StatusCode::OK);
+    }
+    assert_eq!(tokens.get(), 1);
+    assert!((11..=20).contains(&calls.get()), "{}", calls.get());
+}
