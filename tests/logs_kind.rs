@@ -1,6 +1,8 @@
 //! What the events of a failed send say of it: a time-out does not read like a cut.
 #![cfg(all(feature = "client", feature = "tracing"))]
 
+#[path = "support/over.rs"]
+mod over;
 mod support;
 
 use std::cell::RefCell;
@@ -16,6 +18,7 @@ use location_auth::transports::{
     AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, Transport, run, run_async,
 };
 use location_auth::{Bytes, Flow, LocationAccessToken, LocationLogin, Owner, Progress, Session};
+use over::OVER;
 use support::{EMAIL, PASSWORD, app, response, token_response};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -175,16 +178,18 @@ fn the_events_of_a_failed_send_name_its_kind() {
             assert!(client.call(call("/rejected")).is_err());
         });
         assert_eq!(told, expected(kind));
-        let told = failures(|| {
-            let way = SharedTransport::new(Way(kind, delivery), |way, request, limit| async move {
-                AsyncTransport::send(&*way, request, limit).await
+        for over in OVER {
+            let told = failures(|| {
+                let way = SharedTransport::new(Way(kind, delivery), |way, request, limit| async move {
+                    AsyncTransport::send(&*way, request, limit).await
+                });
+                assert!(now(run_async(login(), &way)).is_err());
+                let client = AsyncClient::with_owner(session(), owner(), way.clone(), NoStore);
+                assert!(now(over.call(&client, &way, call("/contacts"))).is_err());
+                assert!(now(over.call(&client, &way, call("/rejected"))).is_err());
             });
-            assert!(now(run_async(login(), &way)).is_err());
-            let client = AsyncClient::with_owner(session(), owner(), way, NoStore);
-            assert!(now(client.call(call("/contacts"))).is_err());
-            assert!(now(client.call(call("/rejected"))).is_err());
-        });
-        assert_eq!(told, expected(kind), "async");
+            assert_eq!(told, expected(kind), "async, over {over:?}");
+        }
     }
 }
 

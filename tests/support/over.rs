@@ -48,7 +48,7 @@ mod layer {
     use std::task::{Context, Poll};
 
     use location_auth::Delivery;
-    use location_auth::transports::client::tower::ServiceError;
+    use location_auth::transports::{SendError, client::tower::ServiceError};
     use tower_layer::Layer;
     use tower_service::Service;
 
@@ -99,7 +99,8 @@ mod layer {
         }
     }
 
-    /// The layer can't tell by the error of an inner service whether its request has left. The client asks its transport.
+    /// By the error of an inner service the layer can't tell whether its request has left, but where the error is ours. The client asks its
+    /// transport.
     fn as_the_clients<T>(error: CallError<ServiceError, ()>, transport: &T) -> CallError<T::Error>
     where
         T: AsyncTransport<Error: Error + 'static>,
@@ -109,10 +110,11 @@ mod layer {
         match error {
             CallError::Misuse(misuse) => CallError::Misuse(misuse),
             CallError::Transport { error, delivery } => {
-                assert_eq!(delivery, Delivery::Unknown);
+                let is_ours = error.inner().is::<SendError>();
                 let error = own(error);
-                let delivery = transport.delivery(&error);
-                CallError::Transport { error, delivery }
+                let known = transport.delivery(&error);
+                assert_eq!(delivery, if is_ours { known } else { Delivery::Unknown });
+                CallError::Transport { error, delivery: known }
             }
             CallError::TokenRejected { response, error, transport } => {
                 CallError::TokenRejected { response: whole(response), error, transport: transport.map(own) }

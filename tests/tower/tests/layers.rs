@@ -3,12 +3,14 @@
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::Ipv4Addr;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -282,6 +284,31 @@ fn a_call_is_send_where_the_inner_one_is() {
     let call = service.call(call(&world));
     is_send(&call);
     is_send(&service);
+}
+
+#[tokio::test]
+async fn a_call_says_how_far_it_has_got_and_is_never_ready_again() {
+    let world = World::new(BASE);
+    let handler = Arc::clone(&world);
+    let inner = service_fn(move |request: Request<Bytes>| {
+        let handler = Arc::clone(&handler);
+        async move {
+            tokio::task::yield_now().await;
+            Ok::<_, Infallible>(handler.handle(request))
+        }
+    });
+    let mut service = world.client().layer().layer(inner);
+    let mut call = service.call(Request::get(world.url()).body(Bytes::from("m4rk3r")).unwrap());
+    let mut seen = vec![format!("{call:?}")];
+    while poll_fn(|context| Poll::Ready(Pin::new(&mut call).poll(context).is_pending())).await {
+        seen.push(format!("{call:?}"));
+        tokio::task::yield_now().await;
+    }
+    seen.push(format!("{call:?}"));
+    seen.dedup();
+    let states = ["Ready", "Sent", "Renewing", "Sent", "Ended"].map(|state| format!("AuthFuture::{state}"));
+    assert_eq!(seen, states);
+    assert!(poll_fn(|context| Poll::Ready(Pin::new(&mut call).poll(context).is_pending())).await);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use tower::{Layer, ServiceExt, service_fn};
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 const MIB: usize = 1024 * 1024;
-const PIECE: &[u8] = &[b'u'; 64 * 1024];
+static PIECE: [u8; 64 * 1024] = [b'u'; 64 * 1024];
 const PIECES: usize = 16 * 1024;
 
 /// The same piece, many times.
@@ -31,7 +31,7 @@ impl Body for Repeated {
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let Some(left) = self.0.checked_sub(1) else { return Poll::Ready(None) };
         self.0 = left;
-        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(PIECE)))))
+        Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&PIECE)))))
     }
 }
 
