@@ -446,7 +446,7 @@ fn no_text_of_the_sources_is_missing_in_the_file() {
         "src/saved.rs",
         "src/renew_error.rs",
         "transports/client/error.rs",
-        "transports/client/tower.rs",
+        "transports/client/service_error.rs",
         "transports/drivers.rs",
         "transports/send_error.rs",
     ] {

@@ -454,7 +454,7 @@ fn layers(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], call: impl Fn(
         sweep.debug("tower::AuthFuture", &future);
         sweep.error("error::CallError", &error);
         if let CallError::Transport { error, .. } | CallError::TokenRejected { transport: Some(error), .. } = &error {
-            sweep.error("tower::ServiceError", error);
+            sweep.error("service_error::ServiceError", error);
         }
     }
 }

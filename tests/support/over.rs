@@ -1,5 +1,5 @@
-//! What a call is made with: the async client itself, or the tower layer over a service that carries requests as the client's transport does.
-//! So the same test runs over both, and compares the same errors.
+//! What a call is made with: the async client itself, or the tower layer over a service that carries requests as the client's transport
+//! does. So the same test runs over both, and compares the same errors.
 #![allow(dead_code)]
 
 use http::{Request, Response};

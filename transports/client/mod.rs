@@ -25,6 +25,8 @@ mod blocking;
 mod body;
 mod error;
 mod reentry;
+#[cfg(feature = "tower")]
+mod service_error;
 mod shared;
 mod store;
 mod sync;

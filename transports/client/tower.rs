@@ -1,8 +1,8 @@
 //! A [tower](https://docs.rs/tower/0.5) layer: calls of any body over the service that the program has (feature `tower`).
 //!
-//! [`AsyncClient::layer`] makes it. It authorizes each request, and after a 401 it renews the token once for all and sends the request again.
-//! It shares the session, the owner, the store and the transport with its client: the transport sends the token requests, the inner service
-//! the calls. Bodies pass through untouched, up and down, so the client's [limit](AsyncClient::with_limit) is not the layer's.
+//! [`AsyncClient::layer`] makes it. It authorizes each request. After a 401 it renews the token, once for all callers, and sends the request
+//! again. It shares the session, the owner, the store and the transport with its client: the transport sends the token requests, the inner
+//! service the calls. Bodies pass through untouched, up and down, so the client's [limit](AsyncClient::with_limit) is not the layer's.
 //!
 //! ```
 //! use core::error::Error;
@@ -32,17 +32,25 @@
 //!
 //! # What is sent again
 //!
-//! A clone of the body, or what [`AsyncClient::layer_repeating`] is given makes of it: `reqwest::Body::try_clone` for one. Where that is
-//! nothing, the token is renewed all the same and the caller gets [`CallError::NotRepeated`]. A call that got no response is not sent again.
+//! A clone of the body, or what the function of [`AsyncClient::layer_repeating`] makes of it: `reqwest::Body::try_clone` for one. Where that
+//! is nothing, the token is renewed all the same and the caller gets [`CallError::NotRepeated`]. A call without a response is not sent again.
 //!
 //! # The order of layers
 //!
 //! | layer | inside, below this one | outside, above it |
 //! | --- | --- | --- |
-//! | time-out | for each send: what it cuts is a call that may have arrived. Do this | for the whole call: it may drop a token request that is on its way. Two such in a row are the last ([`RenewErrorKind::InDoubt`](crate::RenewErrorKind::InDoubt)). Make it longer than two token requests |
-//! | retry | its repeats carry the credentials of the first send, whatever became of them | each repeat gets the newest credentials. Do this, by [`CallError::retry`] and [`Retry::from_response`](crate::Retry::from_response): a 401 is an error by then |
-//! | concurrency limit | for requests: who waits for a new token holds no place. Do this | for calls: who waits for a new token holds a place |
-//! | trace | sees each send. It must show no header that is marked as sensitive, and no URL of a session that puts its token into the query | sees each call once, before it has credentials. Do this |
+//! | time-out | **for each send**; what it cuts is a call that may have arrived | for the whole call; it may drop a token request on its way |
+//! | retry | its repeats carry the credentials of the first send | **each repeat gets the newest credentials** |
+//! | concurrency limit | **for requests**; who waits for a new token holds no place | for calls; who waits for a new token holds a place |
+//! | trace | sees each send, with credentials | **sees each call once, before it has credentials** |
+//!
+//! What is bold is what you want. The other order works, with what it costs:
+//!
+//! - A token request that is dropped counts as one whose outcome is unknown, and after two such in a row nobody sends another
+//!   ([`RenewErrorKind::InDoubt`](crate::RenewErrorKind::InDoubt)). So a time-out outside must be longer than two token requests.
+//! - A retry asks [`CallError::retry`], and [`Retry::from_response`](crate::Retry::from_response) for a response. Outside it never repeats a
+//!   401, which is an error by then.
+//! - A trace inside must show no header that is marked as sensitive, and no URL of a session that puts its token into the query.
 //!
 //! Time-outs for the token requests are the transport's, in either order.
 //!
@@ -65,9 +73,10 @@ use location_auth::{Attempt, Call, Delivery, Next, RejectedCall, RenewError, Ren
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::super::known_cause::known_cause;
-use super::super::{AsyncTransport, SendError, SendErrorKind, events};
+use super::super::{AsyncTransport, SendError, events};
 use super::{AsyncClient, AsyncTokenStore, CallError};
+
+pub use super::service_error::ServiceError;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -113,7 +122,7 @@ use sealed::Renew;
 mod sealed {
     use super::{AsyncClient, AsyncTransport, Renewal, Renewed};
 
-    /// How a client renews: a function whose future gets a name by this trait. So it is `Send` where the transport's is, and needs not be.
+    /// How a client renews. A transport's futures have no names: this trait names the renewal's, so that it is `Send` where theirs are.
     pub trait Renew<T: AsyncTransport, S>: Clone {
         type Future: Future<Output = Renewed<T::Error>>;
 
@@ -331,71 +340,6 @@ fn unanswered(error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
     let error = ServiceError::new(error);
     let delivery = error.send_error().map_or(Delivery::Unknown, SendError::delivery);
     CallError::Transport { error, delivery }
-}
-
-/// What the inner service failed with, or the client's transport.
-///
-/// A library's own error may hold what the other side sent, or the request itself. So this one shows nothing of it: its
-/// [`source`](StdError::source) is a [`SendError`], or what is known to be harmless: the operating system's error, words of this crate. The error itself is
-/// [`inner`](Self::inner).
-///
-/// ```
-/// use location_auth::transports::client::{CallError, tower::ServiceError};
-///
-/// /// `E` is the error of a layer below: `tower::timeout::error::Elapsed` for one.
-/// fn is_from<E: std::error::Error + 'static>(error: &CallError<ServiceError, ()>) -> bool {
-///     matches!(error, CallError::Transport { error, .. } if error.inner().is::<E>())
-/// }
-/// ```
-pub struct ServiceError {
-    inner: BoxError,
-    known: Option<BoxError>,
-}
-
-impl ServiceError {
-    fn new(error: impl Into<BoxError>) -> Self {
-        let inner = error.into();
-        let known = known_cause(&*inner);
-        Self { inner, known }
-    }
-
-    /// The error as the service or the transport made it. It may show what should not be logged.
-    pub fn inner(&self) -> &(dyn StdError + Send + Sync + 'static) {
-        &*self.inner
-    }
-
-    /// The same, as a value.
-    pub fn into_inner(self) -> Box<dyn StdError + Send + Sync> {
-        self.inner
-    }
-
-    fn kind(&self) -> SendErrorKind {
-        self.send_error().map_or(SendErrorKind::Other, SendError::kind)
-    }
-
-    fn send_error(&self) -> Option<&SendError> {
-        self.inner.downcast_ref()
-    }
-}
-
-impl StdError for ServiceError {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        let known = || self.known.as_deref().map(|known| -> &(dyn StdError + 'static) { known });
-        self.send_error().map(|error| -> &(dyn StdError + 'static) { error }).or_else(known)
-    }
-}
-
-impl fmt::Display for ServiceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the HTTP service failed: look at its own error, which is the source where it can be shown")
-    }
-}
-
-/// Nothing of the inner error.
-impl fmt::Debug for ServiceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServiceError").field("source", &self.source()).finish_non_exhaustive()
-    }
 }
 
 /// Not derived, which would ask for a transport that is `Clone`.
