@@ -161,6 +161,7 @@ impl<B, R> RejectedCall<B, R> {
     ///
     /// # Errors
     /// [`CallFailure`] where there is no new token, or the request can't be sent again.
+    #[allow(clippy::result_large_err, reason = "no larger than `Next`, which it becomes")]
     pub fn renewed(self, result: Result<Replay, RenewError>) -> Result<(Request<B>, Call<B>), CallFailure<R>> {
         let response = self.response;
         match (result, self.again) {

@@ -84,6 +84,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// A tower layer over this client's state (feature `tower`). After a 401 it sends a clone of the body.
     ///
     /// The [module's documentation](super::tower) says more.
+    #[allow(clippy::type_complexity, reason = "an `impl Trait` can't have a name")]
     pub fn layer<B: Clone>(
         &self,
     ) -> AuthLayer<
@@ -92,10 +93,12 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         fn(&B) -> Option<B>,
         impl Renew<T, S, Future = impl Future<Output = Renewed<T::Error>> + use<T, S, B>> + use<T, S, B>,
     > {
-        self.layer_repeating((|body| Some(body.clone())) as fn(&B) -> Option<B>)
+        let again: fn(&B) -> Option<B> = |body| Some(body.clone());
+        self.layer_repeating(again)
     }
 
     /// As [`layer`](Self::layer), for a body that is no `Clone`: `again` makes it once more, before it is sent, or says that it can't be.
+    #[allow(clippy::type_complexity, reason = "an `impl Trait` can't have a name")]
     pub fn layer_repeating<B, A: Fn(&B) -> Option<B>>(
         &self,
         again: A,
