@@ -55,6 +55,9 @@
 //!
 //! To make calls and not only log in, tie a transport to a session: the module `client` (feature `client`) has a blocking and an async one.
 //!
+//! A request's extensions come with it: what a program puts into those of a call, a trace's context for instance, is there when a transport of
+//! its own is called, also when the call is sent again. A token request has none. The ready-made adapters use none of them.
+//!
 //! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `delivery`, that a request never left, and so
 //! let [`run_with_retries`] send it again (`Q10`).
 //!
