@@ -1,0 +1,150 @@
+//! A web service that acts for the Locations of many owners: axum's routes over a client for each Location, started from saved tokens. It keeps
+//! no password. Where an owner's tokens were revoked, the health route says so, and he logs in by a form.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::extract::{Path, State};
+use axum::http::{Request, StatusCode};
+use axum::routing::{get, post};
+use axum::{Form, Json, Router};
+use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
+use location_auth::transports::{SendError, SharedTransport, run_async};
+use location_auth::{App, Owner, SavedToken, Session, TokenState};
+use serde::{Deserialize, Serialize};
+
+type Client = AsyncClient<SharedTransport<SendError>, Database>;
+
+/// What all routes share.
+struct Service {
+    app: App,
+    base: String,
+    transport: SharedTransport<SendError>,
+    database: Database,
+    /// By the Location's id.
+    clients: BTreeMap<String, Client>,
+    /// One of the clients of each owner, by his email: it speaks for the others.
+    owners: BTreeMap<String, Client>,
+}
+
+/// What the program has saved of an owner: his own token, and those of his Locations.
+pub struct SavedOwner {
+    pub email: String,
+    pub token: SavedToken,
+    pub locations: Vec<SavedToken>,
+}
+
+/// The service's routes. `base` is where calls go.
+///
+/// # Errors
+/// Where a saved token is of another kind, or of the other environment than the App.
+pub fn router(
+    app: App,
+    base: &str,
+    transport: SharedTransport<SendError>,
+    database: Database,
+    saved: Vec<SavedOwner>,
+) -> Result<Router, Box<dyn Error>> {
+    let (mut clients, mut owners) = (BTreeMap::new(), BTreeMap::new());
+    for SavedOwner { email, token, locations } in saved {
+        let mut owner = Owner::new(&app);
+        owner.set_token(token.try_into()?)?;
+        let mut sessions = Vec::new();
+        for token in locations {
+            sessions.push(Session::for_location(&app, token.try_into()?)?);
+        }
+        let Some(first) = sessions.pop() else { continue };
+        let first = AsyncClient::with_owner(first, owner, transport.clone(), database.clone());
+        let others = sessions.into_iter().map(|session| first.for_session(session)); // they share his token and its renewal
+        let named = |client: Client| Some((client.location()?.to_string(), client));
+        clients.extend(others.chain([first.clone()]).filter_map(named));
+        owners.insert(email, first);
+    }
+    let service = Service { app, base: base.to_owned(), transport, database, clients, owners };
+    Ok(Router::new()
+        .route("/health", get(health))
+        .route("/login", post(log_in))
+        .route("/locations/{id}/contacts", get(contacts))
+        .with_state(Arc::new(service)))
+}
+
+/// What a browser or a caller is told instead of an answer.
+type Problem = (StatusCode, String);
+
+#[derive(Serialize, Deserialize)]
+struct Contacts {
+    location: String,
+    owner: String,
+}
+
+async fn contacts(State(service): State<Arc<Service>>, Path(id): Path<String>) -> Result<Json<Contacts>, Problem> {
+    let client = service.clients.get(&id).ok_or((StatusCode::NOT_FOUND, "no such Location".into()))?;
+    let call = Request::get(format!("{}/locations/{id}/contacts", service.base)).body(()).map_err(bad_gateway)?;
+    let response = client.call(call).await.map_err(|error| match &error {
+        CallError::TokenRejected { error, .. } if error.is_final() => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("the owner of {id} has to log in again"))
+        }
+        _ => bad_gateway(error),
+    })?;
+    if response.status() != StatusCode::OK {
+        return Err(bad_gateway(response.status()));
+    }
+    let contacts: Contacts = serde_json::from_slice(response.body()).map_err(|_| bad_gateway("that is no contact"))?;
+    Ok(Json(contacts))
+}
+
+fn bad_gateway(what: impl ToString) -> Problem {
+    (StatusCode::BAD_GATEWAY, what.to_string())
+}
+
+#[derive(Serialize)]
+struct Health {
+    log_in_again: Vec<String>,
+}
+
+/// The Locations whose owner has to log in again. A token that was rejected and may be renewed is none's business.
+async fn health(State(service): State<Arc<Service>>) -> Json<Health> {
+    let stopped = |client: &Client| matches!(client.state(), TokenState::Stopped(_) | TokenState::InDoubt);
+    let stopped = service.clients.iter().filter(|(_, client)| stopped(client));
+    Json(Health { log_in_again: stopped.map(|(id, _)| id.clone()).collect() })
+}
+
+/// No `Debug`, which would show the password.
+#[derive(Deserialize)]
+struct LoginForm {
+    email: String,
+    password: String,
+}
+
+async fn log_in(State(service): State<Arc<Service>>, Form(form): Form<LoginForm>) -> Result<&'static str, Problem> {
+    // A password is sent for those alone who are known here.
+    let client = service.owners.get(&form.email).ok_or((StatusCode::UNAUTHORIZED, "not logged in".into()))?;
+    let login = service.app.user_login(&form.email, &form.password);
+    let login = login.map_err(|misuse| (StatusCode::BAD_REQUEST, misuse.to_string()))?;
+    let user = run_async(login, &service.transport).await.map_err(|stopped| {
+        eprintln!("{stopped}"); // who is at fault and what to do, for the operator; it holds no credential
+        (StatusCode::UNAUTHORIZED, "not logged in".into())
+    })?;
+    // Before it is used: a token lives for ever.
+    service.database.save(SavedToken::from(&user)).await.map_err(bad_gateway)?;
+    client.set_user_token(user).map_err(bad_gateway)?; // for all of the owner's Locations
+    Ok("logged in")
+}
+
+/// Stands for the program's database.
+#[derive(Clone, Default)]
+pub struct Database(Arc<Mutex<Vec<SavedToken>>>);
+
+impl Database {
+    pub fn tokens(&self) -> Vec<SavedToken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl AsyncTokenStore for Database {
+    async fn save(&self, token: SavedToken) -> Result<(), StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(token);
+        Ok(())
+    }
+}

@@ -1,0 +1,204 @@
+//! The web service's tests: no network, no port, no clock. Requests go into the router by tower's `oneshot`, and the emulated service is the
+//! transport.
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use http_body_util::BodyExt;
+use location_auth::emulator::{Access, Condition, Emulator};
+use location_auth::transports::{AsyncTransport, SendError, SharedTransport, run};
+use location_auth::{App, Bytes, Environment, SavedToken, Settings};
+use recipes::service::{Database, SavedOwner, router};
+use tower::ServiceExt;
+
+const BASE: &str = "https://api.example.com";
+const OWNERS: [(&str, &[&str]); 2] = [("ann@example.com", &["loc-1", "loc-2"]), ("bob@example.com", &["loc-3"])];
+
+/// The routes, the emulated service behind them, and the database.
+struct World {
+    router: Router,
+    emulator: Arc<Mutex<Emulator>>,
+    database: Database,
+}
+
+impl World {
+    fn new() -> Self {
+        let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+        emulator.add_route("/locations/{location_id}/contacts", Access::Location);
+        for (email, locations) in OWNERS {
+            emulator.owner(email, "hunter2");
+            for id in locations {
+                emulator.location(id, email);
+            }
+        }
+        let emulator = Arc::new(Mutex::new(emulator));
+        let (app, database) = (app(), Database::default());
+        let saved = OWNERS.map(|(email, locations)| saved(&app, &emulator, email, locations));
+        let router = router(app, BASE, transport(&emulator), database.clone(), saved.into()).unwrap();
+        Self { router, emulator, database }
+    }
+
+    fn service(&self) -> std::sync::MutexGuard<'_, Emulator> {
+        self.emulator.lock().unwrap()
+    }
+
+    /// Sends one request into the router: the answer's status and body.
+    async fn send(&self, request: Request<Body>) -> (StatusCode, String) {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, String) {
+        self.send(Request::get(path).body(Body::empty()).unwrap()).await
+    }
+
+    async fn log_in(&self, form: &'static str) -> (StatusCode, String) {
+        let form_type = "application/x-www-form-urlencoded";
+        self.send(Request::post("/login").header("content-type", form_type).body(form.into()).unwrap()).await
+    }
+
+    /// The owner's own token and those of all her Locations.
+    fn revoke_anns_tokens(&self) {
+        let mut service = self.service();
+        service.revoke_owner("ann@example.com");
+        service.revoke_location("loc-1");
+        service.revoke_location("loc-2");
+    }
+}
+
+fn app() -> App {
+    let settings = Settings::new(Environment::Staging)
+        .user_token_url(format!("{BASE}{}", Emulator::USER_TOKEN_PATH))
+        .location_token_url(format!("{BASE}{}", Emulator::LOCATION_TOKEN_PATH))
+        .api_key("k-12")
+        .client_id("c-34")
+        .client_secret("s-56");
+    App::new(settings).unwrap()
+}
+
+/// The emulated service as the transport.
+fn transport(emulator: &Arc<Mutex<Emulator>>) -> SharedTransport<SendError> {
+    let emulator = Arc::clone(emulator);
+    let transport = move |request: Request<Bytes>, _limit: usize| {
+        let response = emulator.lock().unwrap().handle(request);
+        async move { Ok(response) }
+    };
+    SharedTransport::new(transport, |transport, request, limit| async move { transport.send(request, limit).await })
+}
+
+/// What an earlier run of the program has saved of an owner.
+fn saved(app: &App, emulator: &Mutex<Emulator>, email: &str, locations: &[&str]) -> SavedOwner {
+    let carry = |request, _limit| Ok::<_, SendError>(emulator.lock().unwrap().handle(request));
+    let user = run(app.user_login(email, "hunter2").unwrap(), &carry).unwrap();
+    let exchange = |id: &&str| run(app.location(id).unwrap().exchange(&user).unwrap(), &carry).unwrap();
+    let locations = locations.iter().map(|id| SavedToken::from(&exchange(id))).collect();
+    SavedOwner { email: email.into(), token: SavedToken::from(&user), locations }
+}
+
+fn block_on<F: Future>(future: F) -> F::Output {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+const WELL: &str = r#"{"log_in_again":[]}"#;
+
+#[test]
+fn a_locations_contacts_are_answered_with_its_own_token() {
+    let world = World::new();
+    let (status, body) = block_on(world.get("/locations/loc-3/contacts"));
+    assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"location":"loc-3","owner":"bob@example.com"}"#));
+    assert_eq!(block_on(world.get("/locations/loc-4/contacts")).0, StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn a_revoked_token_is_renewed_and_nobody_has_to_log_in() {
+    let world = World::new();
+    world.service().revoke_location("loc-1");
+    assert_eq!(block_on(world.get("/locations/loc-1/contacts")).0, StatusCode::OK);
+    assert_eq!(block_on(world.get("/health")), (StatusCode::OK, WELL.into()));
+    let saved = world.database.tokens();
+    assert_eq!(saved.iter().map(|token| token.location().unwrap().as_str()).collect::<Vec<_>>(), ["loc-1"]);
+}
+
+#[test]
+fn the_health_route_names_the_locations_whose_owner_has_to_log_in_again_and_no_others() {
+    let world = World::new();
+    assert_eq!(block_on(world.get("/health")), (StatusCode::OK, WELL.into()));
+    world.revoke_anns_tokens();
+    for id in ["loc-1", "loc-2", "loc-3"] {
+        let expected = if id == "loc-3" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+        assert_eq!(block_on(world.get(&format!("/locations/{id}/contacts"))).0, expected, "{id}");
+    }
+    assert_eq!(block_on(world.get("/health")).1, r#"{"log_in_again":["loc-1","loc-2"]}"#);
+}
+
+#[test]
+fn an_owners_login_by_the_form_brings_all_her_locations_back() {
+    let world = World::new();
+    world.revoke_anns_tokens();
+    block_on(async {
+        world.get("/locations/loc-1/contacts").await;
+        let form = "email=ann%40example.com&password=hunter2";
+        assert_eq!(world.log_in(form).await, (StatusCode::OK, "logged in".into()));
+        for id in ["loc-1", "loc-2"] {
+            assert_eq!(world.get(&format!("/locations/{id}/contacts")).await.0, StatusCode::OK, "{id}");
+        }
+        assert_eq!(world.get("/health").await.1, WELL);
+    });
+    // Hers and one of each Location.
+    assert_eq!(world.database.tokens().len(), 3);
+}
+
+#[test]
+fn a_wrong_password_changes_nothing_and_is_not_repeated() {
+    let world = World::new();
+    world.revoke_anns_tokens();
+    block_on(async {
+        world.get("/locations/loc-1/contacts").await;
+        let form = "email=ann%40example.com&password=wrong";
+        assert_eq!(world.log_in(form).await, (StatusCode::UNAUTHORIZED, "not logged in".into()));
+        assert_eq!(world.get("/health").await.1, r#"{"log_in_again":["loc-1"]}"#);
+    });
+    assert!(world.database.tokens().is_empty());
+}
+
+#[test]
+fn a_strangers_password_is_not_sent_on() {
+    let world = World::new();
+    let before = world.service().counts().requests;
+    let answer = block_on(world.log_in("email=eve%40example.com&password=hunter2"));
+    assert_eq!(answer, (StatusCode::UNAUTHORIZED, "not logged in".into()));
+    assert_eq!(world.service().counts().requests, before);
+}
+
+#[test]
+fn a_service_that_is_down_is_no_reason_to_log_in_again() {
+    let world = World::new();
+    world.service().set_condition(Condition::Down(Some(30)));
+    assert_eq!(block_on(world.get("/locations/loc-1/contacts")).0, StatusCode::BAD_GATEWAY);
+    assert_eq!(block_on(world.get("/health")).1, WELL);
+}
+
+#[test]
+fn many_requests_at_once_for_revoked_tokens_are_one_exchange() {
+    let world = World::new();
+    world.service().revoke_location("loc-1");
+    let before = world.service().counts().location_tokens;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    let world = Arc::new(world);
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..50)
+            .map(|_| {
+                let world = Arc::clone(&world);
+                tokio::spawn(async move { world.get("/locations/loc-1/contacts").await.0 })
+            })
+            .collect();
+        for task in tasks {
+            assert_eq!(task.await.unwrap(), StatusCode::OK);
+        }
+    });
+    assert_eq!(world.service().counts().location_tokens - before, 1);
+}
