@@ -11,9 +11,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
+use http::Request;
 use location_auth::transports::client::{CallError, Client, NotSaved, TokenStore};
 use location_auth::transports::{run, ureq::Ureq};
 use location_auth::{App, Misuse, Owner, SavedToken, Session, UserLogin};
+use serde_json::{Value, json};
 use token_file::TokenFile;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::create_dir(&folder)?;
     let files = Files(folder);
     println!("The first start logs in, and saves both tokens:");
-    first_start(&app, login()?, &files)?;
+    first_start(&app, login()?, &files, &url)?;
     println!("Every later start has no password:");
     later_start(&app, &files, &url, None)?;
     println!("The Location's token was revoked ({} in all):", service().revoke_location(support::LOCATION_ID));
@@ -71,7 +73,7 @@ impl TokenStore for Files {
     }
 }
 
-fn first_start(app: &App, login: UserLogin, files: &Files) -> Result<(), Box<dyn Error>> {
+fn first_start(app: &App, login: UserLogin, files: &Files, url: &str) -> Result<(), Box<dyn Error>> {
     // Before the login: a new token must have a place to go.
     let (owners, locations) = (TokenFile::create(&files.owners())?, TokenFile::create(&files.locations())?);
     let user = run(login, &Ureq::new())?;
@@ -79,6 +81,11 @@ fn first_start(app: &App, login: UserLogin, files: &Files) -> Result<(), Box<dyn
     let token = run(app.location(support::LOCATION_ID)?.exchange(&user)?, &Ureq::new())?;
     locations.commit(&SavedToken::from(&token))?;
     println!("  the owner's token, and one of {}", token.location());
+
+    let client = Client::new(Session::for_location(app, token)?, Ureq::new());
+    let call = Request::post(url).body(serde_json::to_vec(&json!({ "name": "Ann" }))?)?;
+    let answer: Value = serde_json::from_slice(client.call(call)?.body())?;
+    println!("  a first call, for {}", answer["owner"]);
     Ok(())
 }
 

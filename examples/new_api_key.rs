@@ -13,6 +13,7 @@ use location_auth::transports::Transport;
 use location_auth::transports::client::{CallError, Client};
 use location_auth::transports::run;
 use location_auth::{App, Bytes, Environment, SavedToken, Session, Settings};
+use serde_json::Value;
 use support::{API_KEY, CLIENT_ID, CLIENT_SECRET, GUARDED_PATH};
 
 const BASE: &str = "https://api.example.com";
@@ -63,7 +64,10 @@ where
     let call = Request::get(format!("{BASE}{GUARDED_PATH}")).body(Bytes::new())?;
     match client.call(call) {
         Ok(response) if response.status() == StatusCode::FORBIDDEN => Ok("403, so the API Key is not taken".into()),
-        Ok(response) => Ok(format!("{}, so the token goes on", response.status())),
+        Ok(response) => {
+            let contacts: Value = serde_json::from_slice(response.body())?;
+            Ok(format!("{}, so the token of {} goes on", response.status(), contacts["location"]))
+        }
         Err(error @ CallError::TokenRejected { .. }) => Ok(error.to_string()),
         Err(error) => Err(error.into()),
     }

@@ -10,19 +10,20 @@ use location_auth::transports::{Cause, RunError, Transport, run};
 use location_auth::{
     App, Bytes, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Session, Settings, Step,
 };
+use serde_json::Value;
 
 /// The user's own code: logs in and reads the contacts. It takes whatever transport it is given.
 fn contacts<T: Transport<Error: Error + 'static>>(
     login: LocationLogin,
     transport: &T,
-) -> Result<Vec<u8>, Box<dyn Error>> {
+) -> Result<Value, Box<dyn Error>> {
     let app = login.app().clone();
     let session = Session::for_location(&app, run(login, transport)?)?;
     let mut call = Request::get("https://api.example.com/locations/loc-1/contacts").body(Bytes::new())?;
     session.authorize(&mut call)?;
     let response = transport.send(call, RESPONSE_LIMIT)?;
     match response.status() {
-        StatusCode::OK => Ok(response.into_body()),
+        StatusCode::OK => Ok(serde_json::from_slice(response.body())?),
         status => Err(format!("no contacts: {status}").into()),
     }
 }
@@ -48,8 +49,8 @@ fn emulator() -> RefCell<Emulator> {
 fn the_contacts_are_read_with_one_login() {
     let service = emulator();
     let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
-    let body = contacts(login("hunter2"), &transport).unwrap();
-    assert!(String::from_utf8(body).unwrap().contains("loc-1"));
+    let contacts = contacts(login("hunter2"), &transport).unwrap();
+    assert_eq!(contacts["location"], "loc-1");
     let counts = service.borrow().counts();
     assert_eq!((counts.user_tokens, counts.location_tokens, counts.calls), (1, 1, 1));
 }

@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::time::Duration;
 
-use http::header::ACCEPT_ENCODING;
+use http::header::{ACCEPT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderValue, Request, Response};
 use isahc::HttpClient;
 use isahc::config::{Configurable, RedirectPolicy, VersionNegotiation};
@@ -29,17 +29,27 @@ pub fn transport(client: HttpClient) -> impl Transport<Error = SendError> + Send
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
+        // isahc panics where a header's value is no text, and so does libcurl's Rust interface refuse it.
+        if request.headers().values().any(|value| value.to_str().is_err()) {
+            return Err(SendError::new(SendErrorKind::Other, Delivery::Unsendable, None));
+        }
         // Where isahc looks for a request's own configuration, which could allow redirects.
         request.extensions_mut().clear();
         request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
         let request = request.map(|body| if body.is_empty() { isahc::Body::empty() } else { body.to_vec().into() });
         let (parts, body) = client.send(request).map_err(send_error)?.into_parts();
         let broken = |error: SendError| error.with_status(parts.status);
+        // libcurl takes a length that it can't hold for none.
+        let declared =
+            parts.headers.get(CONTENT_LENGTH).map(|length| length.to_str().unwrap_or_default().parse::<i64>());
         let mut bytes = Vec::new();
         let room = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
         body.take(room).read_to_end(&mut bytes).map_err(|error| broken(send_error(error.into())))?;
         if bytes.len() > limit {
             return Err(broken(SendError::new(SendErrorKind::TooLarge, Delivery::Unknown, None)));
+        }
+        if declared.is_some_and(|length| length.is_err()) {
+            return Err(broken(SendError::new(SendErrorKind::Broken, Delivery::Unknown, None)));
         }
         Ok(Response::from_parts(parts, bytes))
     }

@@ -82,6 +82,7 @@ pub const ROWS: &[Row] = &[
     row("a body that breaks keeps its response's status", hostile::broken_body_keeps_its_status),
     row("what is not HTTP is an error", |subject| hostile::cut(subject, b"220 mail.test ESMTP ready\r\n")),
     row("the request's own headers arrive once each, byte for byte", secrets::own_headers),
+    row("a header's value that is no text arrives byte for byte", secrets::header_without_text),
     must("no header that names a secret is added or lost", secrets::no_header_is_added),
     row("the request's body arrives byte for byte", secrets::own_body),
     row("the path and the query arrive byte for byte", |subject| {

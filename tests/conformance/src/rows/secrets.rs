@@ -16,15 +16,17 @@ use crate::{Client, Failure, Subject, Wishes};
 /// No text of a transport's or of a client library's holds it.
 const MARKER: &str = "S3CR3T";
 
-/// What a request like ours carries, and a value whose bytes are no text.
+/// What a request like ours carries, and values that a library may write otherwise.
 const HEADERS: [(&str, &[u8]); 6] = [
     ("x-api-key", b"S3CR3T-key"),
     ("authorization", b"Bearer S3CR3T-token"),
     ("content-type", b"application/json"),
     ("accept", b"application/json"),
     ("x-empty", b""),
-    ("x-odd", b"caf\xe9 \"a, b\"; c"),
+    ("x-odd", b"\"a, b\"; c"),
 ];
+/// A value whose bytes are no text.
+const NO_TEXT: (&str, &[u8]) = ("x-no-text", b"caf\xe9");
 const BODY: &[u8] = b"{\"password\": \"S3CR3T-word \xff\r\n\r\n\"}";
 
 fn request(url: String) -> Request<Bytes> {
@@ -37,6 +39,10 @@ fn request(url: String) -> Request<Bytes> {
 
 /// The bytes that arrive of a request.
 fn arriving(subject: &Subject, path_and_query: &str) -> (Vec<u8>, Vec<u8>) {
+    arriving_of(subject, |base| request(format!("{base}{path_and_query}")))
+}
+
+fn arriving_of(subject: &Subject, request: impl FnOnce(String) -> Request<Bytes>) -> (Vec<u8>, Vec<u8>) {
     let requests = Arc::new(Mutex::new(vec![]));
     let seen = Arc::clone(&requests);
     let server = scripted(move |stream| {
@@ -45,7 +51,7 @@ fn arriving(subject: &Subject, path_and_query: &str) -> (Vec<u8>, Vec<u8>) {
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok();
     });
     let client = (subject.client)(&Wishes::default());
-    client(request(server.url(path_and_query)), 100).expect("the server answers");
+    client(request(server.url("")), 100).expect("the server answers");
     let requests = requests.lock().unwrap();
     let [bytes] = &requests[..] else { panic!("{} requests came of one", requests.len()) };
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("has a head");
@@ -73,6 +79,15 @@ pub fn own_headers(subject: &Subject) {
         let values: Vec<_> = lines.iter().filter(|line| line.0 == name).map(|line| line.1.as_slice()).collect();
         assert_eq!(values, [value], "{name}");
     }
+}
+
+pub fn header_without_text(subject: &Subject) {
+    let (name, value) = NO_TEXT;
+    let (head, _) = arriving_of(subject, |base| {
+        let value = HeaderValue::from_bytes(value).expect("can stand in a header");
+        Request::get(base).header(name, value).body(Bytes::new()).expect("is a URL")
+    });
+    assert!(lines(&head).contains(&(name.to_owned(), value.to_vec())));
 }
 
 pub fn no_header_is_added(subject: &Subject) {
