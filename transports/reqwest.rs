@@ -3,6 +3,11 @@
 //! The feature `reqwest-rustls` has TLS; `reqwest` alone reaches loopback hosts only, or brings the TLS of the reqwest features
 //! that you turn on yourself.
 //!
+//! **Choose the cryptography.** `reqwest-rustls` brings aws-lc, which a C compiler builds. For another one use the feature `reqwest`, add
+//! `cargo add reqwest@0.13 --no-default-features --features rustls-no-provider` and install rustls's provider before the first [`Reqwest::new`]:
+//! `rustls::crypto::ring::default_provider().install_default()`. ring needs a C compiler, too, and builds faster. `rustls-graviola` needs none, on
+//! the processors that it has code for. Without a provider [`Reqwest::new`] panics.
+//!
 //! There is no way in for a `reqwest::Client` that is already built: it may follow redirects, and nothing shows it before the
 //! API Key has gone out. HTTP/2 is off, even where another crate of the program turns on reqwest's feature `http2`: over it a connection is
 //! many requests', and a server's last frame may hold what it was sent. A service that speaks nothing else wants a transport of your own.

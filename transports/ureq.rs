@@ -3,6 +3,11 @@
 //! The feature `ureq-rustls` has TLS; `ureq` alone reaches loopback hosts only, or brings the TLS of the ureq features that you
 //! turn on yourself.
 //!
+//! **Choose the cryptography.** `ureq-rustls` brings ring, which a C compiler builds. For another one use the feature `ureq`, add
+//! `cargo add ureq@3 --no-default-features --features rustls-no-provider,rustls-webpki-roots` and install rustls's provider before the first
+//! request: `rustls::crypto::aws_lc_rs::default_provider().install_default()`, or that of `rustls-graviola`, which needs no C compiler. Without a
+//! provider the first request panics, and without `rustls-webpki-roots` it does where you name no root certificates yourself.
+//!
 //! **Logs.** At the level `trace` of the `log` facade ureq writes every byte that it sends and receives, keys, passwords and tokens among
 //! them, under the target `ureq_proto`. A program that turns `trace` on for all turns that on, too: keep `ureq_proto` and `ureq` at `info`
 //! (`RUST_LOG=trace,ureq_proto=info,ureq=info`), or build without it (the feature `release_max_level_debug` of `log`).

@@ -11,8 +11,8 @@ use std::thread::sleep;
 
 use http::{Request, Response};
 use location_auth::transports::client::{Client, NoStore};
+use location_auth::transports::run;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Delivery, SendError, SendErrorKind, run};
 use location_auth::{App, Backoff, Call, LocationAccessToken, Misuse, Owner, Session, UserAccessToken};
 use serde::Deserialize;
 use service::Service;
@@ -51,7 +51,6 @@ fn sync(
     let sessions = sessions.collect::<Result<Vec<_>, Misuse>>()?;
     // A real program has a store: the example `keep_token` shows one.
     let clients = Client::with_owner(Session::without_token(app), owner, Ureq::new(), NoStore);
-    let agent = ureq::Agent::config_builder().max_redirects(0).http_status_as_error(false).build().new_agent();
     let mut contacts = 0;
     for client in sessions.into_iter().map(|session| clients.for_session(session)) {
         let of_location = format!("{base}/locations/{}", client.location().ok_or("a Location's token")?);
@@ -63,10 +62,9 @@ fn sync(
             next = page.next.map(|path| format!("{base}{path}"));
         }
         let upload = || Ok::<_, Box<dyn Error>>(Request::put(format!("{of_location}/file")).body(file()?)?);
-        succeeded(client.call_with(Call::repeating(Some(upload()?)), upload()?, |request| {
-            let broken = |_| SendError::new(SendErrorKind::Other, Delivery::Unknown, None);
-            agent.run(request).map_err(broken)
-        })?)?;
+        succeeded(
+            client.call_with(Call::repeating(Some(upload()?)), upload()?, |request| client.transport().run(request))?,
+        )?;
     }
     Ok(contacts)
 }

@@ -1,5 +1,5 @@
-//! Transports of a program's own and whole programs, to copy. Each transport here is one function of under 40 lines with all that it
-//! needs, and `tests/table.rs` holds it to the conformance table.
+//! Transports of a program's own and a web service, to copy. Each transport is a function of under 40 lines, and `tests/table.rs` holds it to the
+//! conformance table.
 //!
 //! None keeps its library's error, which may quote what the other side sent: a [`SendError`](location_auth::transports::SendError)
 //! says what happened.
@@ -7,5 +7,4 @@
 pub mod hyper_util;
 pub mod local_set;
 pub mod service;
-
 pub mod smol;

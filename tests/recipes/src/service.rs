@@ -1,5 +1,5 @@
 //! A web service that acts for the Locations of many owners: axum's routes over a client for each Location, started from saved tokens. It keeps
-//! no password. Where an owner's tokens were revoked, the health route says so, and he logs in by a form.
+//! no password. Where an owner's tokens were revoked, the health route says so, and the owner logs in by a form.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -24,11 +24,11 @@ struct Service {
     database: Database,
     /// By the Location's id.
     clients: BTreeMap<String, Client>,
-    /// One of the clients of each owner, by his email: it speaks for the others.
+    /// One of the clients of each owner, by email: what it is given goes for the others.
     owners: BTreeMap<String, Client>,
 }
 
-/// What the program has saved of an owner: his own token, and those of his Locations.
+/// What the program has saved of an owner: the owner's token, and those of the Locations.
 pub struct SavedOwner {
     pub email: String,
     pub token: SavedToken,
@@ -56,7 +56,7 @@ pub fn router(
         }
         let Some(first) = sessions.pop() else { continue };
         let first = AsyncClient::with_owner(first, owner, transport.clone(), database.clone());
-        let others = sessions.into_iter().map(|session| first.for_session(session)); // they share his token and its renewal
+        let others = sessions.into_iter().map(|session| first.for_session(session)); // they share the owner's token
         let named = |client: Client| Some((client.location()?.to_string(), client));
         clients.extend(others.chain([first.clone()]).filter_map(named));
         owners.insert(email, first);
@@ -103,7 +103,7 @@ struct Health {
     log_in_again: Vec<String>,
 }
 
-/// The Locations whose owner has to log in again. A token that was rejected and may be renewed is none's business.
+/// The Locations whose owner has to log in again. A rejected token that can be renewed is not one of them.
 async fn health(State(service): State<Arc<Service>>) -> Json<Health> {
     let stopped = |client: &Client| matches!(client.state(), TokenState::Stopped(_) | TokenState::InDoubt);
     let stopped = service.clients.iter().filter(|(_, client)| stopped(client));
