@@ -219,6 +219,18 @@ async fn whoever_waits_for_a_new_token_holds_no_place_of_a_limit_below() {
     many(&world, layers.service(world.router())).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_place_that_was_reserved_is_the_one_that_is_used() {
+    let world = World::new(BASE);
+    let layers = ServiceBuilder::new().layer(world.client().layer()).layer(ConcurrencyLimitLayer::new(1));
+    let mut service = layers.service(world.router());
+    for _ in 0..3 {
+        let sent = service.ready().await.unwrap().call(call(&world));
+        let response = tokio::time::timeout(SECOND, sent).await.expect("it has a place").unwrap();
+        assert_eq!(response.status(), 200);
+    }
+}
+
 #[tokio::test]
 async fn whoever_renews_holds_the_place_of_a_limit_above_and_gives_it_up() {
     let world = World::new(BASE);
