@@ -84,8 +84,9 @@
 //!  ├─▶ transports::client               calls: a session and a transport tied together      ┐
 //!  ├─▶ transports                       the drivers, which run a flow over a transport      │ IO
 //!  │    └─▶ ureq, reqwest, hyper        adapters for client libraries                       ┘
-//!  ├─▶ the root                         what to send, and what an answer means: flows, sessions, tokens, errors   ┐ pure
-//!  └─▶ emulator                         the service's half of the protocol, for tests                             ┘
+//!  ├─▶ the root                         what to send, and what an answer means: flows, sessions, tokens, errors   ┐
+//!  ├─▶ emulator                         the service's half of the protocol, for tests                             │ pure
+//!  └─▶ testing                          scripted and failing transports, a network of faults, for tests           ┘
 //! ```
 //!
 //! The pure part touches no socket, clock, randomness, thread or environment, and names nothing that does IO. The IO part uses the pure part's
@@ -100,7 +101,7 @@
 //! | to keep a token over a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
 //! | to log what the drivers and clients do | the feature `tracing`, in [`transports`] |
-//! | to test your program without a network | [`emulator`] |
+//! | to test your program without a network | [`testing`], [`emulator`] |
 //! | to know the rules, and why | [`protocol`] |
 //!
 //! Out of scope: a default host, since the URLs come with your credentials; the calls of the API itself; storing passwords; any other way
@@ -120,6 +121,7 @@
 //! | `client` | [`transports::client`]: the ready-made clients, blocking and async |
 //! | `tower` | a [tower](https://docs.rs/tower/0.5) layer over a client's state, for calls of any body: `transports::client::tower` |
 //! | `emulator` | [`emulator`]: the service's half of the protocol |
+//! | `testing` | [`testing`]: scripted and failing transports, a network of faults by seed; and [`emulator`] |
 //! | `tracing` | events at each step of a login and each call, without a secret, for whatever collects them |
 //!
 //! # What can go wrong
@@ -159,6 +161,8 @@
 #![cfg_attr(not(feature = "hyper"), doc = "[`transports::hyper`]: #features")]
 #![cfg_attr(feature = "reqwest", doc = "[`transports::reqwest`]: transports::reqwest")]
 #![cfg_attr(not(feature = "reqwest"), doc = "[`transports::reqwest`]: #features")]
+#![cfg_attr(feature = "testing", doc = "[`testing`]: testing")]
+#![cfg_attr(not(feature = "testing"), doc = "[`testing`]: #features")]
 #![cfg_attr(feature = "ureq", doc = "[`transports::ureq`]: transports::ureq")]
 #![cfg_attr(not(feature = "ureq"), doc = "[`transports::ureq`]: #features")]
 #![no_std]
@@ -216,6 +220,9 @@ mod saved;
 mod secret;
 mod session;
 mod settings;
+#[cfg(feature = "testing")]
+#[path = "../transports/testing/mod.rs"]
+pub mod testing;
 mod text;
 mod token;
 #[path = "../transports/mod.rs"]

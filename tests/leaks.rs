@@ -1,9 +1,9 @@
 //! No `Debug`, `Display` or `source()` of any public value shows a credential: one sweep over every public type.
 #![cfg(all(
     feature = "client",
-    feature = "emulator",
     feature = "hyper",
     feature = "reqwest",
+    feature = "testing",
     feature = "tower",
     feature = "ureq"
 ))]
@@ -24,6 +24,7 @@ use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use location_auth::Bytes;
 use location_auth::emulator::{Access, Condition, Emulator};
+use location_auth::testing::{Exchange, Executor, Failing, Fault as NetworkFault, Network, Rng, Scripted, Silent};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
@@ -232,6 +233,7 @@ fn sweep() -> Sweep {
     sweep.debug("emulator::Emulator", emulator);
 
     transports(&mut sweep, &login);
+    kit(&mut sweep, &login);
     clients(&mut sweep, sessions, &user_login);
     sweep
 }
@@ -482,6 +484,39 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.debug("reqwest::Reqwest", Reqwest::new().unwrap());
     let connect = |_| std::future::ready(Err::<TokioIo<tokio::net::TcpStream>, _>(std::io::ErrorKind::NotFound.into()));
     sweep.debug("hyper::Hyper", Hyper::new(connect));
+}
+
+/// The kit for tests: what it shows of itself, the texts that it fails a test with, and the network's trace.
+fn kit(sweep: &mut Sweep, login: &LocationLogin) {
+    sweep.debug("rng::Rng", Rng::new(17));
+    sweep.debug("fault::Fault", NetworkFault::Cut);
+    sweep.debug("failing::Failing", Failing(Delivery::Unknown));
+    sweep.debug("failing::Silent", Silent);
+    sweep.debug("executor::Executor", Executor::new(17, [std::future::ready(PASSWORD)]));
+    let exchange = || {
+        let exchange = Exchange::post("/x?token=Xq9").header("x-api-key", "key-Xq9").member("password", PASSWORD);
+        exchange.member("email", EMAIL).answer(200, PASSWORD)
+    };
+    sweep.debug("exchange::Exchange", exchange());
+    let script = Scripted::new([Exchange::any(), exchange()]);
+    drop(run(login.clone(), &script));
+    sweep.debug("scripted::Scripted", &script);
+    script.sent().iter().for_each(|sent| sweep.display("scripted::Sent", sent));
+    // An answer that is left over, a request that differs, and one too many.
+    for script in [script, Scripted::new([exchange()]), Scripted::new([])] {
+        let fails = || {
+            drop(run(login.clone(), &script));
+            drop(script);
+        };
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(fails)).unwrap_err();
+        sweep.shown.entry("scripted::Scripted").or_default().push(panic.downcast_ref::<String>().unwrap().clone());
+    }
+    let token = format!(r#"{{"access_token": {}}}"#, serde_json::to_string(USER_TOKEN).unwrap());
+    let service = Scripted::new([Exchange::any().answer(200, token), Exchange::any().answer(200, LOCATION_TOKEN)]);
+    let network = Network::new(17, service);
+    drop(run(login.clone(), &network));
+    sweep.debug("network::Network", &network);
+    sweep.shown.entry("network::Network").or_default().push(network.trace());
 }
 
 #[test]

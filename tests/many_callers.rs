@@ -1,8 +1,6 @@
 //! Many callers at once meet a revoked token: on threads and on tasks, in thousands of orders, with no clock.
-#![cfg(all(feature = "client", feature = "emulator"))]
+#![cfg(all(feature = "client", feature = "testing"))]
 
-#[path = "support/dice.rs"]
-mod dice;
 #[path = "support/over.rs"]
 mod over;
 #[path = "support/world.rs"]
@@ -17,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 
-use dice::Dice;
 use http::{Request, Response};
+use location_auth::testing::{Executor, Rng};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
 use location_auth::{Bytes, Owner, RenewErrorKind, SavedToken, Session, UserAccessToken};
 use over::{OVER, Over};
@@ -97,7 +95,7 @@ fn on_threads(over: Over, callers: usize, seed: u64, password: &str, cut_login: 
         std::thread::scope(|scope| {
             let start = |number| {
                 scope.spawn(move || {
-                    for _ in 0..Dice::new(seed + number as u64).below(4) {
+                    for _ in 0..Rng::new(seed + number as u64).below(4) {
                         std::thread::yield_now();
                     }
                     make(number)
@@ -173,67 +171,11 @@ fn threads_whose_login_is_cut_fail_or_come_late_enough_to_log_in_anew() {
     }
 }
 
-// ---- Tasks, under a scheduler of our own: which one goes next is the dice's choice, and a lost wake-up is seen. ----
+// ---- Tasks, in an order that a seed chooses: a lost wake-up is seen. ----
 
-struct Task<'a, T> {
-    future: Option<Pin<Box<dyn Future<Output = T> + 'a>>>,
-    awake: Arc<Awake>,
-    output: Option<T>,
-}
-
-struct Awake(AtomicBool);
-
-impl Wake for Awake {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, SeqCst);
-    }
-}
-
-struct Scheduler<'a, T> {
-    tasks: Vec<Task<'a, T>>,
-    dice: Dice,
-}
-
-impl<'a, T> Scheduler<'a, T> {
-    fn new(seed: u64, futures: impl Iterator<Item = impl Future<Output = T> + 'a>) -> Self {
-        let task = |future| Task { future: Some(future), awake: Arc::new(Awake(AtomicBool::new(true))), output: None };
-        let tasks = futures.map(|future| task(Box::pin(future) as Pin<Box<dyn Future<Output = T> + 'a>>)).collect();
-        Self { tasks, dice: Dice::new(seed) }
-    }
-
-    /// Polls one task that is awake. `false` if there is none.
-    fn step(&mut self) -> bool {
-        let is_ready = |task: &Task<'_, T>| task.future.is_some() && task.awake.0.load(SeqCst);
-        let ready: Vec<_> = (0..self.tasks.len()).filter(|index| is_ready(&self.tasks[*index])).collect();
-        if ready.is_empty() {
-            return false;
-        }
-        let task = &mut self.tasks[ready[self.dice.below(ready.len())]];
-        task.awake.0.store(false, SeqCst);
-        let waker = Waker::from(Arc::clone(&task.awake));
-        if let Poll::Ready(output) = task.future.as_mut().unwrap().as_mut().poll(&mut Context::from_waker(&waker)) {
-            task.future = None;
-            task.output = Some(output);
-        }
-        true
-    }
-
-    fn drop_task(&mut self, index: usize) {
-        self.tasks[index].future = None;
-    }
-
-    fn unfinished(&self) -> usize {
-        self.tasks.iter().filter(|task| task.future.is_some()).count()
-    }
-
-    fn outputs(self) -> Vec<T> {
-        self.tasks.into_iter().filter_map(|task| task.output).collect()
-    }
-}
-
-/// Ready after as many polls as the dice say.
-async fn dawdle(dice: &Mutex<Dice>) {
-    let polls = dice.lock().unwrap().below(4);
+/// Ready after as many polls as a seed says.
+async fn dawdle(rng: &Mutex<Rng>) {
+    let polls = rng.lock().unwrap().below(4);
     for _ in 0..polls {
         yield_now().await;
     }
@@ -257,28 +199,28 @@ fn on_tasks(over: Over, callers: usize, seed: u64, password: &str, drops: usize)
     let world = World::new();
     let sends = Sends::new(callers);
     let outputs = {
-        let dice = Mutex::new(Dice::new(seed));
-        let (world, sends, dice) = (&world, &sends, &dice);
+        let rng = Mutex::new(Rng::new(seed));
+        let (world, sends, rng) = (&world, &sends, &rng);
         let transport = move |request: Request<Bytes>, _: usize| async move {
             sends.note(&request);
-            dawdle(dice).await;
+            dawdle(rng).await;
             let response = world.handle(request);
-            dawdle(dice).await;
+            dawdle(rng).await;
             Ok::<_, Cut>(response)
         };
         let client = AsyncClient::with_owner(world.revoked_session(), world.owner(password), transport, keep_later);
         let (client, transport) = (&client, &transport);
         let calls = (0..callers).map(|number| over.call(client, transport, call(number)));
-        let mut scheduler = Scheduler::new(seed, calls);
-        let mut dropped = 0;
-        while scheduler.step() {
-            if dropped < drops && scheduler.dice.below(3) == 0 {
-                scheduler.drop_task(dropped);
+        let mut executor = Executor::new(seed, calls);
+        let (mut dropped, mut drops_rng) = (0, Rng::new(seed));
+        while executor.step() {
+            if dropped < drops && drops_rng.below(3) == 0 {
+                executor.cancel(dropped);
                 dropped += 1;
             }
         }
-        assert_eq!(scheduler.unfinished(), 0, "a caller waits for ever; seed {seed}");
-        scheduler.outputs()
+        assert_eq!(executor.unfinished(), 0, "a caller waits for ever; seed {seed}");
+        executor.into_outputs()
     };
     (world, sends, outputs)
 }
@@ -359,20 +301,20 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
             let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), transport, keep_later);
             let (client, transport) = (&client, &transport);
             let calls = (0..200).map(|number| over.call(client, transport, call(number)));
-            let mut scheduler = Scheduler::new(seed, calls);
-            while scheduler.step() {}
-            assert_eq!((scheduler.unfinished(), sends.logins()), (200, 1), "one logs in, all others wait");
+            let mut executor = Executor::new(seed, calls);
+            while executor.step() {}
+            assert_eq!((executor.unfinished(), sends.logins()), (200, 1), "one logs in, all others wait");
 
             fail_now.store(true, SeqCst);
             held.lock().unwrap().drain(..).for_each(Waker::wake);
-            while scheduler.step() {}
-            let outcomes = scheduler.outputs();
+            while executor.step() {}
+            let outcomes = executor.into_outputs();
             assert!(outcomes.iter().all(is_rejected));
             assert_eq!((outcomes.len(), sends.logins()), (200, 1));
 
-            let mut later = Scheduler::new(seed, [over.call(client, transport, call(200))].into_iter());
+            let mut later = Executor::new(seed, [over.call(client, transport, call(200))]);
             while later.step() {}
-            assert_eq!(later.outputs().remove(0).unwrap().status(), 200);
+            assert_eq!(later.into_outputs().remove(0).unwrap().status(), 200);
             assert_eq!(sends.logins(), 3);
         }
     }
@@ -481,12 +423,12 @@ fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for
         let (world, sessions, user) = fleet();
         let (owner, logins, exchanges, well) = owners(&world, user).into_iter().nth(which).unwrap();
         let (before, passwords) = (world.issued(), Cell::new(0));
-        let dice = Mutex::new(Dice::new(seed));
+        let rng = Mutex::new(Rng::new(seed));
         let outcomes = {
-            let (world, dice, passwords) = (&world, &dice, &passwords);
+            let (world, rng, passwords) = (&world, &rng, &passwords);
             let transport = move |request: Request<Bytes>, _: usize| async move {
                 passwords.set(passwords.get() + usize::from(request.uri().path() == "/user_token"));
-                dawdle(dice).await;
+                dawdle(rng).await;
                 Ok::<_, Cut>(world.handle(request))
             };
             let mut sessions = sessions.into_iter();
@@ -498,10 +440,10 @@ fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for
                 let call = Request::get(url(location)).body(Bytes::new()).unwrap();
                 over.call(&clients[location], &transport, call)
             });
-            let mut scheduler = Scheduler::new(seed, calls);
-            while scheduler.step() {}
-            assert_eq!(scheduler.unfinished(), 0);
-            scheduler.outputs()
+            let mut executor = Executor::new(seed, calls);
+            while executor.step() {}
+            assert_eq!(executor.unfinished(), 0);
+            executor.into_outputs()
         };
         assert!(outcomes.iter().all(|outcome| if well { outcome.is_ok() } else { is_rejected(outcome) }));
         let issued = world.issued();

@@ -4,6 +4,8 @@
 
 extern crate alloc;
 
+#[path = "../../../transports/testing/mod.rs"]
+pub mod testing;
 #[path = "../../../transports/mod.rs"]
 pub mod transports;
 

@@ -1,0 +1,132 @@
+//! Transports that bring no response.
+
+use alloc::vec::Vec;
+use core::future::{pending, ready};
+
+use http::{Request, Response};
+use location_auth::Bytes;
+use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
+
+/// A transport that never answers. As an async one it waits for ever, until its future is dropped; as a blocking one it fails as a time-out does,
+/// at once.
+///
+/// ```
+/// use location_auth::testing::Silent;
+/// use location_auth::transports::run;
+/// use location_auth::{Fault, Retry};
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
+///
+/// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &Silent).unwrap_err();
+/// assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Never));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Transport for Silent {
+    type Error = SendError;
+
+    fn send(&self, _: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
+        Err(timed_out())
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
+    }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
+}
+
+impl AsyncTransport for Silent {
+    type Error = SendError;
+
+    fn send(&self, _: Request<Bytes>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
+        pending()
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
+    }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
+}
+
+/// A transport that fails each time, and tells how far its requests got.
+///
+/// ```
+/// use location_auth::testing::Failing;
+/// use location_auth::transports::{Delivery, run};
+/// use location_auth::{Fault, Retry};
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
+///
+/// for (delivery, retry) in [
+///     (Delivery::NotSent, Retry::Unspecified),
+///     (Delivery::Unsendable, Retry::Never),
+///     (Delivery::Unknown, Retry::Never),
+/// ] {
+///     let stopped = run(app.user_login("owner@example.com", "hunter2")?, &Failing(delivery)).unwrap_err();
+///     assert_eq!(stopped.retry(), retry);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Failing(
+    /// How far its requests get.
+    pub Delivery,
+);
+
+impl Transport for Failing {
+    type Error = SendError;
+
+    fn send(&self, _: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
+        Err(failure(self.0))
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
+    }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
+}
+
+impl AsyncTransport for Failing {
+    type Error = SendError;
+
+    fn send(&self, _: Request<Bytes>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
+        ready(Err(failure(self.0)))
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
+    }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
+}
+
+/// The error of an adapter whose request got this far.
+pub(super) fn failure(delivery: Delivery) -> SendError {
+    let kind = match delivery {
+        Delivery::NotSent => SendErrorKind::Connect,
+        Delivery::Unsendable => SendErrorKind::Configuration,
+        Delivery::Unknown => SendErrorKind::Broken,
+    };
+    SendError::new(kind, delivery, None)
+}
+
+pub(super) fn timed_out() -> SendError {
+    SendError::new(SendErrorKind::TimedOut, Delivery::Unknown, None)
+}

@@ -1,0 +1,287 @@
+//! A network and a clock that are made of numbers: the same seed, the same run.
+
+extern crate std;
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::future::poll_fn;
+use core::task::Poll;
+use core::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::Request;
+use location_auth::Bytes;
+use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
+
+use super::bounded;
+use super::failing::{failure, timed_out};
+use super::state::{Answer, Event, State};
+use super::{Executor, Fault};
+
+/// A network between your program and a service, with faults that a seed chooses and a virtual clock. It is a transport, blocking and async.
+///
+/// The service is whatever answers at once: a closure over the emulated service, a [`Scripted`](super::Scripted), any blocking [`Transport`]. A
+/// request and its answer take up to 0.4 virtual seconds each. Time passes while a blocking send waits, while [`advance`](Self::advance)
+/// says so, and while all tasks of [`run`](Self::run) wait.
+///
+/// Nothing goes wrong until [`enable_faults`](Self::enable_faults). Where a test panics while a network is alive, the network prints its seed and all
+/// that happened on it to the standard error. The same seed does the same again, as long as one thread uses it.
+///
+/// It is cheap to clone; clones share all.
+///
+/// ```
+/// use location_auth::emulator::Emulator;
+/// use location_auth::testing::{Fault, Network};
+/// use location_auth::transports::run;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("c-34")
+/// #     .client_secret("s-56"))?;
+/// use std::{cell::RefCell, convert::Infallible};
+///
+/// for seed in 0..100 {
+///     let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+///     emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
+///     let emulator = RefCell::new(emulator);
+///     let network = Network::new(seed, |request, _| Ok::<_, Infallible>(emulator.borrow_mut().handle(request)));
+///     network.enable_faults(Fault::ALL, 10);
+///     let login = || app.location("loc-1")?.login("owner@example.com", "hunter2");
+///     if run(login()?, &network).is_err() {
+///         network.disable_faults();
+///         assert!(run(login()?, &network).is_ok(), "nothing is spoilt for ever");
+///     }
+/// }
+/// # Ok::<(), location_auth::Misuse>(())
+/// ```
+pub struct Network<T>(Arc<Shared<T>>);
+
+struct Shared<T> {
+    service: T,
+    state: Mutex<State>,
+}
+
+impl<T: Transport> Network<T> {
+    /// A network to this service.
+    pub fn new(seed: u64, service: T) -> Self {
+        let state = State::new(seed);
+        Self(Arc::new(Shared { service, state: Mutex::new(state) }))
+    }
+
+    /// Lets so much virtual time pass: for blocking code, as the `sleep` of `run_with_retries`.
+    pub fn advance(&self, time: Duration) {
+        let end = self.state().after(time);
+        while self.state().next_time().is_some_and(|time| time <= end) {
+            self.happen();
+        }
+        self.state().set_now(end);
+    }
+
+    /// Waits so much virtual time, under [`run`](Self::run).
+    pub async fn sleep(&self, time: Duration) {
+        let end = self.state().after(time);
+        poll_fn(|context| {
+            let mut state = self.state();
+            if state.now >= end {
+                return Poll::Ready(());
+            }
+            state.schedule(end, Event::Wake(context.waker().clone()));
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Runs async code to its end. Time passes whenever it waits.
+    ///
+    /// # Panics
+    /// Where it waits for what never happens.
+    pub fn run<F: Future>(&self, future: F) -> F::Output {
+        let mut outputs = self.run_all([future]);
+        outputs.pop().unwrap_or_else(|| panic!("a task that has ended has an output"))
+    }
+
+    /// Runs tasks to their end, in an order that the seed chooses, and gives what they came to. Time passes whenever all of them wait.
+    ///
+    /// # Panics
+    /// Where some wait for what never happens.
+    pub fn run_all<F: Future>(&self, futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
+        let seed = self.random_below(usize::MAX);
+        let mut executor = Executor::new(u64::try_from(seed).unwrap_or_default(), futures);
+        while executor.unfinished() > 0 {
+            let goes_on = executor.step() || self.happen();
+            assert!(goes_on, "{} of the tasks wait for what never happens", executor.unfinished());
+        }
+        executor.into_outputs()
+    }
+
+    /// Lets the next thing happen. `false` if there is nothing any more. The service and wakers are foreign code, so no lock is held.
+    fn happen(&self) -> bool {
+        let Some(event) = self.state().next_event() else { return false };
+        match event {
+            Event::Wake(waker) => waker.wake(),
+            Event::Arrive { id, request, limit, fault } => {
+                let answer = self.0.service.send(request, limit);
+                let answer = match answer {
+                    Ok(response) if fault == Some(Fault::Cut) => {
+                        Err(failure(Delivery::Unknown).with_status(response.status()))
+                    }
+                    Ok(response) => bounded(response, limit),
+                    Err(error) => {
+                        Err(SendError::new(self.0.service.kind(&error), self.0.service.delivery(&error), None))
+                    }
+                };
+                if fault != Some(Fault::ResponseLost) {
+                    self.state().answer_soon(id, answer);
+                }
+            }
+            Event::Answer { id, answer } => {
+                let waker = self.state().answered(id, answer);
+                if let Some(waker) = waker {
+                    waker.wake();
+                }
+            }
+        }
+        true
+    }
+}
+
+impl<T> Network<T> {
+    /// From now on each of these faults strikes so many of a hundred requests. Of all faults together at most a hundred do.
+    pub fn enable_faults(&self, faults: &[Fault], percent: u8) {
+        let mut state = self.state();
+        state.rates.retain(|(known, _)| !faults.contains(known));
+        state.rates.extend(faults.iter().map(|fault| (*fault, percent)));
+    }
+
+    /// From now on nothing goes wrong with what is sent.
+    pub fn disable_faults(&self) {
+        self.state().rates.clear();
+    }
+
+    /// How much virtual time has passed.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        Duration::from_millis(self.state().now)
+    }
+
+    /// How many requests met this fault.
+    #[must_use]
+    pub fn strikes(&self, fault: Fault) -> u64 {
+        self.state().strikes.get(&fault).copied().unwrap_or_default()
+    }
+
+    /// How many things happened: requests that arrived, answers, and ends of sleep.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.state().happened
+    }
+
+    /// A number of the seed's, from 0 up to this bound and without it: for what a test leaves to chance.
+    #[must_use]
+    pub fn random_below(&self, bound: usize) -> usize {
+        self.state().rng.below(bound)
+    }
+
+    /// Adds a line to the trace: what your program came to, say.
+    pub fn note(&self, what: impl fmt::Display) {
+        self.state().note(format_args!("{what}"));
+    }
+
+    /// What has happened, a line each, with its time: requests without what could be a secret, the faults that they met, the statuses of answers, and
+    /// what was noted. The same seed gives the same text.
+    #[must_use]
+    pub fn trace(&self) -> String {
+        self.state().trace.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A state is whole wherever a panic may leave it.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Transport> Transport for Network<T> {
+    type Error = SendError;
+
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Answer {
+        let id = self.state().start(request, limit);
+        let sending = Sending { network: self, id };
+        loop {
+            if let Some(answer) = self.state().take_answer(sending.id) {
+                return answer;
+            }
+            if !self.happen() {
+                return Err(timed_out());
+            }
+        }
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
+    }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
+}
+
+impl<T: Transport> AsyncTransport for Network<T> {
+    type Error = SendError;
+
+    async fn send(&self, request: Request<Bytes>, limit: usize) -> Answer {
+        let id = self.state().start(request, limit);
+        let sending = Sending { network: self, id };
+        poll_fn(|context| {
+            let mut state = self.state();
+            if let Some(answer) = state.take_answer(sending.id) {
+                return Poll::Ready(answer);
+            }
+            if let Some(waiting) = state.waiting.get_mut(&id) {
+                waiting.waker = Some(context.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
+    }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
+}
+
+/// Somebody who waits for an answer, until he has it or goes away.
+struct Sending<'a, T> {
+    network: &'a Network<T>,
+    id: u64,
+}
+
+impl<T> Drop for Sending<'_, T> {
+    fn drop(&mut self) {
+        let waiting = self.network.state().waiting.remove(&self.id);
+        // The waker is foreign code: it is dropped after the lock is given back.
+        drop(waiting);
+    }
+}
+
+/// Not derived, which would ask for a service that is `Clone`.
+impl<T> Clone for Network<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+/// Seed and time, nothing of the service or of what is under way.
+impl<T> fmt::Debug for Network<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state();
+        f.debug_struct("Network")
+            .field("seed", &state.seed)
+            .field("now", &Duration::from_millis(state.now))
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,210 @@
+//! A transport that answers from a script, and fails the test where the program departs from it.
+
+extern crate std;
+
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+use core::future::ready;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::{Request, Response};
+use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
+use location_auth::{Bytes, Redacted};
+
+use super::bounded;
+use super::exchange::{Answer, Exchange};
+use super::failing::failure;
+
+/// A transport that gives these answers in this order, blocking and async. It checks what it is sent and keeps it.
+///
+/// The test fails, by a panic, where a request differs from what is expected, where there is no answer left for one, and where answers are left over
+/// when the transport is dropped. Its text says what differs, and shows no value that could be a secret. Where the program
+/// swallowed the panic, it is repeated when the transport is dropped.
+///
+/// It is cheap to clone; clones share the script.
+///
+/// ```
+/// use location_auth::testing::{Exchange, Scripted};
+/// use location_auth::transports::run;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
+///
+/// let service = Scripted::new([
+///     Exchange::post("/user_token").member("password", "hunter2").answer(200, r#"{"access_token": "u-1"}"#),
+///     Exchange::post("/locations/loc-1/token").header("authorization", "Bearer u-1").answer(200, r#"{"access_token": "l-1"}"#),
+/// ]);
+/// let token = run(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &service)?;
+/// assert_eq!(token.expose_secret(), "l-1");
+/// assert_eq!(service.sent().len(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Scripted(Arc<Script>);
+
+struct Script(Mutex<State>);
+
+struct State {
+    left: VecDeque<Exchange>,
+    sent: Vec<Request<Bytes>>,
+    failed: Option<String>,
+}
+
+impl Scripted {
+    /// A script of these exchanges, one after another.
+    pub fn new(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
+        let left = exchanges.into_iter().collect();
+        Self(Arc::new(Script(Mutex::new(State { left, sent: Vec::new(), failed: None }))))
+    }
+
+    /// What was sent so far, in order.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        self.0.state().sent.iter().cloned().map(Sent).collect()
+    }
+
+    fn answer(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        let answer = self.0.state().answer(request);
+        match answer {
+            Ok(Answer::Response(response)) => bounded(response, limit),
+            Ok(Answer::Failure(delivery)) => Err(failure(delivery)),
+            Err(difference) => panic!("{difference}"),
+        }
+    }
+}
+
+impl Script {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The next answer, or what fails the test.
+    fn answer(&mut self, request: Request<Bytes>) -> Result<Answer, String> {
+        let number = self.sent.len().saturating_add(1);
+        let sent = Redacted(&request).to_string();
+        let answer = match self.left.pop_front() {
+            None => Err(format!("request {number} is one too many, the script has no answer left for it: {sent}")),
+            Some(exchange) => match exchange.differences(&request) {
+                differences if differences.is_empty() => Ok(exchange.answer),
+                differences => Err(format!(
+                    "request {number} is not what the script expects: {}\n  expected {exchange:?}\n  sent     {sent}",
+                    differences.join(", ")
+                )),
+            },
+        };
+        self.sent.push(request);
+        if let Err(difference) = &answer {
+            self.failed.get_or_insert_with(|| difference.clone());
+        }
+        answer
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let state = self.state();
+        let problem = state.failed.clone().or_else(|| {
+            let next = state.left.front()?;
+            let (left, sent) = (state.left.len(), state.sent.len());
+            Some(format!("the script has answers left over, {left} after {sent} requests; the next is for {next:?}"))
+        });
+        drop(state);
+        if let Some(problem) = problem {
+            panic!("{problem}");
+        }
+    }
+}
+
+impl Transport for Scripted {
+    type Error = SendError;
+
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        self.answer(request, limit)
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
+    }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
+}
+
+impl AsyncTransport for Scripted {
+    type Error = SendError;
+
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
+        ready(self.answer(request, limit))
+    }
+
+    fn delivery(&self, error: &SendError) -> Delivery {
+        error.delivery()
+    }
+
+    fn kind(&self, error: &SendError) -> SendErrorKind {
+        error.kind()
+    }
+}
+
+/// How much was sent and is left, nothing of either.
+impl fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state();
+        f.debug_struct("Scripted")
+            .field("sent", &state.sent.len())
+            .field("left", &state.left.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A request that a [`Scripted`] was sent: `Debug` and `Display` show it as [`Redacted`] does.
+///
+/// ```
+/// use location_auth::Bytes;
+/// use location_auth::testing::{Exchange, Scripted};
+/// use location_auth::transports::Transport;
+///
+/// let service = Scripted::new([Exchange::any()]);
+/// let request = http::Request::get("https://api.example.com/").header("x-api-key", "k-12").body(Bytes::new())?;
+/// service.send(request, 0)?;
+/// let sent = &service.sent()[0];
+/// assert_eq!(sent.to_string(), "GET https://api.example.com/ x-api-key: …");
+/// assert!(sent.expose_request().headers()["x-api-key"] == "k-12");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Sent(Request<Bytes>);
+
+impl Sent {
+    /// The request as it was sent, secrets and all. Its own `Debug` shows them, and so does an `assert_eq!` that fails.
+    #[must_use]
+    pub fn expose_request(&self) -> &Request<Bytes> {
+        &self.0
+    }
+}
+
+impl fmt::Display for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Redacted(&self.0), f)
+    }
+}
+
+impl fmt::Debug for Sent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

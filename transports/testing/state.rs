@@ -1,0 +1,236 @@
+//! What is under way on the network, when each thing happens, and what has happened.
+
+extern crate std;
+
+use alloc::collections::{BTreeMap, BinaryHeap};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::cmp::Reverse;
+use core::fmt::{self, Write};
+use core::task::Waker;
+use core::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use location_auth::transports::{Delivery, SendError, SendErrorKind};
+use location_auth::{Bytes, Redacted};
+
+use super::bounded;
+use super::failing::{failure, timed_out};
+use super::fault::FORGERIES;
+use super::{Fault, Rng};
+
+/// After so long a sender waits no longer.
+const TIME_OUT: u64 = 5000;
+
+std::thread_local! {
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// The time on the network that ran last on this thread: a clock for `Client::with_clock` and `AsyncClient::with_clock`.
+///
+/// ```
+/// use location_auth::testing::{self, Network};
+/// use std::time::Duration;
+///
+/// let network = Network::new(17, |_, _| Ok::<_, std::convert::Infallible>(http::Response::new(vec![])));
+/// network.advance(Duration::from_secs(3600));
+/// assert_eq!(testing::now(), Duration::from_secs(3600));
+/// ```
+#[must_use]
+pub fn now() -> Duration {
+    NOW.get()
+}
+
+pub(super) type Answer = Result<Response<Vec<u8>>, SendError>;
+
+pub(super) enum Event {
+    Arrive { id: u64, request: Request<Bytes>, limit: usize, fault: Option<Fault> },
+    Answer { id: u64, answer: Answer },
+    Wake(Waker),
+}
+
+#[derive(Default)]
+pub(super) struct Waiting {
+    answer: Option<Answer>,
+    pub(super) waker: Option<Waker>,
+}
+
+pub(super) struct State {
+    pub(super) seed: u64,
+    pub(super) rng: Rng,
+    /// In milliseconds.
+    pub(super) now: u64,
+    next: u64,
+    /// Time and number of each event to come.
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    events: BTreeMap<u64, Event>,
+    pub(super) waiting: BTreeMap<u64, Waiting>,
+    /// The faults that strike, each with how many of a hundred requests it does.
+    pub(super) rates: Vec<(Fault, u8)>,
+    pub(super) happened: u64,
+    pub(super) strikes: BTreeMap<Fault, u64>,
+    pub(super) trace: String,
+}
+
+impl State {
+    pub(super) fn new(seed: u64) -> Self {
+        NOW.set(Duration::ZERO);
+        Self {
+            seed,
+            rng: Rng::new(seed),
+            now: 0,
+            next: 0,
+            queue: BinaryHeap::new(),
+            events: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            rates: Vec::new(),
+            happened: 0,
+            strikes: BTreeMap::new(),
+            trace: String::new(),
+        }
+    }
+
+    /// When the next thing happens.
+    pub(super) fn next_time(&self) -> Option<u64> {
+        self.queue.peek().map(|Reverse((time, _))| *time)
+    }
+
+    pub(super) fn after(&self, time: Duration) -> u64 {
+        self.now.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn set_now(&mut self, now: u64) {
+        self.now = now;
+        NOW.set(Duration::from_millis(now));
+    }
+
+    pub(super) fn note(&mut self, what: fmt::Arguments<'_>) {
+        // A String takes whatever is written to it.
+        let _ = writeln!(self.trace, "{:>7} ms  {what}", self.now);
+    }
+
+    pub(super) fn schedule(&mut self, time: u64, event: Event) {
+        self.queue.push(Reverse((time, self.next)));
+        self.events.insert(self.next, event);
+        self.next = self.next.saturating_add(1);
+    }
+
+    pub(super) fn next_event(&mut self) -> Option<Event> {
+        let Reverse((time, number)) = self.queue.pop()?;
+        self.set_now(time);
+        self.happened = self.happened.saturating_add(1);
+        self.events.remove(&number)
+    }
+
+    fn soon(&mut self) -> u64 {
+        let latency = u64::try_from(self.rng.below(400)).unwrap_or_default().saturating_add(1);
+        self.now.saturating_add(latency)
+    }
+
+    fn choose_fault(&mut self) -> Option<Fault> {
+        if self.rates.is_empty() {
+            return None;
+        }
+        let mut chosen = self.rng.below(100);
+        let fault = self.rates.iter().find_map(|(fault, percent)| match chosen.checked_sub(usize::from(*percent)) {
+            None => Some(*fault),
+            Some(left) => {
+                chosen = left;
+                None
+            }
+        })?;
+        let strikes = self.strikes.entry(fault).or_default();
+        *strikes = strikes.saturating_add(1);
+        Some(fault)
+    }
+
+    /// Sends a request on its way, and says by which number its answer is known.
+    pub(super) fn start(&mut self, request: Request<Bytes>, limit: usize) -> u64 {
+        let id = self.next;
+        self.waiting.insert(id, Waiting::default());
+        let fault = self.choose_fault();
+        self.note(format_args!("#{id} {}{}", Redacted(&request), Struck(fault)));
+        let (soon, time_out) = (self.soon(), self.now.saturating_add(TIME_OUT));
+        match fault {
+            Some(Fault::Refused) => self.schedule(soon, Event::Answer { id, answer: Err(failure(Delivery::NotSent)) }),
+            Some(Fault::RequestLost) => {}
+            Some(Fault::Delayed) => {
+                let late = soon.saturating_add(TIME_OUT);
+                self.schedule(late, Event::Arrive { id, request, limit, fault });
+            }
+            Some(Fault::Forged) => {
+                let answer = self.forgery(limit);
+                self.schedule(soon, Event::Answer { id, answer });
+            }
+            _ => {
+                if fault == Some(Fault::Duplicated) {
+                    let again = soon.saturating_add(50);
+                    self.schedule(again, Event::Arrive { id, request: request.clone(), limit, fault });
+                }
+                self.schedule(soon, Event::Arrive { id, request, limit, fault });
+            }
+        }
+        self.schedule(time_out, Event::Answer { id, answer: Err(timed_out()) });
+        id
+    }
+
+    fn forgery(&mut self, limit: usize) -> Answer {
+        let chosen = self.rng.below(FORGERIES.len());
+        let (status, body) = FORGERIES.get(chosen).copied().unwrap_or((500, ""));
+        let response = Response::builder().status(status).body(body.as_bytes().to_vec());
+        bounded(response.map_err(|_| failure(Delivery::Unknown))?, limit)
+    }
+
+    pub(super) fn answer_soon(&mut self, id: u64, answer: Answer) {
+        let soon = self.soon();
+        self.schedule(soon, Event::Answer { id, answer });
+    }
+
+    /// Whom to wake.
+    pub(super) fn answered(&mut self, id: u64, answer: Answer) -> Option<Waker> {
+        // The first answer counts; nobody waits for what comes after the time-out.
+        let Some(waiting) = self.waiting.get_mut(&id).filter(|waiting| waiting.answer.is_none()) else {
+            self.happened = self.happened.saturating_sub(1);
+            return None;
+        };
+        let waker = waiting.waker.take();
+        let shown = Shown(answer.as_ref().map_or_else(|error| Err(error.kind()), |response| Ok(response.status())));
+        waiting.answer = Some(answer);
+        self.note(format_args!("#{id} {shown}"));
+        waker
+    }
+
+    pub(super) fn take_answer(&mut self, id: u64) -> Option<Answer> {
+        self.waiting.get_mut(&id)?.answer.take()
+    }
+}
+
+/// A fault as the trace shows it.
+struct Struck(Option<Fault>);
+
+impl fmt::Display for Struck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |fault| write!(f, "  !! {fault:?}"))
+    }
+}
+
+/// An answer as the trace shows it.
+struct Shown(Result<StatusCode, SendErrorKind>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Ok(status) => write!(f, "status {}", status.as_u16()),
+            Err(kind) => write!(f, "{kind:?}"),
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::eprintln!("seed {} does it again; what happened on the network:\n{}", self.seed, self.trace);
+        }
+    }
+}
