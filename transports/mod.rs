@@ -50,8 +50,8 @@
 //! client still writes, and the reset overtakes the response (RFC 9112, section 9.6). The call fails as one that may have arrived, by every
 //! transport. Where that happens, make a small call first: its 401 comes through.
 //!
-//! The package `tests/conformance` of the repository is this list as a table of tests, and its page says how to hold your own
-//! transport to it.
+//! The package `location-auth-conformance` (`tests/conformance` of the repository) is this list as a table of tests: as a dev-dependency it holds
+//! your own transport to it.
 //!
 //! To make calls and not only log in, tie a transport to a session: the module `client` (feature `client`) has a blocking and an async one.
 //!

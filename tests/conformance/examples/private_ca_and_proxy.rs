@@ -8,11 +8,11 @@ use std::net::TcpStream;
 use std::sync::Mutex;
 use std::thread;
 
-use conformance::servers::{Server, read_request, scripted, well_kept_over_tls};
-use conformance::tls::{Flaw, Identity};
 use location_auth::emulator::Emulator;
 use location_auth::transports::{reqwest::Reqwest, run, run_async, ureq::Ureq};
 use location_auth::{App, Environment, LocationLogin, Misuse, Settings};
+use location_auth_conformance::servers::{Server, read_request, scripted, well_kept_over_tls};
+use location_auth_conformance::tls::{Flaw, Identity};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let identity = Identity::new(Flaw::None);

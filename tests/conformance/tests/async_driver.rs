@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use conformance::servers::well_kept;
-use conformance::{Wishes, adapters};
 use http::{Request, Response};
 use hyper_util::rt::TokioIo;
 use location_auth::emulator::Emulator;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{run_async, run_async_with_retries};
 use location_auth::{App, Backoff, Bytes, Environment, LocationLogin, Settings};
+use location_auth_conformance::servers::well_kept;
+use location_auth_conformance::{Wishes, adapters};
 use tokio::net::TcpStream;
 
 fn emulator() -> Emulator {

@@ -9,15 +9,15 @@ use std::task::{Context, Poll, Waker};
 use std::thread::sleep;
 use std::time::Duration;
 
-use conformance::owners::{STRAY, Surplus, answering_twice, token_request};
-use conformance::servers::{Server, read_request, scripted};
-use conformance::{Wishes, adapters};
 use http::{Request, Uri};
 use hyper::rt::ReadBufCursor;
 use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{AsyncTransport, Transport, run, run_async};
 use location_auth::{App, Bytes, Environment, LocationLogin, Settings};
+use location_auth_conformance::owners::{STRAY, Surplus, answering_twice, token_request};
+use location_auth_conformance::servers::{Server, read_request, scripted};
+use location_auth_conformance::{Wishes, adapters};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
 

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    conformance::run(&conformance::adapters::ADAPTERS, include_str!("../exceptions.txt"))
+    location_auth_conformance::run(&location_auth_conformance::adapters::ADAPTERS, include_str!("../exceptions.txt"))
 }

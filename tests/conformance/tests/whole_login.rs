@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use conformance::servers::{Server, well_kept_over_tls};
-use conformance::tls::{Flaw, Identity};
-use conformance::{Wishes, adapters};
 use location_auth::emulator::Emulator;
 use location_auth::transports::{run, run_async};
 use location_auth::{App, Environment, LocationAccessToken, LocationLogin, Settings};
+use location_auth_conformance::servers::{Server, well_kept_over_tls};
+use location_auth_conformance::tls::{Flaw, Identity};
+use location_auth_conformance::{Wishes, adapters};
 
 fn login(server: &Server) -> LocationLogin {
     let base = format!("https://{}", server.address);

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conformance::{Subject, Wishes, blocking};
+use location_auth_conformance::{Subject, Wishes, blocking};
 use isahc::HttpClient;
 use isahc::config::Configurable;
 use isahc::tls::{TlsConfig, TrustStore};
@@ -22,5 +22,5 @@ fn client(wishes: &Wishes) -> HttpClient {
 
 fn main() -> ExitCode {
     let isahc = Subject { name: "isahc", client: |wishes| blocking(recipe_isahc::transport(client(wishes))) };
-    conformance::run(&[isahc], include_str!("../exceptions.txt"))
+    location_auth_conformance::run(&[isahc], include_str!("../exceptions.txt"))
 }

@@ -3,13 +3,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use conformance::{Subject, Wishes, blocking, on_tokio};
 use http::{Request, Uri};
 use hyper_rustls::HttpsConnectorBuilder;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel;
 use location_auth::Bytes;
 use location_auth::transports::AsyncTransport;
+use location_auth_conformance::{Subject, Wishes, blocking, on_tokio};
 use rustls::ClientConfig;
 use rustls::pki_types::CertificateDer;
 use std::time::Duration;
@@ -62,5 +62,5 @@ fn tls(wishes: &Wishes) -> ClientConfig {
 }
 
 fn main() -> ExitCode {
-    conformance::run(&RECIPES, include_str!("../exceptions.txt"))
+    location_auth_conformance::run(&RECIPES, include_str!("../exceptions.txt"))
 }
