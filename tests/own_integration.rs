@@ -1,4 +1,4 @@
-//! How a user tests a program of his own: the emulated service behind a closure. No network, no clock, no thread.
+//! How a user tests a program of his own: over a script, over the emulated service, over a network of faults. No socket, clock or thread.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
@@ -6,9 +6,10 @@ use std::error::Error;
 
 use http::{Request, StatusCode};
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::transports::{Cause, RunError, Transport, run};
+use location_auth::testing::{self, Exchange, Failing, Network, Scripted};
+use location_auth::transports::{Cause, RunError, SendError, Transport, run};
 use location_auth::{
-    App, Bytes, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Session, Settings, Step,
+    App, Bytes, Delivery, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Retry, Session, Settings, Step,
 };
 use serde_json::Value;
 
@@ -36,6 +37,23 @@ fn login(password: &str) -> LocationLogin {
         .client_id("c-34")
         .client_secret("s-56");
     App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", password).unwrap()
+}
+
+#[test]
+fn the_contacts_are_asked_for_with_the_token_that_the_login_came_to() {
+    let service = Scripted::new([
+        Exchange::post("/user_token").member("password", "hunter2").answer(200, r#"{"access_token": "u-1"}"#),
+        Exchange::post("/locations/loc-1/token").answer(200, r#"{"access_token": "l-1"}"#),
+        Exchange::get("/locations/loc-1/contacts").header("authorization", "Bearer l-1").answer(200, "[]"),
+    ]);
+    assert_eq!(contacts(login("hunter2"), &service).unwrap(), serde_json::json!([]));
+}
+
+#[test]
+fn a_login_that_may_have_arrived_is_not_repeated() {
+    let error = contacts(login("hunter2"), &Failing(Delivery::Unknown)).unwrap_err();
+    let stopped: &RunError<LocationLogin, SendError> = error.downcast_ref().unwrap();
+    assert_eq!(stopped.retry(), Retry::Never);
 }
 
 fn emulator() -> RefCell<Emulator> {
@@ -76,6 +94,19 @@ fn a_wrong_password_is_the_callers_fault_at_step_1() {
     let stopped: &RunError<LocationLogin, Infallible> = error.downcast_ref().unwrap();
     let Cause::Response(answer) = &stopped.cause else { panic!("there was a response") };
     assert_eq!((answer.kind(), answer.step(), answer.fault()), (ErrorKind::Refused, Step::UserToken, Fault::Caller));
+}
+
+#[test]
+fn whatever_the_network_does_one_login_costs_two_tokens_of_each_kind_at_most_and_the_next_one_works() {
+    for seed in 0..2000 {
+        let service = emulator();
+        let network = Network::new(seed, |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request)));
+        network.enable_faults(testing::Fault::ALL, 5);
+        let outcome = contacts(login("hunter2"), &network);
+        assert!(service.borrow().counts().location_tokens <= 2, "twice where the network doubles it, never by us");
+        network.disable_faults();
+        assert!(outcome.is_ok() || contacts(login("hunter2"), &network).is_ok());
+    }
 }
 
 #[test]
