@@ -8,7 +8,7 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 use zeroize::Zeroizing;
 
 use crate::json::{Member, unmarked, visit_as};
-use crate::text::{clean, repeats, replace};
+use crate::text::{clean, strike_out};
 
 /// The longest message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 256;
@@ -40,21 +40,14 @@ pub(crate) struct RequestSecrets<'a> {
 
 impl RequestSecrets<'_> {
     /// The text with the names put in, unless it repeats a secret before or after that.
-    fn told(&self, text: &str) -> Option<Zeroizing<String>> {
-        let (mut told, mut rest) = (Zeroizing::new(String::from(text)), Zeroizing::new(String::from(text)));
-        for (value, name) in self.named {
-            told = replace(&told, value, name);
-            rest = replace(&rest, value, " ");
-        }
-        // One that is left is spelled unusually.
-        let is_left = self.named.iter().any(|(value, _)| repeats(&rest, &[value]));
-        (!is_left && !repeats(text, self.secret) && !repeats(&told, self.secret)).then_some(told)
+    fn told(&self, text: &str) -> Option<String> {
+        strike_out(text, self.named, self.secret)
     }
 
     /// A header's visible ASCII, or a part of it, within its bound.
     fn word(&self, text: &str) -> Option<Box<str>> {
         let fit = !text.is_empty() && text.len() <= HEADER_LIMIT && text.bytes().all(|byte| byte.is_ascii_graphic());
-        (fit && self.told(text).is_some_and(|told| *told == text)).then(|| text.into())
+        (fit && self.told(text).is_some_and(|told| told == text)).then(|| text.into())
     }
 }
 

@@ -4,12 +4,40 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use zeroize::Zeroizing;
 
+/// The text with a name in place of each of the `named` values, in any ASCII letter case; `None` where it repeats one of the secrets, or a
+/// named value that is spelled unusually.
+///
+/// A secret is found as it is given, as JSON's escapes or percent-encoding write it, also one within the other, in any ASCII letter case. One with
+/// other characters than ASCII's is taken to be in every text that has such characters, too. An empty value is in every text.
+///
+/// For whoever writes down what others said: the feature `cassette` does.
+///
+/// ```
+/// use location_auth::strike_out;
+///
+/// let struck = |text| strike_out(text, &[("owner@example.com", "<email>")], &["hunter2"]);
+/// assert_eq!(struck("no user Owner@example.com").as_deref(), Some("no user <email>"));
+/// assert_eq!(struck("no user owner%40example.com"), None);
+/// assert_eq!(struck("not %48unter2"), None);
+/// ```
+#[must_use]
+pub fn strike_out(text: &str, named: &[(&str, &str)], secrets: &[&str]) -> Option<String> {
+    let (mut told, mut rest) = (Zeroizing::new(String::from(text)), Zeroizing::new(String::from(text)));
+    for (value, name) in named {
+        told = replace(&told, value, name);
+        rest = replace(&rest, value, " ");
+    }
+    // One that is left is spelled unusually.
+    let is_left = named.iter().any(|(value, _)| repeats(&rest, &[value]));
+    (!is_left && !repeats(text, secrets) && !repeats(&told, secrets)).then(|| core::mem::take(&mut *told))
+}
+
 /// Whether the text holds one of the secrets: as given, or as JSON or percent-encoding writes it, also one within the other, in any
 /// ASCII letter case.
 ///
 /// The text is decoded rather than the secret encoded, since there are many ways to write the same. Letter cases and normal forms beyond
 /// ASCII are too many to know: there a secret is taken to be in every text that has other characters than ASCII's, too.
-pub(crate) fn repeats(text: &str, secrets: &[&str]) -> bool {
+fn repeats(text: &str, secrets: &[&str]) -> bool {
     let once = [percent_decode(text), json_decode(text)];
     let twice = once.iter().flat_map(|text| [percent_decode(text), json_decode(text)]);
     let secrets: Vec<_> = secrets.iter().map(|secret| (secret.is_ascii(), fold(secret))).collect();
@@ -29,7 +57,7 @@ fn fold(text: &str) -> Zeroizing<String> {
 }
 
 /// The text with a name in place of each of these values, in any ASCII letter case.
-pub(crate) fn replace(text: &str, value: &str, name: &str) -> Zeroizing<String> {
+fn replace(text: &str, value: &str, name: &str) -> Zeroizing<String> {
     let [folded, value] = [text, value].map(|text| Zeroizing::new(text.to_ascii_lowercase()));
     let names = folded.matches(value.as_str()).count().saturating_mul(name.len());
     let mut replaced = Zeroizing::new(String::with_capacity(text.len().saturating_add(names)));

@@ -93,6 +93,8 @@ use location_auth::Bytes;
 
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 mod bounded;
+#[cfg(feature = "cassette")]
+pub mod cassette;
 #[cfg(feature = "client")]
 pub mod client;
 mod drivers;

@@ -1,0 +1,471 @@
+//! What is recorded can be committed, and is replayed by other credentials: whole logins and calls, hostile answers, other requests than
+//! were recorded, files that are none.
+#![cfg(all(feature = "cassette", feature = "emulator"))]
+
+mod support;
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use http::{Request, Response};
+use location_auth::emulator::{Access, Emulator};
+use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Recorder, Replay};
+use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async};
+use location_auth::{
+    App, Bytes, Environment, Flow, LocationAccessToken, LocationLogin, RESPONSE_LIMIT, SavedToken, Session, Settings,
+};
+
+const OF_0_1: &str = include_str!("data/cassette-0.1.json");
+
+/// Credentials: those that are recorded, or made-up ones.
+#[derive(Clone, Copy)]
+struct Who {
+    api_key: &'static str,
+    client_id: &'static str,
+    client_secret: &'static str,
+    email: &'static str,
+    password: &'static str,
+}
+
+const RECORDED: Who = Who {
+    api_key: "real-key-1",
+    client_id: "real-client-2",
+    client_secret: "real-secret-3",
+    email: "owner@salon.test",
+    password: "real-password-4",
+};
+const MADE_UP: Who = Who {
+    api_key: "key",
+    client_id: "client",
+    client_secret: "secret",
+    email: "made-up@example.com",
+    password: "token",
+};
+
+impl Who {
+    fn app(self) -> App {
+        let settings = Settings::new(Environment::Staging)
+            .user_token_url("https://api.example.com/user_token")
+            .location_token_url("https://api.example.com/locations/{location_id}/token")
+            .api_key(self.api_key)
+            .client_id(self.client_id)
+            .client_secret(self.client_secret);
+        App::new(settings).unwrap()
+    }
+
+    fn credentials(self) -> Credentials {
+        Credentials::new(&self.app()).login(self.email, self.password)
+    }
+
+    fn login(self) -> LocationLogin {
+        self.app().location("loc-1").unwrap().login(self.email, self.password).unwrap()
+    }
+
+    /// What the program under test does: a login and a call, its token in a header or in the query.
+    fn log_in_and_call<T: Transport>(self, transport: &T, in_query: bool) -> Result<Response<Vec<u8>>, T::Error> {
+        let token = match run(self.login(), transport) {
+            Ok(token) => token,
+            Err(RunError { cause: Cause::Transport { error, .. }, .. }) => return Err(error),
+            Err(stopped) => panic!("{stopped}"),
+        };
+        transport.send(self.call(token, in_query), RESPONSE_LIMIT)
+    }
+
+    fn call(self, token: LocationAccessToken, in_query: bool) -> Request<Bytes> {
+        let session = Session::for_location(&self.app(), token).unwrap();
+        let session = if in_query { session.with_query_parameter("access_token").unwrap() } else { session };
+        let mut call = get("https://api.example.com/locations/loc-1/contacts?page=2");
+        session.authorize(&mut call).unwrap();
+        call
+    }
+}
+
+fn get(url: &str) -> Request<Bytes> {
+    Request::get(url).body(Bytes::new()).unwrap()
+}
+
+fn emulator() -> impl Transport<Error = Infallible> {
+    let who = RECORDED;
+    let mut emulator = Emulator::new(who.api_key, who.client_id, who.client_secret);
+    emulator.owner(who.email, who.password).location("loc-1", who.email);
+    emulator.add_route("/locations/{location_id}/contacts", Access::Location);
+    let emulator = RefCell::new(emulator);
+    move |request: Request<Bytes>, _: usize| Ok(emulator.borrow_mut().handle(request))
+}
+
+fn recorded(in_query: bool) -> Cassette {
+    let recorder = Recorder::new(emulator(), RECORDED.credentials()).keep_bodies(|_, body| Some(body.to_owned()));
+    assert_eq!(RECORDED.log_in_and_call(&recorder, in_query).unwrap().status(), 200);
+    recorder.cassette()
+}
+
+/// Answers these, one after another.
+fn answers(responses: Vec<Response<Vec<u8>>>) -> impl Transport<Error = Infallible> {
+    let left = RefCell::new(responses.into_iter());
+    move |_: Request<Bytes>, _: usize| Ok(left.borrow_mut().next().expect("one more was sent"))
+}
+
+fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Response<Vec<u8>> {
+    let mut response = Response::builder().status(status);
+    for (name, value) in headers {
+        response = response.header(*name, value.as_bytes());
+    }
+    response.body(body.as_ref().to_vec()).unwrap()
+}
+
+fn at_once<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("nothing here waits"),
+    }
+}
+
+#[test]
+fn a_cassette_of_0_1_loads_for_ever_is_written_the_same_and_is_replayed_by_made_up_credentials() {
+    let cassette: Cassette = OF_0_1.parse().unwrap();
+    assert_eq!(cassette.to_string(), OF_0_1);
+    let replay = Replay::new(cassette, MADE_UP.credentials());
+    let response = MADE_UP.log_in_and_call(&replay, false).unwrap();
+    assert_eq!(response.body(), br#"{"location":"loc-1","owner":"made-up@example.com"}"#);
+    replay.finish().unwrap();
+}
+
+#[test]
+fn a_login_and_a_call_are_recorded_so_with_a_placeholder_for_each_credential() {
+    let text = recorded(false).to_string();
+    assert_eq!(text, OF_0_1);
+}
+
+#[test]
+fn a_token_in_a_query_is_recorded_at_its_place_and_other_values_are_not() {
+    let cassette = recorded(true);
+    let text = cassette.to_string();
+    assert!(text.contains("\"page\",") && text.contains("\"access_token=<location-token-1>\""), "{text}");
+    let replay = Replay::new(cassette.clone(), MADE_UP.credentials());
+    MADE_UP.log_in_and_call(&replay, true).unwrap();
+    replay.finish().unwrap();
+
+    // In the header instead, it is another request.
+    let replay = Replay::new(cassette, MADE_UP.credentials());
+    let error = MADE_UP.log_in_and_call(&replay, false).unwrap_err();
+    assert!(matches!(&error, CassetteError::Differs { number: 3, part: "query", .. }), "{error}");
+}
+
+#[test]
+fn the_async_transports_record_and_replay_the_same() {
+    let emulator = emulator();
+    let transport = |request: Request<Bytes>, limit: usize| std::future::ready(emulator.send(request, limit));
+    let recorder = Recorder::new(transport, RECORDED.credentials());
+    at_once(run_async(RECORDED.login(), &recorder)).unwrap();
+    let cassette = recorder.cassette();
+    let blocking = Recorder::new(self::emulator(), RECORDED.credentials());
+    run(RECORDED.login(), &blocking).unwrap();
+    assert_eq!(cassette.to_string(), blocking.cassette().to_string());
+
+    let replay = Replay::new(cassette, MADE_UP.credentials());
+    let token = at_once(run_async(MADE_UP.login(), &replay)).unwrap();
+    assert_eq!(token.expose_secret(), "<location-token-1>");
+    replay.finish().unwrap();
+}
+
+#[test]
+fn exchanges_stand_in_the_order_that_they_were_begun_in_and_one_without_a_response_not_at_all() {
+    let sends = Cell::new(0);
+    let transport = |_: Request<Bytes>, _: usize| {
+        sends.set(sends.get() + 1);
+        let first = sends.get() == 1;
+        let mut polled = false;
+        std::future::poll_fn(move |_| match first && !std::mem::replace(&mut polled, true) {
+            true => Poll::Pending,
+            false => Poll::Ready(Ok::<_, Infallible>(Response::new(vec![]))),
+        })
+    };
+    let recorder = Recorder::new(transport, RECORDED.credentials());
+    let mut context = Context::from_waker(Waker::noop());
+    let mut slow = pin!(recorder.send(get("https://api.example.com/slow"), 0));
+    assert!(slow.as_mut().poll(&mut context).is_pending());
+    at_once(recorder.send(get("https://api.example.com/quick"), 0)).unwrap();
+    let lines = |cassette: &Cassette| cassette.to_string().matches("\"path\": \"/").count();
+    assert_eq!(lines(&recorder.cassette()), 1, "the slow one has no response yet");
+    assert!(slow.as_mut().poll(&mut context).is_ready());
+    let text = recorder.cassette().to_string();
+    assert!(text.find("/slow").unwrap() < text.find("/quick").unwrap(), "{text}");
+}
+
+#[test]
+fn what_the_recorder_was_not_given_it_learns_from_the_requests() {
+    let recorder = Recorder::new(emulator(), Credentials::new(&RECORDED.app()));
+    run(RECORDED.login(), &recorder).unwrap();
+    // A token from before, and another App's key.
+    let saved = r#"{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": "old-token-5"}"#;
+    let token = serde_json::from_str::<SavedToken>(saved).unwrap().try_into().unwrap();
+    let mut call = RECORDED.call(token, false);
+    call.headers_mut().insert("x-api-key", "another-key-6".parse().unwrap());
+    recorder.send(call, RESPONSE_LIMIT).unwrap();
+    let text = recorder.cassette().to_string();
+    for placeholder in ["<email>", "<password>", "Bearer <location-token-2>", "<api-key-2>"] {
+        assert!(text.contains(&format!("\"{placeholder}\"")), "{placeholder} in {text}");
+    }
+    for secret in [RECORDED.email, RECORDED.password, "old-token-5", "another-key-6"] {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[test]
+fn of_a_calls_bodies_nothing_is_recorded_but_what_the_program_keeps() {
+    let exchange = |keep: fn(&str) -> Option<String>, body: &str| {
+        let transport = answers(vec![response(200, &[("content-type", "application/json")], body)]);
+        let recorder = Recorder::new(transport, RECORDED.credentials()).keep_bodies(move |_, body| keep(body));
+        let mut call = Request::post("https://api.example.com/contacts").body(Bytes::from("Ann Other")).unwrap();
+        call.headers_mut().insert("content-type", "text/plain; charset=utf-8".parse().unwrap());
+        recorder.send(call, RESPONSE_LIMIT).unwrap();
+        let text = recorder.cassette().to_string();
+        assert!(!text.contains("Ann") && text.contains("\"content-type\": \"text/plain\""), "{text}");
+        text
+    };
+    assert!(exchange(|_| None, r#"{"name": "Ann"}"#).contains(r#""withheld": "not kept""#));
+    let kept = exchange(|body| Some(body.replace("Ann", "…")), r#"{"name": "Ann", "by": "owner@salon.test", "n": 7}"#);
+    assert!(
+        kept.contains(r#""name": "…""#) && kept.contains(r#""by": "<email>""#) && kept.contains(r#""n": 7"#),
+        "{kept}"
+    );
+    assert!(exchange(|_| Some("<p>real-password-4</p>".into()), "<p>").contains(r#""text": "<withheld>""#));
+    assert!(exchange(|_| Some("<p>none</p>".into()), "<p>").contains(r#""text": "<p>none</p>""#));
+    let empty = exchange(|_| panic!("there is nothing to keep"), "");
+    assert!(!empty.contains("withheld") && !empty.contains("\"text\""), "{empty}");
+}
+
+#[test]
+fn what_cannot_be_looked_through_is_withheld_and_the_program_gets_it_all_the_same() {
+    let gzip = [("content-encoding", "gzip")];
+    let long = format!(r#"{{"error": "{}"}}"#, "x".repeat(RESPONSE_LIMIT));
+    let cases: [(u16, &[(&str, &str)], &[u8], &str); 11] = [
+        (200, &[], b"<p>u-7f3a</p>", "not JSON that can be looked through"),
+        (401, &[], b"u-7f3a", "not JSON that can be looked through"),
+        (401, &[], br#"{"error": "u-7f3a", "error": "no"}"#, "not JSON that can be looked through"),
+        (401, &[], br#"[[[[[[[["u-7f3a"]]]]]]]]"#, "not JSON that can be looked through"),
+        (401, &[], br#"{"error": "u-7f3a"} {}"#, "not JSON that can be looked through"),
+        (200, &[], br#"{"access_token": "u-7f3a", "access_token": "u-7f3a"}"#, "not JSON that can be looked through"),
+        (401, &[], b"{\"error\": \"u-7f3a\xff\"}", "not UTF-8"),
+        (401, &gzip, br#"{"error": "u-7f3a"}"#, "encoded"),
+        (401, &[], long.as_bytes(), "too long"),
+        (200, &[], br#"{"access_token": "u-7f3a "}"#, "holds a token that cannot be used"),
+        (401, &[], br#"{"real-password-4": "u-7f3a"}"#, "repeats a credential"),
+    ];
+    for (status, headers, body, reason) in cases {
+        let recorder = Recorder::new(answers(vec![response(status, headers, body)]), RECORDED.credentials());
+        let login = RECORDED.app().user_login(RECORDED.email, RECORDED.password).unwrap();
+        let answered = recorder.send(login.request(), RESPONSE_LIMIT).unwrap();
+        assert_eq!((answered.status().as_u16(), answered.body().as_slice()), (status, body));
+        let text = recorder.cassette().to_string();
+        assert!(text.contains(&format!(r#""withheld": "{reason}""#)) && !text.contains("u-7f3a"), "{text}");
+
+        // The replay of a refusal has no words; there is no replay of a token.
+        let replay = Replay::new(recorder.cassette(), MADE_UP.credentials());
+        let login = MADE_UP.app().user_login(MADE_UP.email, MADE_UP.password).unwrap();
+        match replay.answer(login.request()) {
+            Ok(response) => assert_eq!((response.status().as_u16(), response.body().len()), (401, 0)),
+            Err(error) => {
+                assert_eq!((status, error), (200, CassetteError::Withheld { number: 1, reason: reason.into() }))
+            }
+        }
+    }
+}
+
+/// The blocking half.
+trait Answer {
+    fn answer(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, CassetteError>;
+}
+
+impl Answer for Replay {
+    fn answer(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, CassetteError> {
+        Transport::send(self, request, RESPONSE_LIMIT)
+    }
+}
+
+#[test]
+fn of_a_success_no_text_is_recorded_but_the_tokens_placeholder() {
+    let body = r#"{"access_token": "u-7f3a", "token_type": "Bearer", "refresh_token": "r-7f3a", "expires_in": 3600, "scope": ["a", null, true, ""]}"#;
+    let recorder = Recorder::new(answers(vec![response(200, &[], body)]), RECORDED.credentials());
+    run(RECORDED.app().user_login(RECORDED.email, RECORDED.password).unwrap(), &recorder).unwrap();
+    let text = recorder.cassette().to_string();
+    let body: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let withheld = serde_json::json!({
+        "access_token": "<user-token-1>", "token_type": "<withheld>", "refresh_token": "<withheld>", "expires_in": 3600,
+        "scope": ["<withheld>", null, true, ""],
+    });
+    assert_eq!(body["exchanges"][0]["response"]["json"], withheld);
+}
+
+#[test]
+fn a_refusal_is_replayed_with_the_same_words_about_the_made_up_owner() {
+    let body = r#"{"error": "invalid_grant", "message": "no user owner@salon.test", "token": "t-7f3a"}"#;
+    let headers = [("x-request-id", "7f3a"), ("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT")];
+    let dated = [("date", "Sun, 06 Nov 1994 08:49:07 GMT"), headers[0], headers[1]];
+    let recorder = Recorder::new(answers(vec![response(401, &dated, body)]), RECORDED.credentials());
+    let refused = run(RECORDED.login(), &recorder).unwrap_err();
+    let text = recorder.cassette().to_string();
+    assert!(text.contains("no user <email>") && !text.contains("t-7f3a"), "{text}");
+    let replayed = run(MADE_UP.login(), &Replay::new(recorder.cassette(), MADE_UP.credentials())).unwrap_err();
+    assert_eq!(replayed.to_string(), refused.to_string());
+    assert!(replayed.to_string().contains("no user [email]") && replayed.to_string().contains("asking to wait 30 s"));
+}
+
+/// Damages a file of 0.1 by one replacement.
+fn read(from: &str, to: &str) -> Result<Cassette, CassetteError> {
+    assert!(OF_0_1.contains(from), "{from}");
+    OF_0_1.replacen(from, to, 1).parse()
+}
+
+#[test]
+fn what_is_no_cassette_is_refused_and_not_quoted() {
+    let damaged = |at: &str| CassetteError::Damaged { at: at.into() };
+    for (from, to, error) in [
+        (OF_0_1, "", damaged("line 1")),
+        (OF_0_1, "{}", damaged("line 1")),
+        (OF_0_1, "[]", damaged("line 1")),
+        (OF_0_1, r#"{"version": 1}"#, damaged("line 1")),
+        (OF_0_1, r#"{"version": "1", "exchanges": []}"#, damaged("line 1")),
+        (OF_0_1, r#"{"version": 2}"#, CassetteError::UnknownVersion),
+        (OF_0_1, r#"{"version": 1.5}"#, CassetteError::UnknownVersion),
+        ("\"version\": 1", "\"version\": 2", CassetteError::UnknownVersion),
+        ("\"exchanges\"", "<<<<<<< \"exchanges\"", damaged("line 3")),
+        ("\"method\": \"POST\",", "", damaged("exchange 1")),
+        ("\"POST\"", "7", damaged("exchange 1")),
+        ("\"query\": []", "\"query\": [7]", damaged("exchange 1")),
+        ("\"status\": 200", "\"status\": 99", damaged("exchange 1")),
+        ("\"status\": 200", "\"status\": 65736", damaged("exchange 1")),
+        ("\"<password>\"", "null", damaged("exchange 1")),
+        ("\"status\": 200", "\"status\": 200, \"text\": \"\"", damaged("exchange 1")),
+        ("\"status\": 200", "\"status\": 200, \"status\": 201", damaged("line 24")),
+    ] {
+        assert_eq!(read(from, to).unwrap_err(), error, "{to}");
+    }
+    let cut = OF_0_1[..OF_0_1.len() / 2].parse::<Cassette>().unwrap_err();
+    assert!(matches!(cut, CassetteError::Damaged { .. }));
+    assert!(read("\"version\": 1", "\"version\": 1, \"comment\": \"read over\"").is_ok());
+}
+
+#[test]
+fn a_request_that_differs_fails_with_the_difference_and_no_credential() {
+    let [step_1, step_2] = {
+        let login = MADE_UP.login();
+        let first = login.request();
+        [first, support::next(login, &support::token_response("<user-token-1>")).request()]
+    };
+    let changed = |request: &Request<Bytes>, change: &dyn Fn(&mut Request<Bytes>)| {
+        let mut request = request.clone();
+        change(&mut request);
+        request
+    };
+    let header = |name: &'static str, value: &'static str| {
+        move |request: &mut Request<Bytes>| _ = request.headers_mut().insert(name, value.parse().unwrap())
+    };
+    let body = |text: &'static str| move |request: &mut Request<Bytes>| *request.body_mut() = text.into();
+    let uri = |uri: &'static str| move |request: &mut Request<Bytes>| *request.uri_mut() = uri.parse().unwrap();
+    let cases: [(&Request<Bytes>, &dyn Fn(&mut Request<Bytes>), &str, &str, &str); 11] = [
+        (&step_1, &|request| *request.method_mut() = http::Method::PUT, "method", "PUT", "POST"),
+        (&step_1, &uri("https://api.example.com/v2/made-up%40example.com"), "path", "/v2/<email>", "/user_token"),
+        (&step_1, &uri("https://api.example.com/user_token?page=2"), "query", "page", ""),
+        (&step_1, &header("accept", "*/*"), "headers", "accept: */*", "accept: application/json"),
+        (&step_1, &header("x-api-key", "wrong"), "headers", "x-api-key: <withheld>", "x-api-key: <api-key>"),
+        (&step_1, &header("x-api-key", "token"), "headers", "x-api-key: <withheld>", "x-api-key: <api-key>"),
+        (
+            &step_2,
+            &header("authorization", "Bearer wrong"),
+            "headers",
+            "authorization: <withheld>",
+            "authorization: Bearer <user-token-1>",
+        ),
+        (
+            &step_2,
+            &|request| _ = request.headers_mut().remove("authorization"),
+            "headers",
+            "",
+            "authorization: Bearer <user-token-1>",
+        ),
+        (
+            &step_1,
+            &body(
+                r#"{"email": "made-up@example.com", "password": "wrong", "client_id": "client", "client_secret": "secret"}"#,
+            ),
+            "body",
+            "password: <withheld>",
+            "password: <password>",
+        ),
+        (
+            &step_1,
+            &body(
+                r#"{"email": "token", "password": "made-up@example.com", "client_id": "client", "client_secret": "secret"}"#,
+            ),
+            "body",
+            "email: <withheld>",
+            "email: <email>",
+        ),
+        (&step_1, &body("wrong"), "body", "", "client_id: <client-id>"),
+    ];
+    for (request, change, part, sent, recorded) in cases {
+        let number = if std::ptr::eq(request, &step_1) { 1 } else { 2 };
+        let replay = Replay::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
+        if number == 2 {
+            replay.answer(step_1.clone()).unwrap();
+        }
+        let error = replay.answer(changed(request, change)).unwrap_err();
+        let expected = CassetteError::Differs { number, part, sent: sent.into(), recorded: recorded.into() };
+        assert_eq!(error, expected);
+        assert_eq!(Transport::delivery(&replay, &error), Delivery::Unsendable);
+        // It was not used up.
+        replay.answer(request.clone()).unwrap();
+    }
+    let expected =
+        "request 1 differs from the recorded one in its path (sent \"/v2/<email>\", recorded \"/user_token\"): ";
+    let replay = Replay::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
+    let error = replay.answer(changed(&step_1, &uri("https://api.example.com/v2/made-up%40example.com"))).unwrap_err();
+    assert!(error.to_string().starts_with(expected), "{error}");
+}
+
+#[test]
+fn what_is_sent_in_another_order_too_often_or_not_at_all_is_told() {
+    let replay = || Replay::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
+    let login = MADE_UP.login();
+    let step_1 = login.request();
+    let step_2 = support::next(login, &support::token_response("<user-token-1>")).request();
+
+    let error = replay().answer(step_2.clone()).unwrap_err();
+    // Before the user token is issued nobody can have it.
+    assert!(matches!(
+        error,
+        CassetteError::Differs { number: 1, .. } | CassetteError::OutOfOrder { number: 1, recorded: 2, .. }
+    ));
+
+    let early = replay();
+    early.answer(step_1.clone()).unwrap();
+    let mut call = get("https://api.example.com/locations/loc-1/contacts?page=2");
+    call.headers_mut().insert("x-api-key", "key".parse().unwrap());
+    call.headers_mut().insert("authorization", "Bearer <location-token-1>".parse().unwrap());
+    let line = "GET /locations/loc-1/contacts".to_owned();
+    let error = early.answer(call.clone()).unwrap_err();
+    assert_eq!(error, CassetteError::OutOfOrder { number: 2, line: line.clone(), recorded: 3 });
+
+    let missing = early.finish().unwrap_err();
+    let second = "POST /locations/loc-1/token".to_owned();
+    assert_eq!(missing, CassetteError::Missing { count: 2, number: 2, line: second });
+
+    early.answer(step_2).unwrap();
+    early.answer(call.clone()).unwrap();
+    early.finish().unwrap();
+    assert_eq!(early.answer(call).unwrap_err(), CassetteError::Surplus { number: 4, line });
+
+    assert_eq!(Transport::send(&replay(), step_1, 10).unwrap_err(), CassetteError::TooLarge { number: 1 });
+}
+
+#[test]
+fn a_placeholder_that_the_service_writes_is_none() {
+    let body = r#"{"error": "<user-token-1>", "message": "ask <password> for it", "detail": "<withheld>"}"#;
+    let recorder = Recorder::new(answers(vec![response(401, &[], body)]), RECORDED.credentials());
+    run(RECORDED.login(), &recorder).unwrap_err();
+    let text = recorder.cassette().to_string();
+    assert_eq!(text.matches("\"<withheld>\"").count(), 3, "{text}");
+}

@@ -1,0 +1,172 @@
+//! A transport that records what goes over another one.
+
+extern crate std;
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::{Request, Response, Uri};
+use location_auth::Bytes;
+
+use super::super::{AsyncTransport, Delivery, SendErrorKind, Transport};
+use super::credentials::Credentials;
+use super::recording::{Cassette, Exchange};
+use super::request::{RequestRecord, Sent};
+use super::response::{Keep, ResponseRecord, kept};
+
+/// A transport that sends over another one, blocking or async, and records each exchange that has a response.
+///
+/// The calls go on as without it: what can't be recorded is withheld from the cassette and not from the program. Exchanges stand in the order that
+/// they were begun in. A credential of a request that it was not given is learnt from the request.
+///
+/// ```
+/// use http::{Request, Response};
+/// use location_auth::transports::cassette::{Credentials, Recorder};
+/// use location_auth::transports::run;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
+///
+/// let transport = |_: Request<location_auth::Bytes>, _limit: usize| {
+///     Ok::<_, std::io::Error>(Response::new(br#"{"access_token": "u-7f3a"}"#.to_vec()))
+/// };
+/// let recorder = Recorder::new(transport, Credentials::new(&app).login("owner@example.com", "hunter2"));
+/// run(app.user_login("owner@example.com", "hunter2")?, &recorder)?;
+///
+/// let text = recorder.cassette().to_string();
+/// assert!(text.contains(r#""password": "<password>""#) && text.contains(r#""access_token": "<user-token-1>""#));
+/// assert!(!text.contains("hunter2") && !text.contains("u-7f3a"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Recorder<T> {
+    transport: T,
+    keep: Option<Box<Keep>>,
+    tape: Mutex<Tape>,
+}
+
+struct Tape {
+    credentials: Credentials,
+    /// Those that have no response have only their place.
+    exchanges: Vec<Option<Exchange>>,
+}
+
+/// An exchange that was begun.
+struct Begun {
+    place: usize,
+    uri: Uri,
+    sent: Sent,
+    request: RequestRecord,
+}
+
+impl<T> Recorder<T> {
+    /// Records what goes over the transport.
+    pub fn new(transport: T, credentials: Credentials) -> Self {
+        Self { transport, keep: None, tape: Mutex::new(Tape { credentials, exchanges: Vec::new() }) }
+    }
+
+    /// Records of the body of a call's response what the function returns for it, given the call's URI and the body. Without one no such body is
+    /// recorded, since it holds people's data. What is returned is struck out, too; one that is JSON is written as JSON.
+    ///
+    /// ```
+    /// use location_auth::transports::Transport;
+    /// use location_auth::transports::cassette::{Credentials, Recorder};
+    ///
+    /// fn record<T: Transport>(transport: T, credentials: Credentials) -> Recorder<T> {
+    ///     // How many contacts there are, and nobody's name.
+    ///     Recorder::new(transport, credentials).keep_bodies(|uri, body| match uri.path() {
+    ///         "/contacts/count" => Some(body.to_owned()),
+    ///         _ => None,
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn keep_bodies(self, keep: impl Fn(&Uri, &str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { keep: Some(Box::new(keep)), ..self }
+    }
+
+    /// What has been recorded so far.
+    pub fn cassette(&self) -> Cassette {
+        Cassette { exchanges: self.tape().exchanges.iter().flatten().cloned().collect() }
+    }
+
+    fn begin(&self, request: &Request<Bytes>) -> Begun {
+        let sent = Sent::new(request);
+        let mut tape = self.tape();
+        for (kind, value) in sent.credentials() {
+            tape.credentials.learn(kind, value);
+        }
+        let request_record = sent.struck(&tape.credentials);
+        tape.exchanges.push(None);
+        let place = tape.exchanges.len().saturating_sub(1);
+        Begun { place, uri: request.uri().clone(), sent, request: request_record }
+    }
+
+    fn end(&self, begun: Begun, response: &Response<Vec<u8>>) {
+        let asks_for = begun.sent.asks_for();
+        // The program's function is not called under the lock.
+        let kept = asks_for.is_none().then(|| kept(&begun.uri, response, self.keep.as_deref()));
+        let mut tape = self.tape();
+        let response = match (asks_for, kept) {
+            (Some(kind), _) => ResponseRecord::of_token(kind, response, &mut tape.credentials),
+            (None, Some(kept)) => ResponseRecord::of_call(response, kept, &tape.credentials),
+            (None, None) => return,
+        };
+        if let Some(place) = tape.exchanges.get_mut(begun.place) {
+            *place = Some(Exchange { request: begun.request, response });
+        }
+    }
+
+    fn tape(&self) -> MutexGuard<'_, Tape> {
+        self.tape.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Transport> Transport for Recorder<T> {
+    type Error = T::Error;
+
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+        let begun = self.begin(&request);
+        let response = self.transport.send(request, limit)?;
+        self.end(begun, &response);
+        Ok(response)
+    }
+
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        self.transport.delivery(error)
+    }
+
+    fn kind(&self, error: &T::Error) -> SendErrorKind {
+        self.transport.kind(error)
+    }
+}
+
+impl<T: AsyncTransport> AsyncTransport for Recorder<T> {
+    type Error = T::Error;
+
+    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+        let begun = self.begin(&request);
+        let response = self.transport.send(request, limit).await?;
+        self.end(begun, &response);
+        Ok(response)
+    }
+
+    fn delivery(&self, error: &T::Error) -> Delivery {
+        self.transport.delivery(error)
+    }
+
+    fn kind(&self, error: &T::Error) -> SendErrorKind {
+        self.transport.kind(error)
+    }
+}
+
+/// Nothing of the transport, which may hold secrets.
+impl<T> fmt::Debug for Recorder<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tape = self.tape();
+        f.debug_struct("Recorder").field("credentials", &tape.credentials).finish_non_exhaustive()
+    }
+}

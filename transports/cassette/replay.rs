@@ -1,0 +1,150 @@
+//! A transport that answers what was recorded.
+
+extern crate std;
+
+use alloc::vec::Vec;
+use core::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use http::{Request, Response};
+use location_auth::Bytes;
+
+use super::super::{AsyncTransport, Delivery, Transport};
+use super::credentials::Credentials;
+use super::error::CassetteError;
+use super::recording::Cassette;
+use super::request::{Difference, Sent};
+use super::response::Body;
+
+/// A transport, blocking and async, that answers each request with its recorded response, if it is the recorded request.
+///
+/// Compared are the method, path and names in the query, `accept`, `content-type`, a token request's body, and each credential in its place. The
+/// credentials may be others than the recorded ones. The tokens that it issues are the placeholders themselves.
+///
+/// ```
+/// use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Replay};
+/// use location_auth::transports::run;
+/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
+/// #     .user_token_url("https://api.example.com/user_token")
+/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
+/// #     .client_secret("client secret"))?;
+/// # let recorded = |_: http::Request<location_auth::Bytes>, _: usize| {
+/// #     Ok::<_, std::io::Error>(http::Response::new(br#"{"access_token": "u-7f3a"}"#.to_vec()))
+/// # };
+/// # let recorder = location_auth::transports::cassette::Recorder::new(recorded, Credentials::new(&app));
+/// # run(app.user_login("owner@example.com", "hunter2")?, &recorder)?;
+/// # let file = recorder.cassette().to_string();
+///
+/// let cassette: Cassette = file.parse()?;
+/// let replay = Replay::new(cassette, Credentials::new(&app).login("made-up@example.com", "made up"));
+/// let user = run(app.user_login("made-up@example.com", "made up")?, &replay)?;
+/// assert_eq!(user.expose_secret(), "<user-token-1>");
+/// replay.finish()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Replay {
+    cassette: Cassette,
+    state: Mutex<State>,
+}
+
+struct State {
+    credentials: Credentials,
+    next: usize,
+}
+
+impl Replay {
+    /// Answers from the cassette's first exchange on.
+    pub fn new(cassette: Cassette, credentials: Credentials) -> Self {
+        Self { cassette, state: Mutex::new(State { credentials, next: 0 }) }
+    }
+
+    /// To be asked at the end of a test.
+    ///
+    /// # Errors
+    /// [`CassetteError::Missing`] if not all that was recorded was sent.
+    pub fn finish(&self) -> Result<(), CassetteError> {
+        let next = self.state().next;
+        let left = self.cassette.exchanges.get(next..).unwrap_or_default();
+        match left.first() {
+            None => Ok(()),
+            Some(first) => Err(CassetteError::Missing {
+                count: left.len(),
+                number: next.saturating_add(1),
+                line: first.request.line(),
+            }),
+        }
+    }
+
+    fn answer(&self, request: &Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
+        let sent = Sent::new(request);
+        let mut state = self.state();
+        let number = state.next.saturating_add(1);
+        let line = || sent.struck(&state.credentials).line();
+        let mut recorded = self.cassette.exchanges.iter().enumerate().skip(state.next);
+        let Some((_, exchange)) = recorded.next() else {
+            return Err(CassetteError::Surplus { number, line: line() });
+        };
+        if let Some(Difference { part, sent: shown, recorded: own }) =
+            exchange.request.difference(&sent, &state.credentials)
+        {
+            let later = recorded.find(|(_, later)| later.request.difference(&sent, &state.credentials).is_none());
+            return Err(match later {
+                Some((later, _)) => {
+                    CassetteError::OutOfOrder { number, line: line(), recorded: later.saturating_add(1) }
+                }
+                None => CassetteError::Differs { number, part, sent: shown, recorded: own },
+            });
+        }
+        if let Body::Withheld(reason) = &exchange.response.body {
+            if sent.asks_for().is_some() && (200..300).contains(&exchange.response.status) {
+                return Err(CassetteError::Withheld { number, reason: reason.clone() });
+            }
+        }
+        let response = exchange.response.filled(&mut state.credentials);
+        if response.body().len() > limit {
+            return Err(CassetteError::TooLarge { number });
+        }
+        state.next = number;
+        Ok(response)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Transport for Replay {
+    type Error = CassetteError;
+
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
+        self.answer(&request, limit)
+    }
+
+    /// Nothing is ever sent, and the same request would fail the same way.
+    fn delivery(&self, _: &CassetteError) -> Delivery {
+        Delivery::Unsendable
+    }
+}
+
+impl AsyncTransport for Replay {
+    type Error = CassetteError;
+
+    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
+        self.answer(&request, limit)
+    }
+
+    /// As for blocking.
+    fn delivery(&self, _: &CassetteError) -> Delivery {
+        Delivery::Unsendable
+    }
+}
+
+/// How far it is.
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay")
+            .field("cassette", &self.cassette)
+            .field("next", &self.state().next)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,230 @@
+//! What of a request is written, and whether another one is the same.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use http::{HeaderMap, HeaderName, Request, header};
+use location_auth::{Bytes, is_token_request};
+use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
+
+use super::credentials::{Credentials, Kind, WITHHELD};
+use super::json::Json;
+
+/// What of a request is written: no credential, and of a call nothing but where it goes.
+#[derive(Clone)]
+pub(super) struct RequestRecord {
+    pub(super) method: String,
+    pub(super) path: String,
+    /// The names, and those values that are tokens.
+    pub(super) query: Vec<String>,
+    pub(super) headers: Vec<(String, String)>,
+    /// A token request's members.
+    pub(super) body: Vec<(String, String)>,
+}
+
+/// In which part two requests differ, and how.
+pub(super) struct Difference {
+    pub(super) part: &'static str,
+    pub(super) sent: String,
+    pub(super) recorded: String,
+}
+
+impl RequestRecord {
+    /// Method and path.
+    pub(super) fn line(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The first difference of a request to this one, with these credentials in the places of the placeholders.
+    pub(super) fn difference(&self, sent: &Sent, credentials: &Credentials) -> Option<Difference> {
+        let struck = sent.struck(credentials);
+        let [own, other] = [self, &struck].map(Self::parts);
+        own.into_iter().zip(other).zip(sent.parts()).find_map(|(((part, own), (_, other)), sent)| {
+            let at =
+                (0..own.len().max(other.len())).find(|at| match (own.get(*at), other.get(*at), sent.get(*at)) {
+                    (Some(own), Some(other), Some(sent)) => !is_same(own, other, sent, credentials),
+                    _ => true,
+                })?;
+            let shown = |pieces: &[String]| match part {
+                "path" => pieces.join("/"),
+                _ => pieces.get(at).cloned().unwrap_or_default(),
+            };
+            Some(Difference { part, sent: shown(&other), recorded: shown(&own) })
+        })
+    }
+
+    /// Each part in the pieces that are compared.
+    fn parts(&self) -> [(&'static str, Vec<String>); 5] {
+        [
+            ("method", Vec::from([self.method.clone()])),
+            ("path", self.path.split('/').map(String::from).collect()),
+            ("query", self.query.clone()),
+            ("headers", lines(&self.headers)),
+            ("body", lines(&self.body)),
+        ]
+    }
+}
+
+/// Whether what was sent is what was recorded: as it is struck out, or as it is with the credentials filled in, since a made-up one may be an
+/// ordinary word.
+fn is_same(recorded: &str, struck: &str, sent: &str, credentials: &Credentials) -> bool {
+    let is_withheld = recorded.split_once(WITHHELD).is_some_and(|(before, _)| sent.starts_with(before));
+    is_withheld || recorded == struck || *credentials.fill(recorded) == sent
+}
+
+fn lines(members: &[(String, impl AsRef<str>)]) -> Vec<String> {
+    members.iter().map(|(name, value)| format!("{name}: {}", value.as_ref())).collect()
+}
+
+/// The headers of a request that are looked at.
+const HEADERS: [HeaderName; 4] =
+    [header::ACCEPT, header::CONTENT_TYPE, HeaderName::from_static("x-api-key"), header::AUTHORIZATION];
+
+/// What of a request is compared or written, as it was sent.
+pub(super) struct Sent {
+    method: String,
+    path: Zeroizing<String>,
+    query: Vec<(String, Option<Zeroizing<String>>)>,
+    headers: Vec<(String, Zeroizing<String>)>,
+    body: Vec<(String, Zeroizing<String>)>,
+}
+
+impl Sent {
+    pub(super) fn new(request: &Request<Bytes>) -> Self {
+        let uri = request.uri();
+        let pairs = uri.query().into_iter().flat_map(|query| query.split('&'));
+        let query = pairs.map(|pair| match pair.split_once('=') {
+            Some((name, value)) => (name.into(), Some(decoded(value))),
+            None => (pair.into(), None),
+        });
+        let headers = HEADERS.into_iter().filter_map(|name| {
+            let value = only(request.headers(), &name)?;
+            // A boundary changes with each request.
+            let value = if name == header::CONTENT_TYPE { value.split(';').next().unwrap_or_default() } else { value };
+            Some((name.to_string(), Zeroizing::new(value.into())))
+        });
+        Self {
+            method: request.method().to_string(),
+            path: Zeroizing::new(uri.path().into()),
+            query: query.collect(),
+            headers: headers.collect(),
+            body: if is_token_request(request) { token_members(request.body()) } else { Vec::new() },
+        }
+    }
+
+    /// The kind of token that it asks for.
+    pub(super) fn asks_for(&self) -> Option<Kind> {
+        match self.body.len() {
+            0 => None,
+            2 => Some(Kind::LocationToken),
+            _ => Some(Kind::UserToken),
+        }
+    }
+
+    /// What stands in the places of credentials.
+    pub(super) fn credentials(&self) -> impl Iterator<Item = (Kind, &str)> {
+        let headers = self.headers.iter().filter_map(|(name, value)| match name.as_str() {
+            "x-api-key" if **value != WITHHELD => Some((Kind::ApiKey, value.as_str())),
+            "authorization" => {
+                // Step 2 goes with a user's token, a call with a Location's.
+                let kind = if self.body.is_empty() { Kind::LocationToken } else { Kind::UserToken };
+                Some((kind, value.strip_prefix("Bearer ")?))
+            }
+            _ => None,
+        });
+        let body = self.body.iter().filter_map(|(name, value)| Some((Kind::of_member(name)?, value.as_str())));
+        headers.chain(body)
+    }
+
+    /// What may be written of it.
+    pub(super) fn struck(&self, credentials: &Credentials) -> RequestRecord {
+        let query = self.query.iter().map(|(name, value)| {
+            let token = value.as_ref().and_then(|value| credentials.placeholder(Kind::is_token, value));
+            match (token, value) {
+                (Some(token), _) => format!("{}={token}", credentials.strike(name)),
+                (None, Some(_)) => credentials.strike(name),
+                // It may be a value.
+                (None, None) => WITHHELD.into(),
+            }
+        });
+        let headers = self.headers.iter().map(|(name, value)| {
+            let struck = match name.as_str() {
+                "x-api-key" => credentials.placeholder(|kind| kind == Kind::ApiKey, value).map(String::from),
+                "authorization" => value
+                    .strip_prefix("Bearer ")
+                    .and_then(|token| credentials.placeholder(Kind::is_token, token))
+                    .map(|token| format!("Bearer {token}")),
+                _ => Some(credentials.strike(value)),
+            };
+            (name.clone(), struck.unwrap_or(WITHHELD.into()))
+        });
+        let body = self.body.iter().map(|(name, value)| {
+            let struck = credentials.placeholder(|kind| Some(kind) == Kind::of_member(name), value);
+            (name.clone(), struck.unwrap_or(WITHHELD).into())
+        });
+        RequestRecord {
+            method: credentials.strike(&self.method),
+            path: struck_path(&self.path, credentials),
+            query: query.collect(),
+            headers: headers.collect(),
+            body: body.collect(),
+        }
+    }
+
+    /// As [`RequestRecord::parts`].
+    fn parts(&self) -> [Vec<Zeroizing<String>>; 5] {
+        let query = self.query.iter().map(|(name, value)| match value {
+            Some(value) => Zeroizing::new(format!("{name}={}", value.as_str())),
+            None => Zeroizing::new(name.clone()),
+        });
+        let wiped = |lines: Vec<String>| lines.into_iter().map(Zeroizing::new).collect();
+        [
+            wiped(Vec::from([self.method.clone()])),
+            self.path.split('/').map(decoded).collect(),
+            query.collect(),
+            wiped(lines(&self.headers)),
+            wiped(lines(&self.body)),
+        ]
+    }
+}
+
+/// Each segment struck out by itself, or nothing of the path where a secret goes on from one to the next.
+fn struck_path(path: &str, credentials: &Credentials) -> String {
+    let struck = |segment| match credentials.placeholder(|_| true, &decoded(segment)) {
+        Some(placeholder) => String::from(placeholder),
+        None => credentials.strike(segment),
+    };
+    let (raw, struck): (Vec<_>, Vec<_>) = path.split('/').map(|segment| (segment, struck(segment))).unzip();
+    let left: Vec<_> = raw.iter().zip(&struck).map(|(raw, struck)| if raw == struck { *raw } else { "" }).collect();
+    let left = left.join("/");
+    if credentials.struck(&left).is_some_and(|struck| struck == left) { struck.join("/") } else { WITHHELD.into() }
+}
+
+/// The members of a token request, in alphabetical order, or none if it is another request's body.
+fn token_members(body: &[u8]) -> Vec<(String, Zeroizing<String>)> {
+    let json = core::str::from_utf8(body).ok().and_then(|text| Json::read(text, 2).ok());
+    let Some(Json::Object(members)) = json else { return Vec::new() };
+    let texts = members.into_iter().map(|(name, value)| match value {
+        Json::Text(text) => Some((name, text)),
+        _ => None,
+    });
+    let mut texts: Vec<_> = texts.collect::<Option<_>>().unwrap_or_default();
+    texts.sort_by(|(one, _), (other, _)| one.cmp(other));
+    match texts.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>()[..] {
+        ["client_id", "client_secret"] | ["client_id", "client_secret", "email", "password"] => texts,
+        _ => Vec::new(),
+    }
+}
+
+/// The value of a header that comes once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.to_str().unwrap_or(WITHHELD);
+    Some(if values.next().is_some() { WITHHELD } else { value })
+}
+
+fn decoded(text: &str) -> Zeroizing<String> {
+    Zeroizing::new(percent_decode_str(text).decode_utf8_lossy().into_owned())
+}
