@@ -1,10 +1,12 @@
 //! The service's own words (Q8): picked out of the usual shapes, withheld if they repeat a credential, cleaned, cut.
 
+#[path = "support/spellings.rs"]
+mod spellings;
 mod support;
 
 use http::Response;
 use location_auth::{App, Error, Flow};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use spellings::spellings;
 use support::{EMAIL, app, settings};
 
 const NASTY: &str = "pä\"ss\\w/örd\u{1}%41 ß+Σ😀";
@@ -182,31 +184,6 @@ fn the_email_and_the_client_id_are_told_by_their_names() {
         let error = refused(password, saying("no owner@example.com1"), "1");
         assert!(error.is_message_withheld() || !error.message().unwrap().contains(password), "{password}: {error}");
     }
-}
-
-/// Every way to write the text that the check must see through.
-fn spellings(secret: &str) -> Vec<String> {
-    const MINIMAL: &AsciiSet = &AsciiSet::EMPTY.add(b'"').add(b' ').add(b'%');
-    let json = serde_json::to_string(secret).unwrap();
-    let json = json[1..json.len() - 1].to_owned();
-    let ascii = secret.encode_utf16().map(|unit| format!("\\u{unit:04X}")).collect::<String>();
-    let all = secret.bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
-    let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
-    let mut spellings = vec![
-        secret.to_owned(),
-        json.replace('/', "\\/"),
-        ascii,
-        all,
-        utf8_percent_encode(secret, MINIMAL).to_string(),
-        percent.replace("%20", "+"),
-        utf8_percent_encode(&json, NON_ALPHANUMERIC).to_string(),
-        serde_json::to_string(&percent).unwrap(),
-        json,
-        percent,
-    ];
-    let cases: Vec<_> = spellings.iter().take(1).flat_map(|text| [text.to_uppercase(), text.to_lowercase()]).collect();
-    spellings.extend(cases);
-    spellings
 }
 
 #[test]

@@ -4,18 +4,21 @@
 //! independent reading accepts it, and requests left as they were on error.
 
 mod calls;
+mod cassettes;
 mod input;
 mod own_handling;
 mod responses;
 
 pub use calls::{endpoints, query, round_trip, session};
+pub use cassettes::cassette;
 pub use own_handling::own_handling;
 pub use responses::{login, message, retry_after, saved_token, token_response};
 
 pub type Target = fn(&[u8]);
 
 /// Every target, for those who run them all.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
+    ("cassette", cassette),
     ("endpoints", endpoints),
     ("login", login),
     ("message", message),

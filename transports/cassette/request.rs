@@ -42,11 +42,15 @@ impl RequestRecord {
         let struck = sent.struck(credentials);
         let [own, other] = [self, &struck].map(Self::parts);
         own.into_iter().zip(other).zip(sent.parts()).find_map(|(((part, own), (_, other)), sent)| {
-            let at =
-                (0..own.len().max(other.len())).find(|at| match (own.get(*at), other.get(*at), sent.get(*at)) {
-                    (Some(own), Some(other), Some(sent)) => !is_same(own, other, sent, credentials),
-                    _ => true,
-                })?;
+            if part == "path" && self.path == WITHHELD {
+                return None;
+            }
+            let at = (0..own.len().max(sent.len())).find(|at| match (own.get(*at), sent.get(*at)) {
+                (Some(own), Some(sent)) => {
+                    !is_same(own, other.get(*at).map_or(WITHHELD, |other| other), sent, credentials)
+                }
+                _ => true,
+            })?;
             let shown = |pieces: &[String]| match part {
                 "path" => pieces.join("/"),
                 _ => pieces.get(at).cloned().unwrap_or_default(),
@@ -86,7 +90,7 @@ const HEADERS: [HeaderName; 4] =
 pub(super) struct Sent {
     method: String,
     path: Zeroizing<String>,
-    query: Vec<(String, Option<Zeroizing<String>>)>,
+    query: Vec<(String, Zeroizing<String>)>,
     headers: Vec<(String, Zeroizing<String>)>,
     body: Vec<(String, Zeroizing<String>)>,
 }
@@ -95,9 +99,10 @@ impl Sent {
     pub(super) fn new(request: &Request<Bytes>) -> Self {
         let uri = request.uri();
         let pairs = uri.query().into_iter().flat_map(|query| query.split('&'));
+        // What has no name may be a value.
         let query = pairs.map(|pair| match pair.split_once('=') {
-            Some((name, value)) => (name.into(), Some(decoded(value))),
-            None => (pair.into(), None),
+            Some((name, value)) => (name.into(), decoded(value)),
+            None => (WITHHELD.into(), decoded(pair)),
         });
         let headers = HEADERS.into_iter().filter_map(|name| {
             let value = only(request.headers(), &name)?;
@@ -140,14 +145,17 @@ impl Sent {
 
     /// What may be written of it.
     pub(super) fn struck(&self, credentials: &Credentials) -> RequestRecord {
-        let query = self.query.iter().map(|(name, value)| {
-            let token = value.as_ref().and_then(|value| credentials.placeholder(Kind::is_token, value));
-            match (token, value) {
-                (Some(token), _) => format!("{}={token}", credentials.strike(name)),
-                (None, Some(_)) => credentials.strike(name),
-                // It may be a value.
-                (None, None) => WITHHELD.into(),
-            }
+        let token = |value: &str| credentials.placeholder(Kind::is_token, value).map(String::from);
+        let others: Vec<_> = self.query.iter().filter(|(_, value)| token(value).is_none()).collect();
+        let is_clear = |text: &str| credentials.struck(text).is_some();
+        let whole = others.iter().flat_map(|(name, value)| [name.as_str(), "=", value, "&"]);
+        // A secret may stand in a name, and go on in the next.
+        let is_split =
+            others.iter().all(|(_, value)| is_clear(value)) && !is_clear(&Zeroizing::new(whole.collect::<String>()));
+        let query = self.query.iter().map(|(name, value)| match token(value) {
+            _ if is_split => WITHHELD.into(),
+            Some(token) => format!("{}={token}", credentials.strike(name)),
+            None => credentials.strike(name),
         });
         let headers = self.headers.iter().map(|(name, value)| {
             let struck = match name.as_str() {
@@ -175,10 +183,7 @@ impl Sent {
 
     /// As [`RequestRecord::parts`].
     fn parts(&self) -> [Vec<Zeroizing<String>>; 5] {
-        let query = self.query.iter().map(|(name, value)| match value {
-            Some(value) => Zeroizing::new(format!("{name}={}", value.as_str())),
-            None => Zeroizing::new(name.clone()),
-        });
+        let query = self.query.iter().map(|(name, value)| Zeroizing::new(format!("{name}={}", value.as_str())));
         let wiped = |lines: Vec<String>| lines.into_iter().map(Zeroizing::new).collect();
         [
             wiped(Vec::from([self.method.clone()])),
@@ -190,16 +195,17 @@ impl Sent {
     }
 }
 
-/// Each segment struck out by itself, or nothing of the path where a secret goes on from one to the next.
+/// A segment that is a credential is its placeholder. Nothing of the path is left where the others repeat one, also from one to the next.
 fn struck_path(path: &str, credentials: &Credentials) -> String {
-    let struck = |segment| match credentials.placeholder(|_| true, &decoded(segment)) {
-        Some(placeholder) => String::from(placeholder),
-        None => credentials.strike(segment),
-    };
-    let (raw, struck): (Vec<_>, Vec<_>) = path.split('/').map(|segment| (segment, struck(segment))).unzip();
-    let left: Vec<_> = raw.iter().zip(&struck).map(|(raw, struck)| if raw == struck { *raw } else { "" }).collect();
-    let left = left.join("/");
-    if credentials.struck(&left).is_some_and(|struck| struck == left) { struck.join("/") } else { WITHHELD.into() }
+    let placeholder = |segment: &str| credentials.placeholder(|_| true, &decoded(segment)).map(String::from);
+    let placeholders: Vec<_> = path.split('/').map(placeholder).collect();
+    let others = path.split('/').zip(&placeholders).map(|(own, known)| if known.is_none() { own } else { "" });
+    let others = credentials.strike(&others.collect::<Vec<_>>().join("/"));
+    let segments = others.split('/').map(String::from);
+    if others == WITHHELD || segments.clone().count() != placeholders.len() {
+        return WITHHELD.into();
+    }
+    segments.zip(placeholders).map(|(own, known)| known.unwrap_or(own)).collect::<Vec<_>>().join("/")
 }
 
 /// The members of a token request, in alphabetical order, or none if it is another request's body.
