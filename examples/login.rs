@@ -11,6 +11,8 @@
 //! - `--password-stdin`  read the owner's password from standard input instead of `LOCATION_AUTH_PASSWORD`
 //! - `--reveal`          print the Location Access Token, alone on standard output, to be piped into a secret store
 //! - `--save FILE`       write the token to a file that its owner alone can read, for the example `call`
+//! - `--record FILE`     write what goes over the network to a file that holds no credential (feature `cassette`)
+//! - `--replay FILE`     send nothing, and answer from such a file; with nothing set, made-up credentials do (feature `cassette`)
 
 #[path = "support/settings.rs"]
 mod settings;
@@ -19,15 +21,20 @@ mod support;
 mod token_file;
 
 use std::env;
+use std::error::Error;
+#[cfg(feature = "cassette")]
+use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 
 use http::{Request, Response};
 use location_auth::emulator::Emulator;
+#[cfg(feature = "cassette")]
+use location_auth::transports::cassette::{Cassette, Credentials, Recorder, Replay};
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, RunError, SendError, Transport};
+use location_auth::transports::{Cause, RunError, Transport};
 use location_auth::{
     App, Bytes, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, SavedToken,
     Session, Settings,
@@ -55,6 +62,8 @@ struct Options {
     dry_run: bool,
     reveal: bool,
     save: Option<PathBuf>,
+    record: Option<PathBuf>,
+    replay: Option<PathBuf>,
     /// The emulated service, where there is no real one.
     emulator: Option<Arc<Mutex<Emulator>>>,
 }
@@ -68,21 +77,33 @@ struct Owner {
 }
 
 fn read_options() -> Result<Options, Failure> {
-    let (mut dry_run, mut reveal, mut password_stdin, mut save) = (false, false, false, None);
+    let (mut dry_run, mut reveal, mut password_stdin) = (false, false, false);
+    let (mut save, mut record, mut replay) = (None, None, None);
     let mut arguments = env::args().skip(1);
     while let Some(argument) = arguments.next() {
+        let mut file = || {
+            let file =
+                arguments.next().ok_or_else(|| wrong_settings(format_args!("{argument} wants a file: name it")))?;
+            Ok(Some(PathBuf::from(file)))
+        };
         match argument.as_str() {
             "--dry-run" => dry_run = true,
             "--reveal" => reveal = true,
             "--password-stdin" => password_stdin = true,
-            "--save" => {
-                let file = arguments.next().ok_or_else(|| wrong_settings("--save wants a file: name it"))?;
-                save = Some(PathBuf::from(file));
-            }
+            "--save" => save = file()?,
+            "--record" => record = file()?,
+            "--replay" => replay = file()?,
             _ => {
-                return Err(wrong_settings("unknown option: use --dry-run, --password-stdin, --reveal or --save FILE"));
+                return Err(wrong_settings(
+                    "unknown option: use --dry-run, --password-stdin, --reveal, --save FILE, --record FILE or --replay FILE",
+                ));
             }
         }
+    }
+    if usize::from(dry_run) + usize::from(record.is_some()) + usize::from(replay.is_some()) > 1 {
+        return Err(wrong_settings(
+            "--dry-run, --record and --replay exclude each other: leave all but one of them out",
+        ));
     }
     if dry_run && (reveal || save.is_some()) {
         return Err(wrong_settings("--dry-run gets no token that could be printed or saved: leave one of them out"));
@@ -90,14 +111,18 @@ fn read_options() -> Result<Options, Failure> {
     let mut wanted = [&APP_VARIABLES[..], &[LOCATION_ID, EMAIL]].concat();
     if !password_stdin {
         wanted.push(PASSWORD);
-        if !wanted.iter().chain([&CALL_URL]).any(is_set) {
+        let is_any_set = wanted.iter().chain([&CALL_URL]).any(is_set);
+        if !is_any_set && replay.is_some() {
+            return Ok(Options { owner: made_up(), dry_run, reveal, save, record, replay, emulator: None });
+        }
+        if !is_any_set {
             let emulator = Arc::new(Mutex::new(support::demo()));
             let owner = emulated(&emulator)?;
-            return Ok(Options { owner, dry_run, reveal, save, emulator: Some(emulator) });
+            return Ok(Options { owner, dry_run, reveal, save, record, replay, emulator: Some(emulator) });
         }
     }
     require(&wanted, ", or none for a demonstration")?;
-    Ok(Options { owner: from_environment(password_stdin)?, dry_run, reveal, save, emulator: None })
+    Ok(Options { owner: from_environment(password_stdin)?, dry_run, reveal, save, record, replay, emulator: None })
 }
 
 fn emulated(emulator: &Arc<Mutex<Emulator>>) -> Result<Owner, Failure> {
@@ -116,6 +141,24 @@ fn emulated(emulator: &Arc<Mutex<Emulator>>) -> Result<Owner, Failure> {
         password: support::PASSWORD.into(),
         call_url: Some(format!("http://{address}{}", support::GUARDED_PATH)),
     })
+}
+
+/// Somebody whom no service knows, for a recording of the demonstration.
+fn made_up() -> Owner {
+    let base = "https://api.example.com";
+    let app = Settings::new(Environment::Staging)
+        .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
+        .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
+        .api_key("made-up-key")
+        .client_id("made-up-client")
+        .client_secret("made-up-secret");
+    Owner {
+        app,
+        location_id: support::LOCATION_ID.into(),
+        email: "made-up@example.com".into(),
+        password: "made-up-password".into(),
+        call_url: Some(format!("{base}{}", support::GUARDED_PATH)),
+    }
 }
 
 fn from_environment(password_stdin: bool) -> Result<Owner, Failure> {
@@ -165,6 +208,51 @@ fn dry_run(options: &Options) -> Result<(), Failure> {
 }
 
 fn log_in(options: &Options) -> Result<(), Failure> {
+    match (&options.record, &options.replay) {
+        (Some(file), _) => record(options, file),
+        (_, Some(file)) => replay(options, file),
+        (None, None) => log_in_over(&Ureq::new(), options),
+    }
+}
+
+/// What was recorded is written also where the login fails: a refusal is worth a test, too.
+#[cfg(feature = "cassette")]
+fn record(options: &Options, file: &Path) -> Result<(), Failure> {
+    let recorder = Recorder::new(Ureq::new(), credentials(&options.owner)?);
+    let outcome = log_in_over(&recorder, options);
+    fs::write(file, recorder.cassette().to_string()).map_err(|error| no_cassette("--record", file, &error))?;
+    outcome
+}
+
+#[cfg(feature = "cassette")]
+fn replay(options: &Options, file: &Path) -> Result<(), Failure> {
+    let text = fs::read_to_string(file).map_err(|error| no_cassette("--replay", file, &error))?;
+    let cassette: Cassette = text.parse().map_err(wrong_settings)?;
+    let replay = Replay::new(cassette, credentials(&options.owner)?);
+    log_in_over(&replay, options)?;
+    replay.finish().map_err(|error| failed(&error))
+}
+
+#[cfg(feature = "cassette")]
+fn credentials(owner: &Owner) -> Result<Credentials, Failure> {
+    let Prepared { app, .. } = prepare(owner)?;
+    Ok(Credentials::new(&app).login(&owner.email, &owner.password))
+}
+
+#[cfg(feature = "cassette")]
+fn no_cassette(option: &str, file: &Path, error: &io::Error) -> Failure {
+    wrong_settings(format_args!("can't use the file of {option} ({}: {error}): name another one", file.display()))
+}
+
+#[cfg(not(feature = "cassette"))]
+use {without_cassettes as record, without_cassettes as replay};
+
+#[cfg(not(feature = "cassette"))]
+fn without_cassettes(_: &Options, _: &Path) -> Result<(), Failure> {
+    Err(wrong_settings("--record and --replay want the feature cassette: give it to cargo run"))
+}
+
+fn log_in_over<T: Transport<Error: Error + 'static>>(transport: &T, options: &Options) -> Result<(), Failure> {
     let Prepared { app, login, call } = prepare(&options.owner)?;
     let no_file = |error: io::Error| {
         wrong_settings(format_args!(
@@ -172,14 +260,13 @@ fn log_in(options: &Options) -> Result<(), Failure> {
         ))
     };
     let file = options.save.as_deref().map(TokenFile::create).transpose().map_err(no_file)?;
-    let transport = Ureq::new();
-    let token = drive(login, &transport).map_err(|stopped| failed(&stopped))?;
+    let token = drive(login, transport).map_err(|stopped| failed(&stopped))?;
     if let Some(file) = file {
         file.commit(&SavedToken::from(&token)).map_err(no_file)?;
     }
     if let Some(call) = call {
         let session = Session::for_location(&app, token.clone()).map_err(wrong_settings)?;
-        make(call, &session, &transport)?;
+        make(call, &session, transport)?;
     }
     if let Some(emulator) = &options.emulator {
         let counts = emulator.lock().expect("no other thread panicked with the emulator").counts();
@@ -192,14 +279,17 @@ fn log_in(options: &Options) -> Result<(), Failure> {
 }
 
 /// The loop of `location_auth::transports::run`, written out to tell each step.
-fn drive(mut flow: LocationLogin, transport: &Ureq) -> Result<LocationAccessToken, RunError<LocationLogin, SendError>> {
+fn drive<T: Transport>(
+    mut flow: LocationLogin,
+    transport: &T,
+) -> Result<LocationAccessToken, RunError<LocationLogin, T::Error>> {
     loop {
         let request = flow.request();
         eprintln!("{}: {}", flow.step(), Redacted(&request));
         let response = match transport.send(request, RESPONSE_LIMIT) {
             Ok(response) => response,
             Err(error) => {
-                let delivery = error.delivery();
+                let delivery = transport.delivery(&error);
                 return Err(RunError { flow, cause: Cause::Transport { error, delivery } });
             }
         };
@@ -219,7 +309,7 @@ fn drive(mut flow: LocationLogin, transport: &Ureq) -> Result<LocationAccessToke
 }
 
 /// One authorized call. Its response may be larger than a token's: the bound is the call's own.
-fn make(mut call: Request<Bytes>, session: &Session, transport: &Ureq) -> Result<(), Failure> {
+fn make<T: Transport<Error: Error>>(mut call: Request<Bytes>, session: &Session, transport: &T) -> Result<(), Failure> {
     session.authorize(&mut call).map_err(wrong_settings)?;
     eprintln!("call: {}", Redacted(&call));
     let response = transport.send(call, 1024 * 1024).map_err(|error| {

@@ -199,7 +199,7 @@ fn wrong_settings_end_with_code_2_and_a_line_that_names_them() {
         (
             good.clone(),
             vec!["--verbose"],
-            "login: unknown option: use --dry-run, --password-stdin, --reveal or --save FILE",
+            "login: unknown option: use --dry-run, --password-stdin, --reveal, --save FILE, --record FILE or --replay FILE",
         ),
         (
             good.clone(),
@@ -207,6 +207,22 @@ fn wrong_settings_end_with_code_2_and_a_line_that_names_them() {
             "login: --dry-run gets no token that could be printed or saved: leave one of them out",
         ),
         (good.clone(), vec!["--save"], "login: --save wants a file: name it"),
+        (good.clone(), vec!["--reveal", "--replay"], "login: --replay wants a file: name it"),
+        (
+            good.clone(),
+            vec!["--record", "a", "--replay", "b"],
+            "login: --dry-run, --record and --replay exclude each other: leave all but one of them out",
+        ),
+        (
+            good.clone(),
+            vec!["--replay", "no-such-file"],
+            "login: can't use the file of --replay (no-such-file: No such file or directory (os error 2)): name another one",
+        ),
+        (
+            good.clone(),
+            vec!["--replay", "Cargo.toml"],
+            "login: the cassette is damaged at line 1: record it again, or restore the file",
+        ),
         (
             good.clone(),
             vec!["--save", "no/such/folder/token.json"],
@@ -293,6 +309,71 @@ fn a_login_that_fails_leaves_the_old_file_as_it_was() {
         ("the old one", 1)
     );
     fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+#[cfg(feature = "cassette")]
+fn a_recorded_run_is_replayed_with_other_credentials_and_no_socket_and_another_request_fails_with_the_difference() {
+    let (emulator, address) = serve();
+    let folder = folder("recorded");
+    let file = folder.join("cassette.json");
+    let [record, replay] = ["--record", "--replay"].map(|option| [option, file.to_str().unwrap()]);
+    let with_call = |base: &str| {
+        let mut variables = variables(base);
+        variables.push(("LOCATION_AUTH_CALL_URL", format!("{base}{}", served::GUARDED_PATH)));
+        variables
+    };
+    let outcome = run(example(), &record, &with_call(&format!("http://{address}")), "");
+    assert_eq!((outcome.code, emulator.lock().unwrap().counts().calls), (Some(0), 1), "{}", outcome.stderr);
+    shows_no_secret(&outcome);
+    let text = fs::read_to_string(&file).unwrap();
+    // The emulated service's tokens are called as their placeholders are.
+    let written = text.replace("<user-token-1>", "").replace("<location-token-1>", "");
+    for secret in SECRETS {
+        assert!(!written.contains(secret), "{secret} in {text}");
+    }
+
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut others = with_call(&format!("http://{}", listener.local_addr().unwrap()));
+    for (name, value) in [
+        ("LOCATION_AUTH_API_KEY", "key"),
+        ("LOCATION_AUTH_CLIENT_ID", "client"),
+        ("LOCATION_AUTH_CLIENT_SECRET", "secret"),
+        ("LOCATION_AUTH_EMAIL", "mail@example.com"),
+        ("LOCATION_AUTH_PASSWORD", "word-Xq9"),
+    ] {
+        set(&mut others, name, value);
+    }
+    for variables in [&others[..], &[]] {
+        let outcome = run(example(), &replay, variables, "");
+        assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""), "{}", outcome.stderr);
+        assert_eq!(outcome.last_line(), "  200 OK: 0 bytes for the Location's owner");
+    }
+    set(&mut others, "LOCATION_AUTH_LOCATION_ID", "another-salon");
+    let outcome = run(example(), &replay, &others, "");
+    assert_eq!(outcome.code, Some(1));
+    let difference = "request 2 differs from the recorded one in its path \
+                      (sent \"/locations/another-salon/token\", recorded \"/locations/demo-salon/token\"): record it again";
+    assert!(outcome.last_line().contains(difference), "{}", outcome.last_line());
+    assert!(!outcome.stderr.contains("word-Xq9"));
+    others.pop();
+    set(&mut others, "LOCATION_AUTH_LOCATION_ID", served::LOCATION_ID);
+    let outcome = run(example(), &replay, &others, "");
+    let missing =
+        "login: the recorded requests from number 3 (GET /locations/demo-salon/contacts) on were not sent, 1 in all: ";
+    assert!(outcome.last_line().starts_with(missing), "{}", outcome.last_line());
+
+    listener.set_nonblocking(true).unwrap();
+    assert!(listener.accept().is_err(), "nothing was connected to");
+    fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn without_its_feature_recording_says_so() {
+    let program = build("login", &target_folder().join("without-tls"), &["--features", "ureq,emulator"]);
+    let outcome = run(&program, &["--record", "nowhere"], &[], "");
+    let line = "login: --record and --replay want the feature cassette: give it to cargo run";
+    assert_eq!((outcome.code, outcome.last_line()), (Some(2), line));
 }
 
 /// A loopback port that nothing listens on.

@@ -59,7 +59,7 @@ pub enum CassetteError {
     },
     /// Less was sent than was recorded.
     #[error(
-        "{count} recorded requests were not sent, from number {number} ({line}) on: send them all, or record them again"
+        "the recorded requests from number {number} ({line}) on were not sent, {count} in all: send them, or record again"
     )]
     Missing {
         /// How many.
