@@ -102,6 +102,7 @@
 //! | to log a request without its secrets | [`Redacted`] |
 //! | to log what the drivers and clients do | the feature `tracing`, in [`transports`] |
 //! | to test your program without a network | [`testing`], [`emulator`] |
+//! | to test it against what the real service answered | [`transports::cassette`] |
 //! | to know the rules, and why | [`protocol`] |
 //!
 //! Out of scope: a default host, since the URLs come with your credentials; the calls of the API itself; storing passwords; any other way
@@ -118,6 +119,7 @@
 //! | `reqwest-rustls` | [`transports::reqwest`] with TLS by rustls, for tokio |
 //! | `reqwest` | the same without TLS of its own |
 //! | `hyper` | [`transports::hyper`], over connections of your own, for any runtime or none |
+//! | `cassette` | [`transports::cassette`]: the real service recorded without a credential, and replayed |
 //! | `client` | [`transports::client`]: the ready-made clients, blocking and async |
 //! | `tower` | a [tower](https://docs.rs/tower/0.5) layer over a client's state, for calls of any body: `transports::client::tower` |
 //! | `emulator` | [`emulator`]: the service's half of the protocol |
@@ -153,6 +155,8 @@
 //! your client library, and the buffer in which `serde_json` unescapes what the service wrote with JSON escapes.
 //!
 // A page that is built without a feature has no page of its module to lead to.
+#![cfg_attr(feature = "cassette", doc = "[`transports::cassette`]: transports::cassette")]
+#![cfg_attr(not(feature = "cassette"), doc = "[`transports::cassette`]: #features")]
 #![cfg_attr(feature = "client", doc = "[`transports::client`]: transports::client")]
 #![cfg_attr(not(feature = "client"), doc = "[`transports::client`]: #features")]
 #![cfg_attr(feature = "emulator", doc = "[`emulator`]: emulator")]

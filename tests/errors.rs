@@ -1,5 +1,5 @@
 //! What every error says, read whole: the file `data/errors.txt` has each text, and each tells its reader what to do.
-#![cfg(feature = "tower")]
+#![cfg(all(feature = "cassette", feature = "tower"))]
 
 #[path = "support/renew_errors.rs"]
 mod renew_errors;
@@ -14,6 +14,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response, StatusCode};
+use location_auth::transports::cassette::CassetteError;
 use location_auth::transports::client::{AsyncClient, CallError, tower::ServiceError};
 use location_auth::transports::{Cause, Delivery, RunError, SendError, SendErrorKind};
 use location_auth::{
@@ -349,6 +350,29 @@ fn of_saved_tokens(texts: &mut Texts) {
     texts.say("of another format: a number for a member's name", numbered.unwrap_err());
 }
 
+fn of_cassettes(texts: &mut Texts) {
+    texts.title("A cassette, read and replayed: the transport's own error");
+    let line = || "GET /locations/loc-1/contacts".to_owned();
+    for error in [
+        CassetteError::Damaged { at: "line 7".into() },
+        CassetteError::UnknownVersion,
+        CassetteError::Differs {
+            number: 2,
+            part: "headers",
+            sent: "authorization: <withheld>".into(),
+            recorded: "authorization: Bearer <user-token-1>".into(),
+        },
+        CassetteError::OutOfOrder { number: 2, line: line(), recorded: 3 },
+        CassetteError::Surplus { number: 4, line: line() },
+        CassetteError::Missing { count: 1, number: 3, line: line() },
+        CassetteError::Withheld { number: 1, reason: "encoded".into() },
+        CassetteError::TooLarge { number: 3 },
+    ] {
+        let debug = format!("{error:?}");
+        texts.say(debug.split([' ', '{']).next().unwrap_or_default(), error);
+    }
+}
+
 fn texts() -> Texts {
     let mut texts = Texts {
         file: "What every error says. Made by `UPDATE_TABLES=1 cargo test --all-features --test errors`.\n".into(),
@@ -359,6 +383,7 @@ fn texts() -> Texts {
     of_transports(&mut texts);
     of_clients(&mut texts);
     of_saved_tokens(&mut texts);
+    of_cassettes(&mut texts);
     texts
 }
 
@@ -378,7 +403,7 @@ fn every_error_says_what_the_file_says() {
 
 #[test]
 fn every_error_ends_in_what_to_do() {
-    const IMPERATIVES: [&str; 19] = [
+    const IMPERATIVES: [&str; 20] = [
         "add",
         "ask",
         "authorize",
@@ -391,6 +416,7 @@ fn every_error_ends_in_what_to_do() {
         "look",
         "make",
         "read",
+        "record",
         "remove",
         "send",
         "set",
@@ -445,6 +471,7 @@ fn no_text_of_the_sources_is_missing_in_the_file() {
         "src/misuse.rs",
         "src/saved.rs",
         "src/renew_error.rs",
+        "transports/cassette/error.rs",
         "transports/client/error.rs",
         "transports/client/service_error.rs",
         "transports/drivers.rs",

@@ -1,5 +1,6 @@
 //! No `Debug`, `Display` or `source()` of any public value shows a credential: one sweep over every public type.
 #![cfg(all(
+    feature = "cassette",
     feature = "client",
     feature = "hyper",
     feature = "reqwest",
@@ -26,10 +27,12 @@ use location_auth::Bytes;
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::testing::{Exchange, Executor, Failing, Fault as NetworkFault, Network, Rng, Scripted, Silent};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore, NotSaved};
+use location_auth::transports::cassette::{Credentials, Recorder};
+use location_auth::transports::client::{AsyncClient, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, RunError, SendError, SendErrorKind, SharedTransport, run};
+use location_auth::transports::{Cause, RunError, SendError, SendErrorKind, SharedTransport, Transport, cassette, run};
 use location_auth::*;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use support::{done, next, response, token_response};
@@ -484,6 +487,35 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.debug("reqwest::Reqwest", Reqwest::new().unwrap());
     let connect = |_| std::future::ready(Err::<TokioIo<tokio::net::TcpStream>, _>(std::io::ErrorKind::NotFound.into()));
     sweep.debug("hyper::Hyper", Hyper::new(connect));
+    cassettes(sweep, login);
+}
+
+fn cassettes(sweep: &mut Sweep, login: &LocationLogin) {
+    let credentials = || Credentials::new(login.app()).login(EMAIL, PASSWORD);
+    sweep.debug("credentials::Credentials", credentials());
+    let said = format!(r#"{{"error": {PASSWORD:?}}}"#);
+    let refuses = move |_: Request<Bytes>, _: usize| Ok::<_, SendError>(response(401, &said).map(String::into_bytes));
+    let recorder = Recorder::new(refuses, credentials());
+    run(login.clone(), &recorder).unwrap_err();
+    sweep.debug("recorder::Recorder", &recorder);
+    sweep.display("recording::Cassette", recorder.cassette());
+
+    let replay = cassette::Replay::new(recorder.cassette(), credentials());
+    sweep.debug("replay::Replay", &replay);
+    sweep.error("error::CassetteError", &replay.finish().unwrap_err());
+    let percent = utf8_percent_encode(PASSWORD, NON_ALPHANUMERIC);
+    let mut elsewhere = login.request();
+    *elsewhere.uri_mut() = format!("https://api.example.com/x-{percent}?{percent}=1").parse().unwrap();
+    sweep.error("error::CassetteError", &Transport::send(&replay, elsewhere, 0).unwrap_err());
+    let mut swapped = login.request();
+    *swapped.body_mut() = swapped.body().to_vec().to_ascii_uppercase().into();
+    sweep.error("error::CassetteError", &Transport::send(&replay, swapped, 0).unwrap_err());
+    Transport::send(&replay, login.request(), RESPONSE_LIMIT).unwrap();
+    sweep.error("error::CassetteError", &Transport::send(&replay, login.request(), 0).unwrap_err());
+    sweep.error(
+        "error::CassetteError",
+        &format!("{{\"version\": {PASSWORD:?}").parse::<cassette::Cassette>().unwrap_err(),
+    );
 }
 
 /// The kit for tests: what it shows of itself, the texts that it fails a test with, and the network's trace.

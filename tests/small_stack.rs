@@ -82,6 +82,29 @@ fn a_saved_token() {
 }
 
 #[test]
+#[cfg(feature = "cassette")]
+fn what_is_recorded_and_a_cassette() {
+    use location_auth::transports::Transport;
+    use location_auth::transports::cassette::{Cassette, Credentials, Recorder};
+
+    on_a_small_stack(|| {
+        let login = app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
+        let call = Request::get("https://api.example.com/x").body(location_auth::Bytes::new()).unwrap();
+        for body in nested() {
+            assert!(body.parse::<Cassette>().is_err());
+            for (status, request) in [(200, login.request()), (401, login.request()), (200, call.clone())] {
+                let response = support::response(status, &body).map(String::into_bytes);
+                let transport = |_: Request<location_auth::Bytes>, _: usize| Ok::<_, ()>(response.clone());
+                let recorder = Recorder::new(transport, Credentials::new(&app()));
+                let recorder = recorder.keep_bodies(|_, body| Some(body.to_owned()));
+                recorder.send(request, 0).unwrap();
+                assert!(recorder.cassette().to_string().parse::<Cassette>().is_ok());
+            }
+        }
+    });
+}
+
+#[test]
 fn what_headers_say() {
     on_a_small_stack(|| {
         let long = "[{(".repeat(20_000);

@@ -53,7 +53,9 @@ fn only_the_adapters_use_std_and_a_client_library() {
 
 #[test]
 fn every_event_is_told_in_one_file() {
-    for (path, text) in sources("transports").into_iter().chain(sources("transports/client")) {
+    for (path, text) in
+        sources("transports").into_iter().chain(sources("transports/cassette")).chain(sources("transports/client"))
+    {
         let names_tracing = code(&text).any(|line| line.contains("tracing"));
         assert_eq!(names_tracing, path.ends_with("events.rs"), "{}", path.display());
     }
@@ -61,7 +63,7 @@ fn every_event_is_told_in_one_file() {
 
 #[test]
 fn the_adapters_use_the_core_by_its_public_path_alone() {
-    let folders = ["transports", "transports/client", "transports/testing"];
+    let folders = ["transports", "transports/cassette", "transports/client", "transports/testing"];
     for (path, text) in folders.into_iter().flat_map(sources) {
         for line in code(&text) {
             assert!(!line.contains("crate::"), "{} reaches into the crate: {line}", path.display());
@@ -71,7 +73,7 @@ fn the_adapters_use_the_core_by_its_public_path_alone() {
 
 #[test]
 fn no_public_signature_names_a_lock_or_a_runtime() {
-    let folders = ["transports", "transports/client", "transports/testing", "src"];
+    let folders = ["transports", "transports/cassette", "transports/client", "transports/testing", "src"];
     for (path, text) in folders.into_iter().flat_map(sources) {
         for line in code(&text).filter(|line| line.starts_with("pub ") || line.starts_with("impl")) {
             // What stands between the parentheses of a tuple struct is private where it does not say `pub`.
