@@ -81,8 +81,8 @@ fn a_saved_token() {
     });
 }
 
-#[test]
 #[cfg(feature = "cassette")]
+#[test]
 fn what_is_recorded_and_a_cassette() {
     use location_auth::transports::Transport;
     use location_auth::transports::cassette::{Cassette, Credentials, Recorder};
