@@ -74,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// Where it stands in the body of a token request.
+    /// The kind that a member of a token request's body has.
     pub(super) fn of_member(name: &str) -> Option<Self> {
         match name {
             "client_id" => Some(Self::ClientId),

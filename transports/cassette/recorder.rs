@@ -19,8 +19,8 @@ use super::response::{Keep, ResponseRecord, kept};
 
 /// A transport that sends over another one, blocking or async, and records each exchange that has a response.
 ///
-/// The calls go on as without it: what can't be recorded is withheld from the cassette and not from the program. Exchanges stand in the order that
-/// they were begun in. A credential of a request that it was not given is learnt from the request.
+/// The program gets every response as it came, also one that is withheld from the cassette. Exchanges are in the order in which
+/// they began. A credential of a request that it was not given is learnt from the request.
 ///
 /// ```
 /// use http::{Request, Response};

@@ -128,7 +128,7 @@ impl Sent {
         }
     }
 
-    /// What stands in the places of credentials.
+    /// The values in the places of credentials.
     pub(super) fn credentials(&self) -> impl Iterator<Item = (Kind, &str)> {
         let headers = self.headers.iter().filter_map(|(name, value)| match name.as_str() {
             "x-api-key" if **value != WITHHELD => Some((Kind::ApiKey, value.as_str())),

@@ -38,7 +38,7 @@ pub(super) type Keep = dyn Fn(&Uri, &str) -> Option<String> + Send + Sync;
 
 /// How deep a body nests that is recorded.
 const DEPTH: u8 = 8;
-/// The headers that are written. The date is what an HTTP date in `Retry-After` is read against, and stands in no other response.
+/// The headers that are written. The date is what an HTTP date in `Retry-After` is read against, and is written only beside one.
 const HEADERS: [HeaderName; 4] =
     [header::CONTENT_TYPE, header::RETRY_AFTER, header::DATE, HeaderName::from_static("x-request-id")];
 
