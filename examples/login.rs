@@ -218,9 +218,10 @@ fn log_in(options: &Options) -> Result<(), Failure> {
 /// What was recorded is written also where the login fails: a refusal is worth a test, too.
 #[cfg(feature = "cassette")]
 fn record(options: &Options, file: &Path) -> Result<(), Failure> {
+    let mut written = fs::File::create(file).map_err(|error| no_cassette("--record", file, &error))?;
     let recorder = Recorder::new(Ureq::new(), credentials(&options.owner)?);
     let outcome = log_in_over(&recorder, options);
-    fs::write(file, recorder.cassette().to_string()).map_err(|error| no_cassette("--record", file, &error))?;
+    write!(written, "{}", recorder.cassette()).map_err(|error| no_cassette("--record", file, &error))?;
     outcome
 }
 
