@@ -1,6 +1,7 @@
 //! The target that records, and replays what it recorded.
 
 use std::cell::RefCell;
+use std::sync::LazyLock;
 
 use http::{Request, Response, StatusCode};
 use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Recorder, Replay};
@@ -50,8 +51,7 @@ pub fn cassette(data: &[u8]) {
     shows_none(&texts, &[EMAIL, PASSWORD, API_KEY, CLIENT_ID, CLIENT_SECRET]);
     for (number, token) in issued.into_inner().iter().enumerate() {
         // One that the file's own words hold is not told from them.
-        let Some(token) =
-            token.as_ref().filter(|token| token.len() > 7 && !own_words().contains(&token.to_lowercase()))
+        let Some(token) = token.as_ref().filter(|token| token.len() > 7 && !OWN_WORDS.contains(&token.to_lowercase()))
         else {
             continue;
         };
@@ -111,7 +111,7 @@ fn made_up() -> App {
 }
 
 /// A cassette's names and words that are in each, and the reasons for which something is withheld.
-fn own_words() -> String {
+static OWN_WORDS: LazyLock<String> = LazyLock::new(|| {
     let answers = RefCell::new(vec![
         Response::new(vec![]),
         token_response("l").map(String::into_bytes),
@@ -124,7 +124,7 @@ fn own_words() -> String {
     let reasons = "<withheld> encoded not UTF-8 too long not kept not JSON that can be looked through repeats a credential \
                    holds a token that cannot be used content-type retry-after date x-request-id authorization";
     (recorder.cassette().to_string() + reasons).to_lowercase()
-}
+});
 
 fn texts_of(value: &Value) -> Vec<String> {
     match value {
