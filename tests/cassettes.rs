@@ -236,6 +236,19 @@ fn what_the_recorder_was_not_given_it_learns_from_the_requests() {
 }
 
 #[test]
+fn a_token_is_struck_out_from_the_answer_on_that_issued_it() {
+    let issues = response(200, &[("x-request-id", "u-7f3a")], r#"{"access_token": "u-7f3a"}"#);
+    let repeats = response(401, &[], r#"{"error": "u%2D7f3a was not taken back", "message": "ask for u-7f3a"}"#);
+    let recorder = Recorder::new(answers(vec![issues, repeats]), RECORDED.credentials());
+    for _ in 0..2 {
+        let login = RECORDED.app().user_login(RECORDED.email, RECORDED.password).unwrap();
+        recorder.send(login.request(), RESPONSE_LIMIT).unwrap();
+    }
+    let text = recorder.cassette().to_string();
+    assert!(!text.contains("7f3a") && text.contains(r#""x-request-id": "<user-token-1>""#), "{text}");
+}
+
+#[test]
 fn of_a_calls_bodies_nothing_is_recorded_but_what_the_program_keeps() {
     let exchange = |keep: fn(&str) -> Option<String>, body: &str| {
         let transport = answers(vec![response(200, &[("content-type", "application/json")], body)]);
@@ -263,7 +276,8 @@ fn of_a_calls_bodies_nothing_is_recorded_but_what_the_program_keeps() {
 fn what_cannot_be_looked_through_is_withheld_and_the_program_gets_it_all_the_same() {
     let gzip = [("content-encoding", "gzip")];
     let long = format!(r#"{{"error": "{}"}}"#, "x".repeat(RESPONSE_LIMIT));
-    let cases: [(u16, &[(&str, &str)], &[u8], &str); 11] = [
+    type Case<'a> = (u16, &'a [(&'a str, &'a str)], &'a [u8], &'a str);
+    let cases: [Case<'_>; 11] = [
         (200, &[], b"<p>u-7f3a</p>", "not JSON that can be looked through"),
         (401, &[], b"u-7f3a", "not JSON that can be looked through"),
         (401, &[], br#"{"error": "u-7f3a", "error": "no"}"#, "not JSON that can be looked through"),
@@ -387,7 +401,8 @@ fn a_request_that_differs_fails_with_the_difference_and_no_credential() {
     };
     let body = |text: &'static str| move |request: &mut Request<Bytes>| *request.body_mut() = text.into();
     let uri = |uri: &'static str| move |request: &mut Request<Bytes>| *request.uri_mut() = uri.parse().unwrap();
-    let cases: [(&Request<Bytes>, &dyn Fn(&mut Request<Bytes>), &str, &str, &str); 11] = [
+    type Case<'a> = (&'a Request<Bytes>, &'a dyn Fn(&mut Request<Bytes>), &'a str, &'a str, &'a str);
+    let cases: [Case<'_>; 11] = [
         (&step_1, &|request| *request.method_mut() = http::Method::PUT, "method", "PUT", "POST"),
         (&step_1, &uri("https://api.example.com/v2/made-up%40example.com"), "path", "/v2/<email>", "/user_token"),
         (&step_1, &uri("https://api.example.com/user_token?page=2"), "query", "page", ""),
