@@ -401,7 +401,7 @@ fn a_request_that_differs_fails_with_the_difference_and_no_credential() {
     };
     let body = |text: &'static str| move |request: &mut Request<Bytes>| *request.body_mut() = text.into();
     let uri = |uri: &'static str| move |request: &mut Request<Bytes>| *request.uri_mut() = uri.parse().unwrap();
-    type Case<'a> = (&'a Request<Bytes>, &'a dyn Fn(&mut Request<Bytes>), &'a str, &'a str, &'a str);
+    type Case<'a> = (&'a Request<Bytes>, &'a dyn Fn(&mut Request<Bytes>), &'static str, &'a str, &'a str);
     let cases: [Case<'_>; 11] = [
         (&step_1, &|request| *request.method_mut() = http::Method::PUT, "method", "PUT", "POST"),
         (&step_1, &uri("https://api.example.com/v2/made-up%40example.com"), "path", "/v2/<email>", "/user_token"),
