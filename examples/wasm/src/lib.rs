@@ -19,7 +19,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::{HeaderName, HeaderValue, Request, Response};
 use location_auth::transports::run_async;
-use location_auth::{Bytes, App, LocationLogin, Settings};
+use location_auth::{App, Bytes, LocationLogin, Settings};
 use serde_json::{Value, json};
 
 #[link(wasm_import_module = "javascript")]
