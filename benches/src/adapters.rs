@@ -98,7 +98,7 @@ pub fn ureq(server: &Server, rounds: usize) -> Vec<Cost> {
         .max_redirects(0)
         .max_redirects_will_error(false);
     let agent = config.build().new_agent();
-    let send = |request: Request<Bytes>| {
+    let send = |request: Request<Vec<u8>>| {
         let (parts, mut body) = agent.run(request).expect("a response").into_parts();
         let body = body.with_config().limit(RESPONSE_LIMIT as u64).read_to_vec().expect("a body");
         by_hand::token(&parts.headers, parts.status.is_success(), &body)
@@ -146,7 +146,7 @@ pub fn reqwest(server: &Server, rounds: usize) -> Vec<Cost> {
         .referer(false)
         .build()
         .expect("a client");
-    let send = async |request: Request<Bytes>| {
+    let send = async |request: Request<Vec<u8>>| {
         let request = ::reqwest::Request::try_from(request).expect("a good request");
         let mut response = client.execute(request).await.expect("a response");
         let mut body = Vec::new();
@@ -197,7 +197,7 @@ pub fn hyper(server: &Server, rounds: usize) -> Vec<Cost> {
         tokio::spawn(connection);
         requests
     });
-    let mut send = async |request: Request<Bytes>| {
+    let mut send = async |request: Request<Vec<u8>>| {
         requests.ready().await.expect("an open connection");
         let response = requests.send_request(addressed(request, address)).await.expect("a response");
         let (parts, body) = response.into_parts();
@@ -230,7 +230,7 @@ pub fn hyper(server: &Server, rounds: usize) -> Vec<Cost> {
 }
 
 /// hyper adds no `Host`.
-fn addressed(mut request: Request<Bytes>, address: SocketAddr) -> Request<Full<Bytes>> {
+fn addressed(mut request: Request<Vec<u8>>, address: SocketAddr) -> Request<Full<Bytes>> {
     let host = address.to_string().try_into().expect("a good name");
     request.headers_mut().insert("host", host);
     request.map(|body| Full::new(Bytes::from(body)))
