@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use location_auth_conformance::{Subject, Wishes, blocking};
 use isahc::HttpClient;
 use isahc::config::Configurable;
 use isahc::tls::{TlsConfig, TrustStore};
+use location_auth_conformance::{Subject, Wishes, blocking};
 
 fn client(wishes: &Wishes) -> HttpClient {
     let mut builder = recipe_isahc::policed(wishes.patience);
