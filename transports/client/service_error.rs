@@ -7,7 +7,7 @@ use core::fmt;
 use super::super::known_cause::known_cause;
 use super::super::{SendError, SendErrorKind};
 
-type BoxError = Box<dyn StdError + Send + Sync>;
+pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// What the inner service failed with, or the client's transport.
 ///

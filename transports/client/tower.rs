@@ -62,7 +62,6 @@
 //! The futures are `Send` where those of the inner service, of the transport and of the store are.
 
 use alloc::boxed::Box;
-use core::error::Error as StdError;
 use core::fmt;
 use core::mem;
 use core::pin::Pin;
@@ -74,11 +73,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::super::{AsyncTransport, SendError, events};
+use super::service_error::BoxError;
 use super::{AsyncClient, AsyncTokenStore, CallError};
 
 pub use super::service_error::ServiceError;
-
-type BoxError = Box<dyn StdError + Send + Sync>;
 
 impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// A tower layer over this client's state (feature `tower`). After a 401 it sends a clone of the body.
