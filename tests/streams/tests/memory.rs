@@ -1,8 +1,10 @@
 //! A long body up and down, with `STREAMS_MIB=1024` a gibibyte: what is allocated at one time stays under a mebibyte, the client library's own buffers and the server's
 //! among it.
 
+#[path = "../../support/peak.rs"]
+mod peak;
+
 use std::io::{self, Read};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::stream;
@@ -10,17 +12,10 @@ use http::Request;
 use location_auth::transports::client::{AsyncClient, Client, NoStore};
 use location_auth::transports::{reqwest::Reqwest, ureq::Ureq};
 use location_auth::{Bytes, Call};
-use peak_alloc::PeakAlloc;
+use peak::{MIB, alone, peak_of};
 use streams::Service;
 use ureq::SendBody;
 
-#[global_allocator]
-static ALLOCATOR: PeakAlloc = PeakAlloc;
-
-/// One at a time, since the allocator counts for all threads.
-static ALONE: Mutex<()> = Mutex::new(());
-
-const MIB: usize = 1024 * 1024;
 const PIECE: &[u8] = &[b'u'; 64 * 1024];
 const LONG: Duration = Duration::from_secs(600);
 
@@ -28,24 +23,9 @@ fn length() -> u64 {
     std::env::var("STREAMS_MIB").map_or(64, |mib| mib.parse().expect("is a number")) * MIB as u64
 }
 
-/// The most bytes that were allocated at one time beyond those before.
-fn peak_of(run: impl FnOnce()) -> usize {
-    let before = ALLOCATOR.current_usage();
-    ALLOCATOR.reset_peak_usage();
-    run();
-    ALLOCATOR.peak_usage().saturating_sub(before)
-}
-
-#[test]
-fn a_body_that_is_kept_is_seen() {
-    let _alone = ALONE.lock().unwrap();
-    // If this fails, the tests below prove nothing.
-    assert!(peak_of(|| drop(vec![1_u8; 2 * MIB])) >= 2 * MIB);
-}
-
 #[test]
 fn ureq_holds_no_body_up_or_down_however_long_it_is() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let (service, long) = (Service::start(), length());
     let (session, owner) = service.revoked();
     let ureq = Ureq::with_config(|config| config.timeout_global(Some(LONG)));
@@ -71,7 +51,7 @@ fn ureq_holds_no_body_up_or_down_however_long_it_is() {
 
 #[test]
 fn reqwest_holds_no_body_up_or_down_however_long_it_is() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let (service, long) = (Service::start(), length());
     let (session, owner) = service.revoked();
     let reqwest = Reqwest::with_config(|config| config.timeout(LONG)).unwrap();

@@ -1,8 +1,11 @@
 //! A gibibyte up and a gibibyte down through the layer, in memory: it holds nothing of a body and copies nothing of it.
 
+#[path = "../../support/peak.rs"]
+mod peak;
+
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -10,13 +13,9 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use location_auth::Bytes;
 use over_tower::World;
-use peak_alloc::PeakAlloc;
+use peak::{MIB, alone, peak_of};
 use tower::{Layer, ServiceExt, service_fn};
 
-#[global_allocator]
-static ALLOCATOR: PeakAlloc = PeakAlloc;
-
-const MIB: usize = 1024 * 1024;
 static PIECE: [u8; 64 * 1024] = [b'u'; 64 * 1024];
 const PIECES: usize = 16 * 1024;
 
@@ -46,12 +45,9 @@ async fn length(mut body: Repeated) -> usize {
     length
 }
 
-/// One at a time, since the allocator counts for all threads.
-static ALONE: Mutex<()> = Mutex::new(());
-
 #[test]
 fn a_gibibyte_goes_up_twice_and_comes_down_once_and_none_of_it_is_held_or_copied() {
-    let _alone = ALONE.lock().unwrap();
+    let _alone = alone();
     let world = World::new("https://api.example.com");
     let service = Arc::clone(&world);
     let inner = service_fn(move |request: Request<Repeated>| {
@@ -74,19 +70,4 @@ fn a_gibibyte_goes_up_twice_and_comes_down_once_and_none_of_it_is_held_or_copied
     });
     println!("{} MiB up twice and down once, {peak} bytes at one time", PIECES * PIECE.len() / MIB);
     assert!(peak < MIB, "{peak}");
-}
-
-#[test]
-fn a_body_that_is_kept_is_seen() {
-    let _alone = ALONE.lock().unwrap();
-    // If this fails, the test above proves nothing.
-    assert!(peak_of(|| drop(vec![1_u8; 2 * MIB])) >= 2 * MIB);
-}
-
-/// The most bytes that were allocated at one time beyond those before.
-fn peak_of(run: impl FnOnce()) -> usize {
-    let before = ALLOCATOR.current_usage();
-    ALLOCATOR.reset_peak_usage();
-    run();
-    ALLOCATOR.peak_usage().saturating_sub(before)
 }
