@@ -35,6 +35,8 @@ const CALLS: usize = 8;
 const LOGINS: usize = 8;
 const TRIES: u32 = 3;
 const SEEDS: u64 = 2000;
+/// All callers of a seed are through within some minutes of virtual time.
+const LONG_ENOUGH: Duration = Duration::from_secs(3600);
 
 const CLIENT_ID: &str = "m4rk3r-client";
 const CLIENT_SECRET: &str = "m4rk3r-secret";
@@ -141,6 +143,7 @@ fn token(response: &Response<Vec<u8>>) -> Option<String> {
 /// What happens to the services while `calls` are under way: Locations are revoked, the services throttle, go down and come up again.
 async fn trouble(network: &Network, services: &Services, calls: &Cell<usize>) {
     while calls.get() > 0 {
+        assert!(network.now() < LONG_ENOUGH, "{} of the callers wait for what never happens", calls.get());
         network.sleep(Duration::from_millis(300 + network.random_below(1500) as u64)).await;
         let wait = Some(network.random_below(10) as u32).filter(|wait| *wait > 0);
         match network.random_below(5) {
