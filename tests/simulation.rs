@@ -109,7 +109,7 @@ struct Issuers {
     /// How often each request of a client arrived, and the tokens that were issued for it.
     arrived: BTreeMap<String, (usize, Vec<String>)>,
     /// How often each thing happened to the services.
-    struck: BTreeMap<&'static str, u64>,
+    interventions: BTreeMap<&'static str, u64>,
 }
 
 /// Numbers the requests of clients.
@@ -165,14 +165,14 @@ impl Services {
         let issuers = &mut *self.0.lock().unwrap();
         let revoke = |service: &mut Emulator| service.revoke_location(&location.to_string());
         if issuers.services.values_mut().map(revoke).sum::<usize>() > 0 {
-            *issuers.struck.entry("Revoked").or_default() += 1;
+            *issuers.interventions.entry("Revoked").or_default() += 1;
         }
     }
 
     fn set_condition(&self, condition: Condition, name: Option<&'static str>) {
         let issuers = &mut *self.0.lock().unwrap();
         issuers.services.values_mut().for_each(|service| service.set_condition(condition));
-        name.into_iter().for_each(|name| *issuers.struck.entry(name).or_default() += 1);
+        name.into_iter().for_each(|name| *issuers.interventions.entry(name).or_default() += 1);
     }
 }
 
@@ -310,7 +310,7 @@ fn secret(token: &SavedToken) -> String {
 type Client = AsyncClient<Wire, Wire>;
 type Task<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
-/// What one seed came to.
+/// The outcome of one seed.
 struct Tally {
     events: u64,
     faults: BTreeMap<String, u64>,
@@ -318,7 +318,7 @@ struct Tally {
     trace: String,
 }
 
-/// Of a hundred requests each fault strikes so many.
+/// Of a hundred requests each fault meets so many.
 const PERCENT: u8 = 9;
 
 fn simulate(over: Over, seed: u64) -> Tally {
@@ -367,8 +367,8 @@ fn simulate(over: Over, seed: u64) -> Tally {
     assert!(lost <= unknown, "{lost} tokens are lost, and {unknown} outcomes were told as unknown");
     let counts: Vec<_> = issuers.services.values().map(Emulator::counts).collect();
     assert!(counts.iter().all(|counts| counts.wrong_location == 0), "a token reached another Location");
-    let faults = Fault::ALL.iter().map(|fault| (format!("{fault:?}"), network.strikes(*fault)));
-    let faults = faults.chain(issuers.struck.iter().map(|(name, count)| ((*name).to_owned(), *count))).collect();
+    let faults = Fault::ALL.iter().map(|fault| (format!("{fault:?}"), network.injected(*fault)));
+    let faults = faults.chain(issuers.interventions.iter().map(|(name, count)| ((*name).to_owned(), *count))).collect();
     let logins = counts.iter().map(|counts| counts.location_tokens).sum();
     Tally { events: network.events(), faults, logins, trace: network.trace() }
 }

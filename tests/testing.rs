@@ -250,7 +250,7 @@ fn each_fault_is_what_it_says() {
             assert!(outcome.is_err() || is_forged != (outcome.unwrap().body() == b"the answer"), "{fault:?}");
             let before = arrived.get();
             network.advance(Duration::from_secs(60));
-            assert_eq!((arrived.get(), network.strikes(fault)), (arrives, 1), "{fault:?}");
+            assert_eq!((arrived.get(), network.injected(fault)), (arrives, 1), "{fault:?}");
             assert!(fault != Fault::Delayed || before == 0, "it arrives when nobody waits any more");
         }
     }
@@ -265,8 +265,8 @@ fn faults_strike_as_often_as_they_are_told_to() {
     network.enable_faults(&[Fault::Refused], 10);
     let outcomes = |count| (0..count).filter(|_| send(&network).is_ok()).count();
     assert_eq!(outcomes(1000), 0, "10 and 90 are all");
-    let refused = network.strikes(Fault::Refused);
-    assert!((60..=140).contains(&refused) && network.strikes(Fault::Cut) == 1000 - refused, "{refused}");
+    let refused = network.injected(Fault::Refused);
+    assert!((60..=140).contains(&refused) && network.injected(Fault::Cut) == 1000 - refused, "{refused}");
     network.disable_faults();
     assert_eq!(outcomes(1000), 1000);
 }

@@ -73,7 +73,7 @@ impl<T: Transport> Network<T> {
     pub fn advance(&self, time: Duration) {
         let end = self.state().after(time);
         while self.state().next_time().is_some_and(|time| time <= end) {
-            self.happen();
+            self.step();
         }
         self.state().set_now(end);
     }
@@ -95,28 +95,28 @@ impl<T: Transport> Network<T> {
     /// Runs async code to its end. Time passes whenever it waits.
     ///
     /// # Panics
-    /// Where it waits for what never happens.
+    /// If the future waits for something that never happens.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         let mut outputs = self.run_all([future]);
         outputs.pop().unwrap_or_else(|| panic!("a task that has ended has an output"))
     }
 
-    /// Runs tasks to their end, in an order that the seed chooses, and gives what they came to. Time passes whenever all of them wait.
+    /// Runs tasks to their end, in an order that the seed chooses, and returns their outputs. Time passes whenever all of them wait.
     ///
     /// # Panics
-    /// Where some wait for what never happens.
+    /// If a task waits for something that never happens.
     pub fn run_all<F: Future>(&self, futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
         let seed = self.random_below(usize::MAX);
         let mut executor = Executor::new(u64::try_from(seed).unwrap_or_default(), futures);
         while executor.unfinished() > 0 {
-            let goes_on = executor.step() || self.happen();
+            let goes_on = executor.step() || self.step();
             assert!(goes_on, "{} of the tasks wait for what never happens", executor.unfinished());
         }
         executor.into_outputs()
     }
 
-    /// Lets the next thing happen. `false` if there is nothing any more. The service and wakers are foreign code, so no lock is held.
-    fn happen(&self) -> bool {
+    /// Takes the next event. `false` if there is none. The service and wakers are foreign code, so no lock is held.
+    fn step(&self) -> bool {
         let Some(event) = self.state().next_event() else { return false };
         match event {
             Event::Wake(waker) => waker.wake(),
@@ -147,7 +147,7 @@ impl<T: Transport> Network<T> {
 }
 
 impl<T> Network<T> {
-    /// From now on each of these faults strikes so many of a hundred requests. Of all faults together at most a hundred do.
+    /// From now on the network injects each of these faults into so many of a hundred requests. All faults together meet at most a hundred.
     pub fn enable_faults(&self, faults: &[Fault], percent: u8) {
         let mut state = self.state();
         state.rates.retain(|(known, _)| !faults.contains(known));
@@ -165,16 +165,16 @@ impl<T> Network<T> {
         Duration::from_millis(self.state().now)
     }
 
-    /// How many requests met this fault.
+    /// How many requests the network injected this fault into.
     #[must_use]
-    pub fn strikes(&self, fault: Fault) -> u64 {
-        self.state().strikes.get(&fault).copied().unwrap_or_default()
+    pub fn injected(&self, fault: Fault) -> u64 {
+        self.state().injected.get(&fault).copied().unwrap_or_default()
     }
 
-    /// How many things happened: requests that arrived, answers, and ends of sleep.
+    /// How many events there were: requests that arrived, answers, and ends of sleep.
     #[must_use]
     pub fn events(&self) -> u64 {
-        self.state().happened
+        self.state().events_seen
     }
 
     /// A number of the seed's, from 0 up to this bound and without it: for what a test leaves to chance.
@@ -183,7 +183,7 @@ impl<T> Network<T> {
         self.state().rng.below(bound)
     }
 
-    /// Adds a line to the trace: what your program came to, say.
+    /// Adds a line to the trace: the outcome of a call, for example.
     pub fn note(&self, what: impl fmt::Display) {
         self.state().note(format_args!("{what}"));
     }
@@ -211,7 +211,7 @@ impl<T: Transport> Transport for Network<T> {
             if let Some(answer) = self.state().take_answer(sending.id) {
                 return answer;
             }
-            if !self.happen() {
+            if !self.step() {
                 return Err(timed_out());
             }
         }

@@ -68,8 +68,8 @@ pub(super) struct State {
     pub(super) waiting: BTreeMap<u64, Waiting>,
     /// The faults that strike, each with how many of a hundred requests it does.
     pub(super) rates: Vec<(Fault, u8)>,
-    pub(super) happened: u64,
-    pub(super) strikes: BTreeMap<Fault, u64>,
+    pub(super) events_seen: u64,
+    pub(super) injected: BTreeMap<Fault, u64>,
     pub(super) trace: String,
 }
 
@@ -85,8 +85,8 @@ impl State {
             events: BTreeMap::new(),
             waiting: BTreeMap::new(),
             rates: Vec::new(),
-            happened: 0,
-            strikes: BTreeMap::new(),
+            events_seen: 0,
+            injected: BTreeMap::new(),
             trace: String::new(),
         }
     }
@@ -119,7 +119,7 @@ impl State {
     pub(super) fn next_event(&mut self) -> Option<Event> {
         let Reverse((time, number)) = self.queue.pop()?;
         self.set_now(time);
-        self.happened = self.happened.saturating_add(1);
+        self.events_seen = self.events_seen.saturating_add(1);
         self.events.remove(&number)
     }
 
@@ -140,8 +140,8 @@ impl State {
                 None
             }
         })?;
-        let strikes = self.strikes.entry(fault).or_default();
-        *strikes = strikes.saturating_add(1);
+        let injected = self.injected.entry(fault).or_default();
+        *injected = injected.saturating_add(1);
         Some(fault)
     }
 
@@ -150,7 +150,7 @@ impl State {
         let id = self.next;
         self.waiting.insert(id, Waiting::default());
         let fault = self.choose_fault();
-        self.note(format_args!("#{id} {}{}", Redacted(&request), Struck(fault)));
+        self.note(format_args!("#{id} {}{}", Redacted(&request), Injected(fault)));
         let (soon, time_out) = (self.soon(), self.now.saturating_add(TIME_OUT));
         match fault {
             Some(Fault::Refused) => self.schedule(soon, Event::Answer { id, answer: Err(failure(Delivery::NotSent)) }),
@@ -191,7 +191,7 @@ impl State {
     pub(super) fn answered(&mut self, id: u64, answer: Answer) -> Option<Waker> {
         // The first answer counts; nobody waits for what comes after the time-out.
         let Some(waiting) = self.waiting.get_mut(&id).filter(|waiting| waiting.answer.is_none()) else {
-            self.happened = self.happened.saturating_sub(1);
+            self.events_seen = self.events_seen.saturating_sub(1);
             return None;
         };
         let waker = waiting.waker.take();
@@ -207,9 +207,9 @@ impl State {
 }
 
 /// A fault as the trace shows it.
-struct Struck(Option<Fault>);
+struct Injected(Option<Fault>);
 
-impl fmt::Display for Struck {
+impl fmt::Display for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |fault| write!(f, "  !! {fault:?}"))
     }
