@@ -120,10 +120,7 @@ impl fmt::Debug for App {
 ///
 /// ```
 /// use location_auth::transports::run;
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("doctest_app.txt")]
 /// # let transport = |request: http::Request<location_auth::Bytes>, _limit| -> Result<_, std::convert::Infallible> {
 /// #     let token = if request.headers().contains_key("authorization") { "l-1" } else { "u-1" };
 /// #     Ok(http::Response::new(format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))

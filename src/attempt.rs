@@ -92,14 +92,7 @@ pub struct Replay {
 
 /// A rejected token on its way to a new one. [`Session::received`](crate::Session::received) makes it; [`start`](Self::start) says what is first.
 ///
-/// ```text
-/// start ─┬─▶ a newer token is there ──────────────────────────────────────────────────▶ Done(Ok)
-///        ├─▶ the owner can't renew, or must not ────────────────────────────────────────▶ Done(Err)
-///        └─▶ AwaitTurn(Location) ─▶ SendToken(step 2) ─▶ token ─▶ Keep ─────────────────▶ Done(Ok)
-///                                     ▲   └─▶ 401: the User Access Token is rejected
-///                                     │        └─▶ AwaitTurn(Owner) ─▶ SendToken(step 1) ─▶ token ─▶ Keep
-///                                     └───────────────────────────────────────────────────────────────┘
-/// ```
+#[doc = include_str!("renewal_states.md")]
 ///
 /// Each state is given what came by its one method and is used up by it. Whoever drives it holds a lock for each turn, the Location's before
 /// the owner's, and gives a turn up as soon as [`Renewing::holds`](crate::Renewing::holds) no longer names it. Dropping a state is allowed at any time: what was

@@ -8,13 +8,7 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 
 /// An ordinary call on its way. It says what is next, one thing at a time, and is given what came.
 ///
-/// ```text
-/// Call ─▶ Send ─▶ any status but 401 ──────────────────────────────────────▶ Done(Ok(response))
-///           └──▶ 401 ─┬─▶ a newer token is there ─▶ Send ─▶ any but 401 ───▶ Done(Ok(response))
-///                     ├─▶ Renew ─▶ a new token ───▶ Send ─▶ 401 ───────────▶ Done(Err(NotRenewed))
-///                     │     └────▶ none ───────────────────────────────────▶ Done(Err(NotRenewed))
-///                     └─▶ the body can't be sent again: Renew ─────────────▶ Done(Err(NotRepeated))
-/// ```
+#[doc = include_str!("call_states.md")]
 ///
 /// Generic over the body of the request and of the response, neither of which it looks at. It sends nothing itself and holds no lock.
 /// A call that fails on its way has no next state: drop it, and tell the transport's error.

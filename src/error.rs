@@ -23,10 +23,7 @@ use crate::{BodyProblem, ErrorKind, Fault, Field, LocationId, Retry};
 /// ```
 /// use http::{Response, StatusCode};
 /// use location_auth::{ErrorKind, Fault, Flow, Retry, Step};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("key").client_id("c-34")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("doctest_app.txt")]
 /// let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
 /// let response = Response::builder().status(401).body(r#"{"error": "invalid_grant", "message": "Wrong password"}"#)?;
 /// let error = login.receive(&response).unwrap_err().error;

@@ -59,10 +59,7 @@ impl ErrorKind {
 ///
 /// ```
 /// use location_auth::{BodyProblem, ErrorKind, Flow};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("doctest_app.txt")]
 /// let login = app.user_login("owner@example.com", "hunter2")?;
 /// let error = login.receive(&http::Response::new(r#"{"access_token": ""}"#)).unwrap_err().error;
 /// assert_eq!(error.kind(), ErrorKind::Body(BodyProblem::EmptyToken));

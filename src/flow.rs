@@ -94,10 +94,7 @@ pub enum Progress<F: Flow> {
 ///
 /// ```
 /// use location_auth::{Flow, Retry};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("doctest_app.txt")]
 /// let login = app.user_login("owner@example.com", "hunter2")?;
 /// let busy = http::Response::builder().status(429).header("retry-after", "0").body("")?;
 /// let failed = login.receive(&busy).unwrap_err();

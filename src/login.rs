@@ -25,10 +25,7 @@ use crate::{
 ///
 /// ```
 /// use location_auth::{Flow, Progress, Step};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("doctest_app.txt")]
 /// let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
 /// assert_eq!(login.step(), Step::UserToken);
 ///
@@ -119,10 +116,7 @@ impl Flow for LocationLogin {
 ///
 /// ```
 /// use location_auth::{Flow, Progress};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("doctest_app.txt")]
 /// let login = app.user_login("owner@example.com", "hunter2")?;
 /// assert_eq!(login.request().uri(), "https://api.example.com/user_token");
 ///

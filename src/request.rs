@@ -40,14 +40,7 @@ fn as_body_of_credentials(mut content_type: HeaderValue) -> HeaderValue {
 /// use location_auth::{App, Flow, is_token_request};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let app = App::new(
-/// #     location_auth::Settings::new(location_auth::Environment::Staging)
-/// #         .user_token_url("https://api.example.com/user_token")
-/// #         .location_token_url("https://api.example.com/locations/{location_id}/token")
-/// #         .api_key("k-12")
-/// #         .client_id("id")
-/// #         .client_secret("client secret"),
-/// # )?;
+#[doc = include_str!("doctest_app.txt")]
 /// assert!(is_token_request(&app.user_login("owner@example.com", "hunter2")?.request()));
 ///
 /// let mut call = Request::post("https://api.example.com/contacts").body(b"{}".to_vec())?;

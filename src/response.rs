@@ -30,10 +30,7 @@ use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 /// ```
 /// use location_auth::transports::run;
 /// use location_auth::{Misuse, RESPONSE_LIMIT};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("doctest_app.txt")]
 /// let transport = |_request, limit| {
 ///     assert_eq!(limit, RESPONSE_LIMIT);
 ///     Err("there is nobody")

@@ -23,22 +23,19 @@ use crate::{endpoint, query};
 ///
 /// ```
 /// use location_auth::{Session, Verdict};
-/// # use location_auth::{App, Environment, Flow, Progress, Settings};
-/// # let app = App::new(Settings::new(Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+/// # use location_auth::{Flow, Progress};
+#[doc = include_str!("doctest_app.txt")]
 /// # let login = app.user_login("owner@example.com", "hunter2")?;
 /// # let response = http::Response::new(r#"{"access_token": "u-1"}"#);
 /// # let Progress::Done(user) = login.receive(&response)? else { unreachable!() };
-/// # let buy = |token: &str| {
+/// # let exchange = |token: &str| {
 /// #     let response = http::Response::new(format!(r#"{{"access_token": "{token}"}}"#));
 /// #     match app.location("loc-1").unwrap().exchange(&user).unwrap().receive(&response) {
 /// #         Ok(Progress::Done(token)) => token,
 /// #         _ => unreachable!(),
 /// #     }
 /// # };
-/// # let (token, new_token) = (buy("l-1"), buy("l-2"));
+/// # let (token, new_token) = (exchange("l-1"), exchange("l-2"));
 /// let mut session = Session::for_location(&app, token)?;
 ///
 /// let call = http::Request::get("https://api.example.com/contacts").body(())?;

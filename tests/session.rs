@@ -294,8 +294,8 @@ fn columns() -> [(&'static str, Session, Attempt); 8] {
     let bought = bought(&app);
     [
         authorize("the newest token", session()),
-        authorize("the newest token, bought, not seen to work", self::bought(&app).0),
-        ("…by the call that led to it, sent again", bought.0, bought.1),
+        authorize("a new token that has not worked yet", self::bought(&app).0),
+        ("…for the call that was sent again with it", bought.0, bought.1),
         older,
         ("a call that was sent again", replayed, again),
         authorize("a user's session", Session::for_user(&app, user_token(&app)).unwrap()),

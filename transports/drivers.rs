@@ -15,10 +15,7 @@ use super::{AsyncTransport, Delivery, SendErrorKind, Transport, events};
 ///
 /// ```
 /// use location_auth::transports::run;
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../src/doctest_app.txt")]
 /// let login = app.location("loc-1")?.login("owner@example.com", "hunter2")?;
 /// let transport = |request: http::Request<location_auth::Bytes>, _limit| {
 ///     let token = if request.uri().path() == "/user_token" { "u-1" } else { "l-1" };
@@ -41,10 +38,7 @@ pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::
 /// ```
 /// use location_auth::{Backoff, transports::run_with_retries};
 /// use std::{cell::Cell, convert::Infallible, time::Duration};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../src/doctest_app.txt")]
 /// let tries = Cell::new(0);
 /// let transport = |_request, _limit| -> Result<http::Response<Vec<u8>>, Infallible> {
 ///     tries.set(tries.get() + 1);
@@ -171,10 +165,7 @@ fn receive<F: Flow, E>(
 /// ```
 /// use location_auth::transports::{Cause, Delivery, run};
 /// use location_auth::{Flow, Step};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../src/doctest_app.txt")]
 /// let dead_line = |_request, _limit| Err(std::io::Error::other("the line is dead"));
 /// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &dead_line).unwrap_err();
 ///

@@ -24,10 +24,8 @@
 //! assert_eq!(token.expose_secret(), "l-1");
 //! # Ok(())
 //! # }
-//! # log_in(&App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-//! #     .user_token_url("https://api.example.com/user_token")
-//! #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-//! #     .client_secret("client secret"))?)?;
+#![doc = include_str!("../src/doctest_app.txt")]
+//! # log_in(&app)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -132,10 +130,7 @@ pub use shared::SharedTransport;
 /// use http::{Request, Response};
 /// use location_auth::transports::{SendError, SendErrorKind, Delivery, Transport, run};
 /// use location_auth::{Bytes, Fault, Retry};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../src/doctest_app.txt")]
 ///
 /// struct Unplugged;
 ///

@@ -26,10 +26,7 @@ use super::response::{Keep, ResponseRecord, kept};
 /// use http::{Request, Response};
 /// use location_auth::transports::cassette::{Credentials, Recorder};
 /// use location_auth::transports::run;
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../../src/doctest_app.txt")]
 ///
 /// let transport = |_: Request<location_auth::Bytes>, _limit: usize| {
 ///     Ok::<_, std::io::Error>(Response::new(br#"{"access_token": "u-7f3a"}"#.to_vec()))

@@ -24,10 +24,7 @@ use super::response::Body;
 /// ```
 /// use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Replay};
 /// use location_auth::transports::run;
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../../src/doctest_app.txt")]
 /// # let recorded = |_: http::Request<location_auth::Bytes>, _: usize| {
 /// #     Ok::<_, std::io::Error>(http::Response::new(br#"{"access_token": "u-7f3a"}"#.to_vec()))
 /// # };

@@ -14,10 +14,7 @@ use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKi
 /// use location_auth::testing::Silent;
 /// use location_auth::transports::run;
 /// use location_auth::{Fault, Retry};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../../src/doctest_app.txt")]
 ///
 /// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &Silent).unwrap_err();
 /// assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Never));
@@ -64,10 +61,7 @@ impl AsyncTransport for Silent {
 /// use location_auth::testing::Failing;
 /// use location_auth::transports::{Delivery, run};
 /// use location_auth::{Fault, Retry};
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../../src/doctest_app.txt")]
 ///
 /// for (delivery, retry) in [
 ///     (Delivery::NotSent, Retry::Unspecified),

@@ -35,10 +35,7 @@ use super::{Executor, Fault};
 /// use location_auth::emulator::Emulator;
 /// use location_auth::testing::{Fault, Network};
 /// use location_auth::transports::run;
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("c-34")
-/// #     .client_secret("s-56"))?;
+#[doc = include_str!("../../src/doctest_app.txt")]
 /// use std::{cell::RefCell, convert::Infallible};
 ///
 /// for seed in 0..100 {

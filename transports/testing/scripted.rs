@@ -30,10 +30,7 @@ use super::failing::failure;
 /// ```
 /// use location_auth::testing::{Exchange, Scripted};
 /// use location_auth::transports::run;
-/// # let app = location_auth::App::new(location_auth::Settings::new(location_auth::Environment::Staging)
-/// #     .user_token_url("https://api.example.com/user_token")
-/// #     .location_token_url("https://api.example.com/locations/{location_id}/token").api_key("k-12").client_id("id")
-/// #     .client_secret("client secret"))?;
+#[doc = include_str!("../../src/doctest_app.txt")]
 ///
 /// let service = Scripted::new([
 ///     Exchange::post("/user_token").member("password", "hunter2").answer(200, r#"{"access_token": "u-1"}"#),

@@ -1,0 +1,341 @@
+//! The drawings of a call and of a renewal, in the guide and in the documentation, are made here: from every way through the state machines.
+//! `UPDATE_TABLES=1 cargo test --test drawings` writes them anew.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use location_auth::{
+    Attempt, Call, CallFailure, Delivery, LocationAccessToken, Next, Owner, RenewErrorKind, Renewing, SavedToken,
+    Session, Step, Turn, Verdict,
+};
+use support::{EMAIL, PASSWORD, app, location_token, response, token_response, user_token};
+
+/// A state's name in the documentation, and its words in the guide.
+type State = (&'static str, &'static str);
+
+/// From a state to a state, and when.
+struct Edge(State, &'static str, State);
+
+const SEND: State = ("Send", "send the call");
+const SEND_AGAIN: State = ("Send, again", "send the call once more, with the new token");
+const RENEW: State = ("Renew", "get a new token");
+const RESPONSE: State = ("Done(Ok)", "the response");
+const NOT_RENEWED: State = ("Done(NotRenewed)", "TokenRejected");
+const NOT_REPEATED: State = ("Done(NotRepeated)", "NotRepeated");
+
+const CALL: &[Edge] = &[
+    Edge(SEND, "any status except 401", RESPONSE),
+    Edge(SEND, "401, and there is a newer token", SEND_AGAIN),
+    Edge(SEND, "401, and there is a newer token, but the body can't be sent again", NOT_REPEATED),
+    Edge(SEND, "401, and there is no newer token", RENEW),
+    Edge(RENEW, "a new token", SEND_AGAIN),
+    Edge(RENEW, "a new token, but the body can't be sent again", NOT_REPEATED),
+    Edge(RENEW, "no new token", NOT_RENEWED),
+    Edge(SEND_AGAIN, "any status except 401", RESPONSE),
+    Edge(SEND_AGAIN, "401", NOT_RENEWED),
+];
+
+const START: State = ("start", "a call got a 401");
+const AWAIT_LOCATION: State = ("AwaitTurn(Location)", "wait for the Location's turn");
+const AWAIT_OWNER: State = ("AwaitTurn(Owner)", "wait for the owner's turn");
+const STEP_1: State = ("SendToken(step 1)", "step 1: send the login");
+const STEP_2: State = ("SendToken(step 2)", "step 2: send the User Access Token");
+const KEEP_LOCATION: State = ("Keep(Location's)", "save the Location's token");
+const KEEP_OWNER: State = ("Keep(owner's)", "save the owner's token");
+const NEW_TOKEN: State = ("Done(Ok)", "a new token");
+const NO_TOKEN: State = ("Done(Err)", "no new token");
+
+const RENEWAL: &[Edge] = &[
+    Edge(START, "the owner can renew", AWAIT_LOCATION),
+    Edge(START, "the owner can't renew, or must not", NO_TOKEN),
+    Edge(AWAIT_LOCATION, "another caller got a new token", NEW_TOKEN),
+    Edge(AWAIT_LOCATION, "another caller's request failed", NO_TOKEN),
+    Edge(AWAIT_LOCATION, "another caller got a new token, and was dropped before the token was saved", KEEP_LOCATION),
+    Edge(AWAIT_LOCATION, "the owner has a token", STEP_2),
+    Edge(AWAIT_LOCATION, "the owner has a login alone", AWAIT_OWNER),
+    Edge(STEP_2, "a token", KEEP_LOCATION),
+    Edge(STEP_2, "401, and the owner has a login", AWAIT_OWNER),
+    Edge(STEP_2, "any other answer, or none", NO_TOKEN),
+    Edge(AWAIT_OWNER, "another caller has logged in", STEP_2),
+    Edge(AWAIT_OWNER, "another caller's login failed", NO_TOKEN),
+    Edge(AWAIT_OWNER, "another caller has logged in, and was dropped before the token was saved", KEEP_OWNER),
+    Edge(AWAIT_OWNER, "nobody has logged in", STEP_1),
+    Edge(STEP_1, "a token", KEEP_OWNER),
+    Edge(STEP_1, "any other answer, or none", NO_TOKEN),
+    Edge(KEEP_OWNER, "always", STEP_2),
+    Edge(KEEP_LOCATION, "always", NEW_TOKEN),
+];
+
+/// As a diagram, which begins at the first state and ends at those that nothing leaves.
+fn mermaid(edges: &[Edge]) -> String {
+    let states: BTreeSet<State> = edges.iter().flat_map(|Edge(from, _, to)| [*from, *to]).collect();
+    let id = |state: State| state.0.replace(|letter: char| !letter.is_alphanumeric(), "");
+    let mut text = String::from("stateDiagram-v2\n");
+    for state in &states {
+        text += &format!("    state \"{}\" as {}\n", state.1, id(*state));
+    }
+    text += &format!("    [*] --> {}\n", id(edges[0].0));
+    for Edge(from, when, to) in edges {
+        let when = if *when == "always" { String::new() } else { format!(": {when}") };
+        text += &format!("    {} --> {}{when}\n", id(*from), id(*to));
+    }
+    for state in states.iter().filter(|state| edges.iter().all(|Edge(from, ..)| from != *state)) {
+        text += &format!("    {} --> [*]\n", id(*state));
+    }
+    text
+}
+
+/// As lines of text, each state once on its left.
+fn lines(edges: &[Edge]) -> String {
+    let width = |of: fn(&Edge) -> &str| edges.iter().map(|edge| of(edge).len()).max().unwrap();
+    let (states, whens) = (width(|Edge(from, ..)| from.0), width(|Edge(_, when, _)| when));
+    let mut text = String::from("```text\n");
+    let mut last = "";
+    for Edge(from, when, to) in edges {
+        let name = if from.0 == last { "" } else { from.0 };
+        last = from.0;
+        text += format!("{name:states$} ─ {when:whens$} ─▶ {}", to.0).trim_end();
+        text += "\n";
+    }
+    text + "```\n"
+}
+
+fn compare(documented: &str, made: &str, file: &str, whole: impl Fn(&str) -> String) {
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        std::fs::write(file, whole(made)).unwrap();
+    } else {
+        assert!(documented == made, "{file} is not what is made here:\n{made}");
+    }
+}
+
+/// The guide has both diagrams, this one behind its heading.
+fn is_drawn(heading: &str, edges: &[Edge], documentation: &str) {
+    let path = |file| format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+    let guide = path("guide/rejected-token.md");
+    let page = std::fs::read_to_string(&guide).unwrap();
+    let begin = page.find(heading).unwrap();
+    let begin = begin + page[begin..].find("```mermaid\n").unwrap() + "```mermaid\n".len();
+    let end = begin + page[begin..].find("```").unwrap();
+    compare(&page[begin..end], &mermaid(edges), &guide, |made| format!("{}{made}{}", &page[..begin], &page[end..]));
+    let file = path(documentation);
+    compare(&std::fs::read_to_string(&file).unwrap_or_default(), &lines(edges), &file, str::to_owned);
+}
+
+/// All that was walked is drawn, and all that is drawn was walked.
+fn are_walked(edges: &[Edge], walked: &BTreeSet<(&str, &str)>) {
+    let drawn = edges.iter().map(|Edge(from, _, to)| (from.0, to.0)).collect();
+    assert_eq!(*walked, drawn);
+}
+
+/// What happens next to a caller.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Event {
+    /// Its request gets a token; or it is its turn; or the store has the token.
+    GoesOn,
+    Unauthorized,
+    Forbidden,
+    NoAnswer,
+    /// It is its turn, after another caller whose requests got a token each.
+    AfterAnother,
+    /// It is its turn, after another caller whose request was refused.
+    AfterARefusal,
+    /// It is its turn, after another caller who was dropped before the store had the token.
+    AfterADrop,
+}
+
+fn events(of: &Renewing) -> &'static [Event] {
+    match of {
+        Renewing::AwaitTurn(_) => &[Event::GoesOn, Event::AfterAnother, Event::AfterARefusal, Event::AfterADrop],
+        Renewing::SendToken(_) => &[Event::GoesOn, Event::Unauthorized, Event::Forbidden, Event::NoAnswer],
+        Renewing::Keep(_) => &[Event::GoesOn],
+        Renewing::Done(_) => &[],
+    }
+}
+
+/// Two Locations of one owner, and callers at each whose call got a 401.
+struct Renewals {
+    owner: Owner,
+    sessions: [Session; 2],
+    early: [Vec<Attempt>; 2],
+    issued: usize,
+}
+
+fn call() -> Request<()> {
+    Request::get("https://api.example.com/contacts").body(()).unwrap()
+}
+
+impl Renewals {
+    fn new(has_token: bool, has_login: bool) -> Self {
+        let app = app();
+        let mut owner = Owner::new(&app);
+        if has_token {
+            owner.set_token(user_token(&app)).unwrap();
+        }
+        if has_login {
+            owner.set_login(app.user_login(EMAIL, PASSWORD).unwrap()).unwrap();
+        }
+        let sessions = ["loc-1", "loc-2"].map(|location| {
+            let saved = format!(
+                r#"{{"version": 1, "environment": "staging", "kind": "location", "location": "{location}", "access_token": "t"}}"#
+            );
+            let saved: SavedToken = serde_json::from_str(&saved).unwrap();
+            Session::for_location(&app, LocationAccessToken::try_from(saved).unwrap()).unwrap()
+        });
+        let early = [0, 1].map(|place| (0..9).map(|_| sessions[place].authorize(&mut call()).unwrap()).collect());
+        Self { owner, sessions, early, issued: 0 }
+    }
+
+    fn enter(&mut self, place: usize) -> Renewing {
+        let attempt = self.early[place].pop().unwrap();
+        let session = &mut self.sessions[place];
+        match session.received(attempt, StatusCode::UNAUTHORIZED).unwrap() {
+            Verdict::Renew(renewal) => renewal.start(session, &mut self.owner, Duration::ZERO),
+            Verdict::Replay(replay) => Renewing::Done(Ok(replay)),
+            verdict => panic!("{verdict:?}"),
+        }
+    }
+
+    /// Another caller is first, until this is met.
+    fn another(&mut self, place: usize, event: Event) {
+        let mut next = self.enter(place);
+        loop {
+            next = match (next, event) {
+                (Renewing::Done(_), _) | (Renewing::Keep(_), Event::AfterADrop) => return,
+                (next @ Renewing::SendToken(_), Event::AfterARefusal) => self.step(place, next, Event::Forbidden),
+                (next, _) => self.step(place, next, Event::GoesOn),
+            };
+        }
+    }
+
+    /// One state further.
+    fn step(&mut self, place: usize, next: Renewing, event: Event) -> Renewing {
+        if let (Renewing::AwaitTurn(waiting), Event::AfterAnother | Event::AfterARefusal | Event::AfterADrop) =
+            (&next, event)
+        {
+            // For the owner's turn it competes with callers of other Locations.
+            self.another(if waiting.turn() == Turn::Location { place } else { 1 - place }, event);
+        }
+        let (session, owner, now) = (&mut self.sessions[place], &mut self.owner, Duration::ZERO);
+        match next {
+            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
+            Renewing::SendToken(step) => match event {
+                Event::Unauthorized => step.received(&response(401, ""), session, owner, now),
+                Event::Forbidden => step.received(&response(403, ""), session, owner, now),
+                Event::NoAnswer => step.failed(Delivery::Unknown, session, owner, now),
+                _ => {
+                    self.issued += 1;
+                    step.received(&token_response(&format!("t-{}", self.issued)), session, owner, now)
+                }
+            },
+            Renewing::Keep(keep) => keep.kept(session, owner, now),
+            done @ Renewing::Done(_) => done,
+        }
+    }
+}
+
+fn state_of(next: &Renewing) -> State {
+    match next {
+        Renewing::AwaitTurn(waiting) if waiting.turn() == Turn::Location => AWAIT_LOCATION,
+        Renewing::AwaitTurn(_) => AWAIT_OWNER,
+        Renewing::SendToken(step) if step.step() == Step::UserToken => STEP_1,
+        Renewing::SendToken(_) => STEP_2,
+        Renewing::Keep(keep) if keep.token().location().is_some() => KEEP_LOCATION,
+        Renewing::Keep(_) => KEEP_OWNER,
+        Renewing::Done(Ok(_)) => NEW_TOKEN,
+        Renewing::Done(Err(_)) => NO_TOKEN,
+    }
+}
+
+/// Goes this way and then every way on, and notes the edges.
+fn walk(owner: (bool, bool), way: &mut Vec<Event>, walked: &mut BTreeSet<(&'static str, &'static str)>) {
+    let mut renewals = Renewals::new(owner.0, owner.1);
+    let mut next = renewals.enter(0);
+    let mut edge = (START.0, state_of(&next).0);
+    for event in way.iter() {
+        let from = state_of(&next);
+        next = renewals.step(0, next, *event);
+        edge = (from.0, state_of(&next).0);
+    }
+    walked.insert(edge);
+    assert!(way.len() < 12, "a renewal ends");
+    for event in events(&next) {
+        way.push(*event);
+        walk(owner, way, walked);
+        way.pop();
+    }
+}
+
+#[test]
+fn the_drawing_of_a_renewal_shows_every_way_through_it() {
+    let mut walked = BTreeSet::new();
+    for owner in [(false, false), (true, false), (false, true), (true, true)] {
+        walk(owner, &mut vec![], &mut walked);
+    }
+    are_walked(RENEWAL, &walked);
+    is_drawn("## One renewal", RENEWAL, "src/renewal_states.md");
+}
+
+#[test]
+fn the_drawing_of_a_call_shows_every_way_through_it() {
+    let mut walked = BTreeSet::new();
+    for (can_repeat, has_newer, renews, statuses) in (0..32).map(|bits: u8| {
+        let is = |bit: u8| bits & (1 << bit) != 0;
+        (is(0), is(1), is(2), [is(3), is(4)].map(|ok| if ok { 200 } else { 401 }))
+    }) {
+        let app = app();
+        let mut session = Session::for_location(&app, location_token(&app)).unwrap();
+        let newer = || location_token(&app);
+        let call_state = if can_repeat { Call::new(&call()) } else { Call::once() };
+        let mut next: Next<(), ()> = Next::Send(call(), call_state);
+        let (mut from, mut statuses) = (SEND, statuses.into_iter());
+        loop {
+            let to;
+            (next, to) = match next {
+                Next::Send(mut request, mut call) => {
+                    let attempt = call.authorize(&session, &mut request).unwrap();
+                    if has_newer && from == SEND {
+                        session.renew(newer()).unwrap();
+                    }
+                    let status = StatusCode::from_u16(statuses.next().unwrap()).unwrap();
+                    let answer = Response::builder().status(status).body(()).unwrap();
+                    let next = call.received(session.received(attempt, status).unwrap(), answer);
+                    let to = call_state_of(&next);
+                    (next, to)
+                }
+                Next::Renew(renewal, call) => {
+                    let mut owner = Owner::new(&app);
+                    if renews {
+                        owner.set_token(user_token(&app)).unwrap();
+                    }
+                    let result = support::renew(renewal, &mut session, &mut owner, |_| token_response("t-2"));
+                    assert_eq!(result.is_ok(), renews);
+                    let next = Next::from(call.renewed(result));
+                    let to = call_state_of(&next);
+                    (next, to)
+                }
+                Next::Done(_) => break,
+            };
+            walked.insert((from.0, to.0));
+            from = to;
+        }
+    }
+    are_walked(CALL, &walked);
+    is_drawn("## One call", CALL, "src/call_states.md");
+}
+
+/// Of what comes after the first request.
+fn call_state_of(next: &Next<(), ()>) -> State {
+    match next {
+        Next::Send(..) => SEND_AGAIN,
+        Next::Renew(..) => RENEW,
+        Next::Done(Ok(_)) => RESPONSE,
+        Next::Done(Err(CallFailure::NotRenewed { error, .. })) => {
+            assert!(!matches!(error.kind(), RenewErrorKind::Misuse(_)));
+            NOT_RENEWED
+        }
+        Next::Done(Err(CallFailure::NotRepeated { .. })) => NOT_REPEATED,
+    }
+}
