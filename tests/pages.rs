@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The README's sections that have a program.
-const PROGRAMS: [&str; 4] = ["Log in", "Make calls", "Retries", "Test your program"];
+const PROGRAMS: [&str; 3] = ["Log in", "Make calls", "Test your program"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
