@@ -253,7 +253,7 @@ fn check(case: &Case, fleet: &Fleet, before: Counts, outcome: &Outcome) -> Resul
         expect("passwords sent", 1, after.requests - before.requests - calls)?;
         let same = outcome.told.iter().all(|told| told.contains("invalid_credentials"));
         expect("callers told why", 1, same.into())?;
-        print!("; the password was sent once, and {} callers were told", outcome.told.len());
+        print!("; the password was sent once, and {} callers got the error", outcome.told.len());
     }
     println!(".");
     Ok(())

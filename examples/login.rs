@@ -198,7 +198,7 @@ fn prepare(owner: &Owner) -> Result<Prepared, Failure> {
 fn dry_run(options: &Options) -> Result<(), Failure> {
     let Prepared { login, .. } = prepare(&options.owner)?;
     println!("{}: {}", login.step(), Redacted(&login.request()));
-    // A response of our own stands in for the service's, so that step 2's request can be shown.
+    // Our own response replaces the service's, so that step 2's request can be shown.
     match login.receive(&Response::new(r#"{"access_token": "stand-in"}"#)) {
         Ok(Progress::Next(login)) => println!("{}: {}", login.step(), Redacted(&login.request())),
         Ok(Progress::Done(_)) => {}

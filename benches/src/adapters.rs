@@ -1,5 +1,5 @@
-//! A whole login over loopback through each adapter, against the same client library by hand: same settings, same connection
-//! reuse, same bounded read.
+//! A whole login over loopback through each adapter, against the same client library by hand: same settings, a connection for each
+//! token request, same bounded read.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -96,7 +96,9 @@ pub fn ureq(server: &Server, rounds: usize) -> Vec<Cost> {
         .accept_encoding(::ureq::config::AutoHeaderValue::None)
         .http_status_as_error(false)
         .max_redirects(0)
-        .max_redirects_will_error(false);
+        .max_redirects_will_error(false)
+        .max_idle_connections(0)
+        .max_idle_connections_per_host(0);
     let agent = config.build().new_agent();
     let send = |request: Request<Vec<u8>>| {
         let (parts, mut body) = agent.run(request).expect("a response").into_parts();
@@ -144,6 +146,7 @@ pub fn reqwest(server: &Server, rounds: usize) -> Vec<Cost> {
         .redirect(::reqwest::redirect::Policy::none())
         .retry(::reqwest::retry::never())
         .referer(false)
+        .pool_max_idle_per_host(0)
         .build()
         .expect("a client");
     let send = async |request: Request<Vec<u8>>| {
@@ -192,13 +195,10 @@ pub fn hyper(server: &Server, rounds: usize) -> Vec<Cost> {
     let address = server.address;
     let transport = Hyper::new(move |_: http::Uri| connect(address));
     // By hand the connection is a task beside, as hyper's own guide has it.
-    let mut requests: SendRequest<Full<Bytes>> = runtime.block_on(async {
-        let (requests, connection) = handshake(connect(address).await.expect("a server")).await.expect("a connection");
+    let send = async |request: Request<Vec<u8>>| {
+        let (mut requests, connection): (SendRequest<Full<Bytes>>, _) =
+            handshake(connect(address).await.expect("a server")).await.expect("a connection");
         tokio::spawn(connection);
-        requests
-    });
-    let mut send = async |request: Request<Vec<u8>>| {
-        requests.ready().await.expect("an open connection");
         let response = requests.send_request(addressed(request, address)).await.expect("a response");
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, RESPONSE_LIMIT).collect().await.expect("a body").to_bytes();

@@ -40,7 +40,7 @@ impl TokenFile {
             draft.write_all(b"\n")?;
             draft.as_file().sync_all()?;
             draft.persist(&target)?;
-            // The file's new name stands in its folder.
+            // The folder holds the file's new name.
             #[cfg(unix)]
             fs::File::open(folder(&target))?.sync_all()?;
             Ok(())
