@@ -38,7 +38,7 @@ pub fn own_handling(data: &[u8]) {
         Ok(_) => assert_eq!(requests.get(), 3),
         Err(line) => {
             assert!(requests.get() <= 3, "{line:?}");
-            tells_no_secret(&line, requests.get());
+            shows_no_secret(&line, requests.get());
         }
     }
     requests.set(0);
@@ -47,13 +47,13 @@ pub fn own_handling(data: &[u8]) {
     let network = Network::new(seed, transport);
     network.enable_faults(Fault::ALL, 5);
     if let Err(line) = contacts(&app(), &network) {
-        tells_no_secret(&line, 2);
+        shows_no_secret(&line, 2);
     }
     assert!(requests.get() <= 6, "each request arrives twice at most");
     shows_none(&network.trace(), &[API_KEY, CLIENT_SECRET, EMAIL, PASSWORD]);
 }
 
-fn tells_no_secret(line: &str, requests: u32) {
+fn shows_no_secret(line: &str, requests: u32) {
     assert!(!line.contains('\n'), "{line:?}");
     // A service that knows the owner's password can repeat it in a later answer, where the crate no longer looks for it.
     let request_secrets = [API_KEY, CLIENT_SECRET, EMAIL, PASSWORD];
