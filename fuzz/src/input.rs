@@ -1,4 +1,4 @@
-//! Bytes read as what a target needs: a byte, a line, a response.
+//! Bytes read as what a target needs: a byte, a choice, a line, a response. And the settings that every target uses.
 
 use http::{HeaderName, HeaderValue, Response};
 use location_auth::{App, Environment, Settings};
@@ -10,6 +10,11 @@ impl<'a> Input<'a> {
         let Some((first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         *first
+    }
+
+    /// The next byte chooses one of these.
+    pub fn choose<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[usize::from(self.byte()) % choices.len()]
     }
 
     /// Up to the next line feed, which is left out.
@@ -24,7 +29,7 @@ impl<'a> Input<'a> {
         String::from_utf8_lossy(self.line()).into_owned()
     }
 
-    /// A line for the status, lines for the headers up to an empty one; the body is what comes before a NUL.
+    /// A line for the status, lines for the headers, an empty line, and the body up to a NUL.
     pub fn response(&mut self) -> Response<Vec<u8>> {
         let status = self.text().trim().parse().ok().filter(|status| (100..1000).contains(status)).unwrap_or(200);
         let mut response = Response::builder().status(status).body(vec![]).expect("the status is in range");
@@ -47,7 +52,7 @@ impl<'a> Input<'a> {
     }
 }
 
-/// No text of ours holds these, in whatever letter case.
+/// No text of the crate's holds these, in any letter case.
 pub const EMAIL: &str = "m4rk3r-mail@example.com";
 pub const PASSWORD: &str = "m4rk3r-word \"\\/é%41";
 pub const API_KEY: &str = "m4rk3r-key";
@@ -70,19 +75,6 @@ pub fn settings_for(environment: Environment) -> Settings {
 
 pub fn app() -> App {
     App::new(settings()).expect("the settings are right")
-}
-
-pub fn token_response(token: &str) -> Response<String> {
-    Response::new(serde_json::json!({ "access_token": token }).to_string())
-}
-
-/// Method and URI, headers, body.
-pub type Whole = (String, Vec<(String, Vec<u8>)>, Vec<u8>);
-
-/// What a request is, for comparing.
-pub fn whole<B: AsRef<[u8]>>(request: &http::Request<B>) -> Whole {
-    let headers = request.headers().iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
-    (format!("{} {}", request.method(), request.uri()), headers, request.body().as_ref().to_vec())
 }
 
 /// Fails if a text holds one of these credentials, in any letter case.

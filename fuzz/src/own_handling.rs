@@ -1,4 +1,4 @@
-//! A user's own program: whatever it is answered with, it ends, sends no more than it should, and tells no secret.
+//! The target of a user's own program: for any responses, it ends, sends no more than it should, and shows no secret.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -22,12 +22,12 @@ fn contacts<T: Transport>(app: &App, transport: &T) -> Result<usize, String> {
     if response.status() != StatusCode::OK {
         return Err(format!("no contacts: {}", response.status()));
     }
-    // Not serde_json's own words, which can quote what they are about.
+    // Not serde_json's own message, which can quote the body.
     let body: Value = serde_json::from_slice(response.body()).map_err(|_| "the contacts are not JSON")?;
     body["contacts"].as_array().map(Vec::len).ok_or_else(|| "a response without contacts".to_owned())
 }
 
-/// One response after another, as the bytes say, for whatever the program asks: with nothing between, and over a network of faults.
+/// One response after another, as the bytes say, for any request of the program's: directly, and over a network of faults.
 pub fn own_handling(data: &[u8]) {
     let (input, requests) = (RefCell::new(Input(data)), Cell::new(0));
     let transport = |_request, _limit| {
@@ -38,7 +38,7 @@ pub fn own_handling(data: &[u8]) {
         Ok(_) => assert_eq!(requests.get(), 3),
         Err(line) => {
             assert!(requests.get() <= 3, "{line:?}");
-            tells_no_secret(&line, requests.get());
+            shows_no_secret(&line, requests.get());
         }
     }
     requests.set(0);
@@ -47,15 +47,15 @@ pub fn own_handling(data: &[u8]) {
     let network = Network::new(seed, transport);
     network.enable_faults(Fault::ALL, 5);
     if let Err(line) = contacts(&app(), &network) {
-        tells_no_secret(&line, 2);
+        shows_no_secret(&line, 2);
     }
     assert!(requests.get() <= 6, "each request arrives twice at most");
     shows_none(&network.trace(), &[API_KEY, CLIENT_SECRET, EMAIL, PASSWORD]);
 }
 
-fn tells_no_secret(line: &str, requests: u32) {
+fn shows_no_secret(line: &str, requests: u32) {
     assert!(!line.contains('\n'), "{line:?}");
-    // A service that was told the owner's password can say it in a later answer, where nobody looks for it any more.
+    // A service that knows the owner's password can repeat it in a later answer, where the crate no longer looks for it.
     let request_secrets = [API_KEY, CLIENT_SECRET, EMAIL, PASSWORD];
     shows_none(line, if requests == 1 { &request_secrets } else { &request_secrets[..2] });
 }

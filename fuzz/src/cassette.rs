@@ -1,4 +1,4 @@
-//! The target that records, and replays what it recorded.
+//! The target that records, and replays the recording.
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
@@ -9,22 +9,21 @@ use location_auth::transports::{Cause, Transport, run};
 use location_auth::{App, Bytes, Environment, ErrorKind, RESPONSE_LIMIT, Session, Settings, Step, is_token_request};
 use serde_json::Value;
 
-use super::input::{
-    API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, Input, PASSWORD, app, settings_for, shows_none, token_response,
-};
+use super::input::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, Input, PASSWORD, app, settings_for, shows_none};
+use super::support::success;
 
 const MADE_UP_EMAIL: &str = "made-up@example.com";
 const MADE_UP_PASSWORD: &str = "made up";
 
-/// What a program comes to that logs in and makes a call.
+/// How a program ends that logs in and makes a call.
 #[derive(Debug, PartialEq)]
 enum Outcome {
     Refused(Step, ErrorKind, StatusCode),
     Called(StatusCode),
 }
 
-/// The responses to a login and to a call, with the token in its header or its query: what is recorded shows no credential, and is replayed by
-/// others to the same outcome.
+/// The responses to a login and to a call, with the token in the call's header or query. The recording shows no credential, and a program with
+/// other credentials replays it to the same outcome.
 pub fn cassette(data: &[u8]) {
     let mut input = Input(data);
     let (in_query, path) = (input.byte() % 2 == 1, input.text());
@@ -50,7 +49,7 @@ pub fn cassette(data: &[u8]) {
     let texts = texts_of(&exchanges).join("\n");
     shows_none(&texts, &[EMAIL, PASSWORD, API_KEY, CLIENT_ID, CLIENT_SECRET]);
     for (number, token) in issued.into_inner().iter().enumerate() {
-        // One that the file's own words hold is not told from them.
+        // A token that the cassette's own words contain cannot be distinguished from them.
         let Some(token) = token.as_ref().filter(|token| token.len() > 7 && !OWN_WORDS.contains(&token.to_lowercase()))
         else {
             continue;
@@ -70,7 +69,7 @@ pub fn cassette(data: &[u8]) {
             replay.finish().expect("all of it was sent");
         }
         Err(CassetteError::Withheld { .. }) => {}
-        // The bytes of the path spell a token of the recording's by themselves.
+        // The path already contains a token of the recording's.
         Err(CassetteError::Differs { number: 3, recorded, .. }) if recorded.contains('<') => {}
         Err(error) => panic!("{error}"),
     }
@@ -99,7 +98,7 @@ fn program<T: Transport>(
     let session = if in_query { session.with_query_parameter("t").expect("is a name") } else { session };
     let call = Request::get(url).body(Bytes::new());
     let mut call = call.unwrap_or_else(|_| Request::new(Bytes::new()));
-    // One that is refused is sent as it is.
+    // A call that the session refuses is sent without a token.
     let _ = session.authorize(&mut call);
     transport.send(call, RESPONSE_LIMIT).map(|response| Outcome::Called(response.status()))
 }
@@ -110,12 +109,12 @@ fn made_up() -> App {
         .expect("the settings are right")
 }
 
-/// A cassette's names and words that are in each, and the reasons for which something is withheld.
+/// The names and words in every cassette, and the reasons why a text is withheld.
 static OWN_WORDS: LazyLock<String> = LazyLock::new(|| {
     let answers = RefCell::new(vec![
         Response::new(vec![]),
-        token_response("l").map(String::into_bytes),
-        token_response("u").map(String::into_bytes),
+        success("l").map(String::into_bytes),
+        success("u").map(String::into_bytes),
     ]);
     let service =
         |_: Request<Bytes>, _: usize| Ok::<_, CassetteError>(answers.borrow_mut().pop().expect("no more is sent"));

@@ -1,0 +1,281 @@
+//! The target of a session: renewals, replays and what stops them.
+
+use core::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use location_auth::{
+    App, Attempt, Delivery, Environment, Misuse, Owner, RenewErrorKind, Renewal, Renewing, Replay, SavedToken, Session,
+    UserAccessToken, Verdict,
+};
+
+use super::input::{Input, app, settings_for};
+use super::support::{location_token, success};
+
+/// What happens to the session or to the owner's credentials.
+#[derive(Clone, Copy)]
+enum Event {
+    Call,
+    Rejected,
+    Answered,
+    RenewFromOutside,
+    WrongToken,
+    ForeignAttempt,
+    SetCredentials,
+}
+
+impl Event {
+    /// In the order of their numbers in the corpus.
+    const ALL: [Self; 7] = [
+        Self::Call,
+        Self::Rejected,
+        Self::Answered,
+        Self::RenewFromOutside,
+        Self::WrongToken,
+        Self::ForeignAttempt,
+        Self::SetCredentials,
+    ];
+}
+
+/// How a token request ends.
+#[derive(Clone, Copy)]
+enum Outcome {
+    NotSent,
+    Unknown,
+    Refused,
+    Token,
+}
+
+impl Outcome {
+    /// In the order of their numbers in the corpus.
+    const ALL: [Self; 4] = [Self::NotSent, Self::Unknown, Self::Refused, Self::Token];
+}
+
+/// Events in any order, compared with a plain model. The model knows which token is current, which attempts are older, and what may still be
+/// sent (`Q17`).
+pub fn session(data: &[u8]) {
+    let mut input = Input(data);
+    let mut model = Model::new();
+    while !input.0.is_empty() {
+        let (event, which) = (input.choose(&Event::ALL), usize::from(input.byte()));
+        if model.attempts.is_empty() {
+            model.call();
+            continue;
+        }
+        let which = which % model.attempts.len();
+        match event {
+            Event::Call => model.call(),
+            Event::Rejected => model.rejected(which, &mut input),
+            Event::Answered => model.answered(which, &mut input),
+            Event::RenewFromOutside => model.renew_from_outside(),
+            Event::WrongToken => model.wrong_token(),
+            Event::ForeignAttempt => model.foreign_attempt(which),
+            Event::SetCredentials => model.set_credentials(),
+        }
+    }
+}
+
+/// The session, and beside it what must be true of it.
+struct Model {
+    session: Session,
+    stranger: Session,
+    owner: Owner,
+    /// How often the token was renewed.
+    renewals: usize,
+    /// The number of the current token.
+    current: usize,
+    /// How many tokens were issued.
+    issued: usize,
+    /// Whether the current token has worked, or came from outside.
+    works: bool,
+    /// Whether only new credentials or a token from outside let the session renew again.
+    latched: bool,
+    /// The last token whose second attempt got a 401, as the number of its renewal.
+    did_not_help: Option<usize>,
+    /// Token requests in a row whose outcome is unknown.
+    unknown: u8,
+    /// Whether credentials were set since the last renewal.
+    credentials_set: bool,
+    /// The attempts that have no answer yet.
+    attempts: Vec<Sent>,
+}
+
+/// An attempt that was sent.
+struct Sent {
+    attempt: Attempt,
+    /// How often the token was renewed before.
+    renewals: usize,
+    /// Whether this is the second attempt of its call.
+    is_second: bool,
+}
+
+impl Model {
+    fn new() -> Self {
+        let app = app();
+        let session =
+            |secret| Session::for_location(&app, location_token("staging", "loc-1", secret)).expect("is right");
+        let mut owner = Owner::new(&app);
+        owner.set_token(user_token()).expect("is of this environment");
+        let (session, stranger) = (session("token-0"), session("stranger"));
+        Self {
+            session,
+            stranger,
+            owner,
+            renewals: 0,
+            current: 0,
+            issued: 0,
+            works: true,
+            latched: false,
+            did_not_help: None,
+            unknown: 0,
+            credentials_set: false,
+            attempts: vec![],
+        }
+    }
+
+    fn request() -> Request<()> {
+        Request::get("https://api.example.com/x").body(()).expect("is a request")
+    }
+
+    fn call(&mut self) {
+        let mut call = Self::request();
+        let attempt = self.session.authorize(&mut call).expect("is of an allowed origin");
+        assert_eq!(call.headers()["authorization"], format!("Bearer token-{}", self.current));
+        self.attempts.push(Sent { attempt, renewals: self.renewals, is_second: false });
+    }
+
+    fn replay(&mut self, replay: Replay) {
+        let mut call = Self::request();
+        let attempt = self.session.replay(replay, &mut call).expect("is this session's");
+        assert_eq!(call.headers()["authorization"], format!("Bearer token-{}", self.current));
+        self.attempts.push(Sent { attempt, renewals: self.renewals, is_second: true });
+    }
+
+    /// Any answer but 401.
+    fn answered(&mut self, which: usize, input: &mut Input<'_>) {
+        let status = input.choose(&[200_u16, 204, 302, 400, 403, 404, 408, 422, 425, 429, 500, 503]);
+        let Sent { attempt, renewals, is_second } = self.attempts.swap_remove(which);
+        let status = StatusCode::from_u16(status).expect("is a status");
+        assert!(matches!(self.session.received(attempt, status), Ok(Verdict::Answered)));
+        if renewals == self.renewals && matches!(status.as_u16(), 200 | 204 | 400 | 404 | 422) {
+            if !self.works {
+                (self.works, self.unknown) = (true, 0);
+            }
+            if is_second {
+                self.did_not_help = None;
+            }
+        }
+    }
+
+    fn renew_from_outside(&mut self) {
+        self.issued += 1;
+        let new = location_token("staging", "loc-1", &format!("token-{}", self.issued));
+        self.session.renew(new).expect("is of this Location");
+        (self.renewals, self.current) = (self.renewals + 1, self.issued);
+        self.works = true;
+        self.arm();
+    }
+
+    fn wrong_token(&mut self) {
+        let other = location_token("staging", "loc-2", "other");
+        assert_eq!(self.session.renew(other), Err(Misuse::WrongLocation));
+        let other = location_token("production", "loc-1", "other");
+        assert!(matches!(self.session.renew(other), Err(Misuse::WrongEnvironment { .. })));
+        let production = App::new(settings_for(Environment::Production)).expect("is right");
+        assert!(Session::for_location(&production, location_token("staging", "loc-1", "t")).is_err());
+    }
+
+    fn foreign_attempt(&mut self, which: usize) {
+        let Sent { attempt, .. } = self.attempts.swap_remove(which);
+        let foreign = self.stranger.received(attempt, StatusCode::UNAUTHORIZED);
+        assert_eq!(foreign.map(|_| ()), Err(Misuse::ForeignAttempt));
+    }
+
+    fn set_credentials(&mut self) {
+        self.owner.set_token(user_token()).expect("is of this environment");
+        self.credentials_set = true;
+    }
+
+    /// Nothing that happened before stops the session any more.
+    fn arm(&mut self) {
+        (self.latched, self.unknown, self.did_not_help) = (false, 0, None);
+    }
+
+    fn rejected(&mut self, which: usize, input: &mut Input<'_>) {
+        let Sent { attempt, renewals, is_second } = self.attempts.swap_remove(which);
+        let is_newest = renewals == self.renewals;
+        // A 401 for a renewed token that has never worked latches at once. Credentials that were set before do not prevent it.
+        let never_worked = is_newest && !self.works;
+        // A 401 for a second attempt latches too, if the last second attempt that got a 401 had another token.
+        if is_newest && is_second {
+            self.latched |= self.did_not_help.replace(renewals).is_some_and(|last| last != renewals);
+        }
+        let verdict = self.session.received(attempt, StatusCode::UNAUTHORIZED).expect("is this session's");
+        match verdict {
+            Verdict::Rejected(error) => {
+                assert!(is_second);
+                assert_eq!(matches!(error.kind(), RenewErrorKind::InVain), never_worked);
+                self.latched |= never_worked;
+            }
+            Verdict::Replay(replay) => {
+                assert!(!is_second && !is_newest);
+                self.replay(replay);
+            }
+            Verdict::Renew(renewal) => {
+                assert!(!is_second && is_newest);
+                self.latched |= never_worked;
+                self.renew(renewal, input.choose(&Outcome::ALL));
+            }
+            Verdict::Answered => unreachable!("the session has a token"),
+        }
+    }
+
+    fn renew(&mut self, renewal: Renewal, outcome: Outcome) {
+        // The session uses new credentials when it next renews.
+        if core::mem::take(&mut self.credentials_set) {
+            self.arm();
+        }
+        let (session, owner, now) = (&mut self.session, &mut self.owner, Duration::ZERO);
+        let mut next = renewal.start(session, owner, now);
+        let mut sent = false;
+        let result = loop {
+            next = match next {
+                Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
+                Renewing::SendToken(step) => {
+                    assert!(!self.latched && self.unknown < 2 && !sent, "a request too many");
+                    sent = true;
+                    match outcome {
+                        Outcome::NotSent => step.failed(Delivery::NotSent, session, owner, now),
+                        Outcome::Unknown => {
+                            self.unknown += 1;
+                            step.failed(Delivery::Unknown, session, owner, now)
+                        }
+                        Outcome::Refused => {
+                            self.latched = true;
+                            let response = Response::builder().status(404).body("").expect("is a response");
+                            step.received(&response, session, owner, now)
+                        }
+                        Outcome::Token => {
+                            self.issued += 1;
+                            let response = success(&format!("token-{}", self.issued));
+                            step.received(&response, session, owner, now)
+                        }
+                    }
+                }
+                Renewing::Keep(keep) => keep.kept(session, owner, now),
+                Renewing::Done(result) => break result,
+            };
+        };
+        match result {
+            Ok(replay) => {
+                (self.renewals, self.current, self.works) = (self.renewals + 1, self.issued, false);
+                self.replay(replay);
+            }
+            Err(error) => assert!(sent || self.latched || self.unknown == 2, "{error}"),
+        }
+    }
+}
+
+fn user_token() -> UserAccessToken {
+    let form = serde_json::json!({ "version": 1, "environment": "staging", "kind": "user", "access_token": "u" });
+    serde_json::from_value::<SavedToken>(form).expect("is a saved token").try_into().expect("is a user's")
+}
