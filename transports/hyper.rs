@@ -33,8 +33,8 @@ use super::known_cause::known_cause;
 use super::own_wakes::on_its_own_wakes;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
-/// A transport over connections that your own function opens. It opens one for each request, or [keeps them for
-/// calls](Self::keeping_connections).
+/// A transport over connections that your own function opens: one for each request, unless the transport
+/// [keeps them for calls](Self::keeping_connections).
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
