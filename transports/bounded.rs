@@ -1,4 +1,4 @@
-//! A body as it is read by an adapter: never longer than the bound of its send (`Q13`).
+//! The body that an adapter reads: never longer than the limit (`Q13`).
 
 use alloc::vec::Vec;
 
@@ -12,14 +12,14 @@ pub(super) struct BoundedBody {
 }
 
 impl BoundedBody {
-    /// `declared` is what the response says of its length, 0 where it says nothing.
+    /// `declared` is the length that the response declares, or 0 if it declares none.
     pub(super) fn new(declared: u64, limit: usize) -> Result<Self, SendError> {
         let declared = usize::try_from(declared).unwrap_or(usize::MAX);
         if declared > limit {
             return Err(too_long());
         }
-        // Of its final size where a token's response declares it: a buffer that grows leaves copies behind. Not of any size that
-        // anybody declares.
+        // The buffer has its final size if a token's response declares one, because a buffer that grows leaves copies behind. A larger size
+        // that a server declares is not allocated at once.
         Ok(Self { bytes: Vec::with_capacity(declared.min(RESPONSE_LIMIT)), limit })
     }
 

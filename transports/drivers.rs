@@ -1,4 +1,4 @@
-//! The drivers: they run a flow over a transport to its end, and say with what they stopped where they can't.
+//! The drivers: they run a flow to its end over a transport, or return why they stopped.
 
 use alloc::vec::Vec;
 use core::error::Error as StdError;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use super::{AsyncTransport, Delivery, SendErrorKind, Transport, events};
 
-/// Runs a flow to its end, each request sent once.
+/// Runs a flow to its end. It sends each request once.
 ///
 /// ```
 /// use location_auth::transports::run;
@@ -26,14 +26,14 @@ use super::{AsyncTransport, Delivery, SendErrorKind, Transport, events};
 /// ```
 ///
 /// # Errors
-/// [`RunError`] has the flow, which can be run again where its [`retry`](RunError::retry) allows it, or on your own decision.
+/// [`RunError`] has the flow. You can run it again if [`retry`](RunError::retry) allows it, or if you decide so.
 pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::Output, RunError<F, T::Error>> {
     run_with_retries(flow, transport, NO_RETRIES, |_| {})
 }
 
-/// As [`run`], and sends again what is safe to send again: after 429 and 503, and where the request never left.
+/// Runs a flow as [`run`] does, and sends a request again if that is safe: after a 429 or 503, or if it was not sent.
 ///
-/// `sleep` is given each wait, `std::thread::sleep` for one. Step 1 is not repeated for the sake of step 2.
+/// It calls `sleep` with each wait: pass `std::thread::sleep`, for example. A retry of step 2 does not repeat step 1.
 ///
 /// ```
 /// use location_auth::{Backoff, transports::run_with_retries};
@@ -54,7 +54,7 @@ pub fn run<F: Flow, T: Transport + ?Sized>(flow: F, transport: &T) -> Result<F::
 /// ```
 ///
 /// # Errors
-/// As [`run`], once the backoff's budget is used up or a repeat would not be safe.
+/// As [`run`], when the backoff allows no more retries or a retry is not safe.
 pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
     mut flow: F,
     transport: &T,
@@ -77,7 +77,7 @@ pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
     }
 }
 
-/// As [`run`], for async programs.
+/// Runs a flow to its end, as [`run`] does, for async programs.
 ///
 /// ```
 /// use location_auth::transports::{AsyncTransport, run_async};
@@ -88,7 +88,7 @@ pub fn run_with_retries<F: Flow, T: Transport + ?Sized>(
 /// }
 /// ```
 ///
-/// Dropping the future drops the flow, and leaves open whether the request in flight arrived.
+/// If you drop the future, the flow is dropped, too. The request in flight may have arrived or not.
 ///
 /// # Errors
 /// As [`run`].
@@ -99,7 +99,7 @@ pub async fn run_async<F: Flow, T: AsyncTransport + ?Sized>(
     run_async_with_retries(flow, transport, NO_RETRIES, |_| core::future::ready(())).await
 }
 
-/// As [`run_with_retries`], for async programs. `sleep` is your runtime's:
+/// Runs a flow with retries, as [`run_with_retries`] does, for async programs. Pass your runtime's `sleep`:
 ///
 /// ```no_run
 /// # async fn example<T>(login: location_auth::LocationLogin, transport: T) -> Result<(), Box<dyn std::error::Error>>
@@ -145,7 +145,7 @@ fn receive<F: Flow, E>(
     match answer {
         Ok(response) => {
             let done = events::step_done(&flow, response.status());
-            // The body may hold a token: it is wiped when it has been read.
+            // The body may hold a token, so it is wiped after it was read.
             flow.receive(&response.map(Zeroizing::new))
                 .inspect(|_| done())
                 .map_err(|ReceiveError { flow, error }| RunError { flow, cause: Cause::Response(error) })
@@ -160,7 +160,7 @@ fn receive<F: Flow, E>(
     }
 }
 
-/// A flow that a driver could not run to its end, to be run again if need be.
+/// The error of a driver that could not run a flow to its end. It has the flow, so you can run it again.
 ///
 /// ```
 /// use location_auth::transports::{Cause, Delivery, run};
@@ -170,15 +170,15 @@ fn receive<F: Flow, E>(
 /// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &dead_line).unwrap_err();
 ///
 /// assert_eq!(stopped.step(), Step::UserToken);
-/// // A closure cannot tell, so it may have left: to send it again is your decision.
+/// // A closure does not say whether the request was sent, so you decide whether to send it again.
 /// assert!(matches!(stopped.cause, Cause::Transport { delivery: Delivery::Unknown, .. }));
 /// let again = stopped.flow.request();
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct RunError<F, E> {
-    /// The flow as it was before its last request: running it again sends that request again.
+    /// The flow as it was before its last request. If you run it again, it sends that request again.
     pub flow: F,
-    /// Why it stopped.
+    /// Why the driver stopped.
     pub cause: Cause<E>,
 }
 
@@ -188,7 +188,7 @@ pub struct RunError<F, E> {
 /// use location_auth::transports::Cause;
 ///
 /// fn is_wrong_password<E>(cause: &Cause<E>) -> bool {
-///     // By the service's own code: its status is the same for a wrong Client Secret.
+///     // The service's own code: the status is the same for a wrong Client Secret.
 ///     matches!(cause, Cause::Response(error) if error.code() == Some("invalid_grant"))
 /// }
 /// ```
@@ -199,27 +199,27 @@ pub enum Cause<E> {
     Transport {
         /// The transport's own error.
         error: E,
-        /// Whether the request may have left.
+        /// Whether the request may have arrived.
         delivery: Delivery,
     },
-    /// There was one, without a token.
+    /// There was a response without a token.
     Response(Error),
 }
 
 impl<F: Flow, E> RunError<F, E> {
-    /// Which request it stopped at.
+    /// Returns the step whose request failed.
     pub fn step(&self) -> Step {
         self.flow.step()
     }
 
-    /// The Location that a token was wanted for.
+    /// Returns the Location of the token that the flow asked for, if any.
     pub fn location(&self) -> Option<&LocationId> {
         self.flow.location()
     }
 }
 
 impl<F, E> RunError<F, E> {
-    /// Who has to change something.
+    /// Returns who has to change something.
     pub fn fault(&self) -> Fault {
         match &self.cause {
             Cause::Transport { .. } => Fault::Transport,
@@ -227,7 +227,7 @@ impl<F, E> RunError<F, E> {
         }
     }
 
-    /// Whether, and when, the flow may be run again without the risk of a second token.
+    /// Returns whether and when you may run the flow again without the risk of a second token.
     pub fn retry(&self) -> Retry {
         match &self.cause {
             Cause::Transport { delivery: Delivery::NotSent, .. } => Retry::Unspecified,
@@ -243,7 +243,7 @@ impl<F, E: fmt::Debug> fmt::Debug for RunError<F, E> {
     }
 }
 
-/// One line: step, what happened, who is at fault, what to do. The transport's own words are its [`source`](StdError::source).
+/// Shows one line: the step, what happened, who is at fault, what to do. The transport's error is the [`source`](StdError::source).
 impl<F: Flow, E> fmt::Display for RunError<F, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let delivery = match &self.cause {

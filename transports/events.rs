@@ -1,5 +1,5 @@
-//! Every event that the drivers and the clients tell, in one place, so that one look shows that none holds a secret. The documentation of
-//! `transports` has the table of them.
+//! All events of the drivers and the clients, in one place, so that it is easy to see that none holds a secret. The documentation of
+//! `transports` has a table of them.
 #![cfg_attr(
     not(feature = "tracing"),
     allow(dead_code, unused_imports, unused_variables, reason = "without the feature each function is empty")
@@ -16,7 +16,7 @@ use location_auth::{RenewError, RenewErrorKind, Renewing, Step};
 use super::client::CallError;
 use super::{Cause, Delivery, RunError, SendErrorKind};
 
-/// An event, or nothing at all without the feature. `None` is a field that is left out.
+/// Logs an event, or does nothing without the feature. A field that is `None` is left out.
 macro_rules! tell {
     ($level:ident, $message:literal, $($fields:tt)*) => {
         #[cfg(feature = "tracing")]
@@ -28,7 +28,7 @@ pub(super) fn step_started<F: Flow>(flow: &F) {
     tell!(DEBUG, "step started", step = flow.step().number(), location = flow.location().map(LocationId::as_str));
 }
 
-/// To be called once the response turns out to hold a token: the flow is given up by then.
+/// Returns a function to call if the response has a token: the flow is consumed by then.
 pub(super) fn step_done<F: Flow>(flow: &F, status: StatusCode) -> impl FnOnce() + use<F> {
     #[cfg(feature = "tracing")]
     let (step, location) = (flow.step().number(), flow.location().cloned());
@@ -37,7 +37,7 @@ pub(super) fn step_done<F: Flow>(flow: &F, status: StatusCode) -> impl FnOnce() 
     }
 }
 
-/// `kind` is set where no response came.
+/// `kind` is set if there is no response.
 pub(super) fn step_failed<F: Flow, E>(stopped: &RunError<F, E>, kind: Option<SendErrorKind>) {
     tell!(
         WARN,
@@ -69,7 +69,7 @@ pub(super) fn call_answered(location: Option<&LocationId>, status: StatusCode) {
     tell!(DEBUG, "call answered", location = location.map(LocationId::as_str), status = status.as_u16());
 }
 
-/// A renewal's token request has an answer, and `next` says what it came to.
+/// A renewal's token request has a response, and `next` is the step after it.
 #[cfg(feature = "client")]
 pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status: StatusCode, next: &Renewing) {
     match next {
@@ -95,7 +95,7 @@ pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status
     }
 }
 
-/// A renewal's token request has no answer.
+/// A renewal's token request has no response.
 #[cfg(feature = "client")]
 pub(super) fn renewal_failed(
     step: Step,

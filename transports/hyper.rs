@@ -1,13 +1,13 @@
-//! The adapter for [hyper](https://docs.rs/hyper/1)'s bare HTTP/1 connection: for any runtime, or one of your own.
+//! The adapter for an HTTP/1 connection of [hyper](https://docs.rs/hyper/1): for any runtime, or none.
 //!
-//! You open connections, the adapter speaks HTTP over them. It spawns nothing, and knows no clock: the future that it returns drives
-//! the connection and the exchange together, on whatever executor polls it. So two things are yours:
+//! You open connections, and the adapter sends HTTP over them. It spawns no task and has no clock. Its future drives the connection, the
+//! request and the response together, on any executor that polls it. So you must take care of two things:
 //!
-//! - **TLS.** For an `https` origin your function opens the connection *and* shakes hands; the adapter cannot see whether it did.
-//! - **Time-outs.** A server that says nothing is waited for without end: wrap the login in your runtime's time-out, as the example does, or
-//!   each send in a closure over the adapter, which an `AsyncClient` wants. Dropping the future closes the connection.
+//! - **TLS.** For an `https` origin, your function opens the connection *and* does the TLS handshake. The adapter can't check this.
+//! - **Time-outs.** If a server does not answer, the adapter waits for ever. Put your runtime's time-out around the login, as the example does.
+//!   For an `AsyncClient`, pass a closure that puts it around each send. If you drop the future, the connection closes.
 //!
-//! The connection has to be non-blocking: a blocking one holds up the thread, and can hang.
+//! The connection must be non-blocking: a blocking one stops the thread, and can hang.
 
 extern crate std;
 
@@ -33,15 +33,15 @@ use super::known_cause::known_cause;
 use super::own_wakes::on_its_own_wakes;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
-/// A transport over connections that a function of yours opens: one for each request, unless you let it
-/// [keep those of calls](Self::keeping_connections).
+/// A transport over connections that your own function opens: one for each request, unless the transport
+/// [keeps them for calls](Self::keeping_connections).
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
 /// use location_auth::transports::{hyper::Hyper, run_async};
 /// use std::time::Duration;
 ///
-/// // To a service of your own on this machine. Elsewhere the function shakes hands for TLS before it returns.
+/// // This connects to a service on your own machine. For any other host, the function does the TLS handshake before it returns.
 /// let transport = Hyper::new(|origin: http::Uri| async move {
 ///     let port = origin.port_u16().unwrap_or(80);
 ///     Ok(hyper_util::rt::TokioIo::new(tokio::net::TcpStream::connect(("127.0.0.1", port)).await?))
@@ -53,9 +53,9 @@ use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 /// ```
 pub struct Hyper<C, T: Read + Write, L = fn() -> Ready<()>> {
     connect: C,
-    /// What lets the executor look at its IO. Without it no connection is kept.
+    /// Its future ends when the executor has looked at its IO. Without it no connection is kept.
     look: Option<L>,
-    /// At most one for each origin. Never locked while something is waited for.
+    /// At most one for each origin. It is never locked across an `await`.
     idle: Mutex<Vec<Idle<T>>>,
 }
 
@@ -71,28 +71,28 @@ where
     F: Future<Output = Result<T, IoError>>,
     T: Read + Write + Unpin,
 {
-    /// `connect` opens a connection to an origin: a URI of scheme, host and port, without the path and the query, which may be secret.
+    /// Makes a transport. `connect` opens a connection to an origin: a URI with scheme, host and port, but without the path and the query, which
+    /// may be secret.
     ///
-    /// Its errors become a [`SendError`] with [`Delivery::NotSent`]. Of their text nothing is kept, since TLS libraries quote the server's
-    /// certificate: the [`source`](core::error::Error::source) tells the kind or the operating system's code, and what is known of TLS.
+    /// An error of `connect` becomes a [`SendError`] with [`Delivery::NotSent`]. Its text is not kept, because TLS libraries quote the server's
+    /// certificate. The [`source`](core::error::Error::source) shows the kind, the operating system's code or a known TLS problem.
     pub fn new(connect: C) -> Self {
         Self { connect, look: None, idle: Mutex::new(Vec::new()) }
     }
 }
 
 impl<C, T: Read + Write, L> Hyper<C, T, L> {
-    /// Keeps the last connection of each origin for the next call. A token request has one of its own all the same
-    /// ([`is_token_request`]).
+    /// Keeps the last connection of each origin for the next call. A token request still has a connection of its own ([`is_token_request`]).
     ///
-    /// Nobody watches a connection between two calls, so the server may have closed it, or written to it what nobody asked for. An executor
-    /// knows that when it has looked at its IO, and no executor can be asked for that in a way that is every executor's. So `look` is
-    /// yours: its future ends when yours has looked.
+    /// Nobody watches a connection between two calls. The server may have closed it, or sent data that nobody asked for. Your executor sees
+    /// this when it looks at its IO, and each executor has its own way to do that. So you pass `look`: its future ends when your executor
+    /// has looked.
     ///
     /// ```no_run
     /// use hyper_util::rt::TokioIo;
     /// use location_auth::transports::hyper::Hyper;
     ///
-    /// // On tokio a task that yields goes on when the runtime has looked at its IO.
+    /// // On tokio, a task that yields continues after the runtime has looked at its IO.
     /// let transport = Hyper::new(|origin: http::Uri| async move {
     ///     let port = origin.port_u16().unwrap_or(80);
     ///     Ok(TokioIo::new(tokio::net::TcpStream::connect(("127.0.0.1", port)).await?))
@@ -120,7 +120,7 @@ where
         let io = (self.connect)(origin.clone()).await.map_err(|error| {
             let kind = match error.kind() {
                 Io::TimedOut => SendErrorKind::TimedOut,
-                // So rustls reports what it does not trust.
+                // rustls reports a certificate that it does not trust in this way.
                 Io::InvalidData => SendErrorKind::Tls,
                 _ => SendErrorKind::Connect,
             };
@@ -178,7 +178,7 @@ where
             let mut exchange = pin!(exchange(&mut requests, request, limit));
             poll_fn(|cx| {
                 if let Some(open) = &mut connection {
-                    // Its error, if any, reaches the exchange; and dropping it ends an exchange that would wait for more.
+                    // The exchange gets the connection's error, if any. Dropping the connection ends an exchange that waits for more.
                     if Pin::new(open).poll(cx).is_ready() {
                         connection = None;
                     }
@@ -212,14 +212,15 @@ struct Idle<T: Read + Write> {
 }
 
 impl<T: Read + Write + Unpin> Idle<T> {
-    /// Itself, unless the server has closed it or written to it, as far as the executor knows.
+    /// Returns the connection, unless the executor knows that the server has closed it or written to it.
     async fn if_ready(mut self) -> Option<Self> {
         let open = poll_fn(|cx| Poll::Ready(Pin::new(&mut self.connection).poll(cx).is_pending())).await;
         (open && self.requests.is_ready()).then_some(self)
     }
 }
 
-/// Hyper sends the URI as it is given and adds no `Host`: a server wants the path alone, and the name that it was called by.
+/// Splits a request into its origin and the request to send. hyper sends the URI unchanged and adds no `Host`, and a server expects the path
+/// alone and a `Host`.
 fn split(request: Request<Bytes>) -> Result<(Uri, Request<Whole>), http::Error> {
     let (mut parts, body) = request.into_parts();
     let mut target = core::mem::take(&mut parts.uri).into_parts();
@@ -274,7 +275,7 @@ fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
     SendError::new(kind, delivery, known_cause(&error))
 }
 
-/// A request's body, in one piece.
+/// The body of a request, in one piece.
 struct Whole(Option<Bytes>);
 
 impl Body for Whole {

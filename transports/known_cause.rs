@@ -1,5 +1,5 @@
-//! What may be kept of a client library's error. Some hold what the other side sent: a certificate's names, the debug data of a GOAWAY
-//! frame, which may be the request itself. So no library's error is kept, only what we know of it, in our own words.
+//! Replaces an HTTP library's error with a harmless one. Some hold what the server sent: a certificate's names, or the debug data of a GOAWAY
+//! frame, which may be the request itself. So no library's error is kept: known causes get a message of this crate.
 
 extern crate std;
 
@@ -8,7 +8,7 @@ use alloc::string::ToString;
 use core::error::Error as StdError;
 use std::io::{Error as IoError, ErrorKind as Io};
 
-/// What a text of rustls, OpenSSL, hyper or the standard library holds, and what is said in its place. The first that fits.
+/// Parts of the messages of rustls, OpenSSL, hyper and the standard library, each with this crate's message. The first match is used.
 const WORDS: &[(&str, &str)] = &[
     ("certificate expired", "the server's certificate has expired"),
     ("invalid peer certificate: Expired", "the server's certificate has expired"),
@@ -30,7 +30,7 @@ const WORDS: &[(&str, &str)] = &[
     ("invalid HTTP", "what came is not HTTP"),
 ];
 
-/// The operating system's own error where there is one, else words of ours, else the kind of the innermost IO error.
+/// Returns the operating system's error if there is one, else a message of this crate, else the kind of the innermost IO error.
 pub(super) fn known_cause(error: &(dyn StdError + 'static)) -> Option<Box<dyn StdError + Send + Sync>> {
     let mut words = None;
     let mut io = None;
@@ -48,7 +48,7 @@ pub(super) fn known_cause(error: &(dyn StdError + 'static)) -> Option<Box<dyn St
     Some(Box::new(cause))
 }
 
-/// The error and what is behind it, down to the innermost. The `source` of an IO error passes over the error that it wraps.
+/// Returns the error and its chain of sources, down to the innermost. The `source` of an IO error skips the error that it wraps.
 pub(super) fn links<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     core::iter::successors(Some(error), |&error| match error.downcast_ref::<IoError>() {
         None => error.source(),

@@ -1,10 +1,10 @@
-//! Everything that touches IO: what a transport is, the drivers that run a flow over one, and adapters for client libraries.
+//! Sends the requests: the transport traits, the drivers that run a flow over a transport, and adapters for HTTP clients.
 //!
 #![doc = include_str!("which.md")]
 //!
 //! # Write your own transport
 //!
-//! A transport is a function. This one is whole: it is what a test of your own program needs, and it shows the contract.
+//! A transport is a function from a request to a response. This one is complete, and a test of your program can use it:
 //!
 //! ```
 //! use location_auth::{App, Bytes, transports::run};
@@ -29,59 +29,59 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! What it owes its caller, since it carries secrets:
+//! A transport carries secrets, so it must keep these rules:
 //!
-//! - It sends a token request on a connection that nobody else's request was answered on: [`is_token_request`](crate::is_token_request)
-//!   tells. A stray answer of another owner's would be taken for this owner's token, and a connection that was closed unseen leaves open
-//!   whether there is one. The price is a handshake for each step: over loopback 0.1 ms, with TLS 0.5 to 0.9 ms (hyper, reqwest), and
-//!   elsewhere the round trips besides.
-//! - It sends the request once, to its own URI, with its headers as they are. It may add `host`, `content-length`, `accept`, `user-agent`,
-//!   and `accept-encoding: identity`, since nothing here decodes a body.
-//! - It follows no redirect: a client that does takes `x-api-key` to the redirect's host (`Q7`).
-//! - A status is no error: 401 or 503 is a response like any other.
-//! - It reads at most `limit` bytes of the body and fails beyond them, without reading on (`Q13`).
-//! - A body that is cut short is an error, not a shorter body.
-//! - It gives up after a while, and its errors show neither the URL's query nor a header nor a body.
-//! - It talks TLS to any host but loopback: [`may_carry_secrets`](crate::may_carry_secrets) tells.
+//! - It sends no token request on a connection that had a response to anybody else's request: it opens a new one.
+//!   [`is_token_request`](crate::is_token_request) says which requests these are. On a used connection, a late response for another owner
+//!   could be read as this owner's token. And if the server has already closed it, nobody knows whether the service issued a token. A new
+//!   connection costs 0.1 ms over loopback, 0.5 to 0.9 ms with TLS (hyper, reqwest), and the round trips of the network.
+//! - It sends the request once, to the request's URI, and does not change its headers. It may add `host`, `content-length`, `accept`,
+//!   `user-agent`, and `accept-encoding: identity`, because nothing here decodes a body.
+//! - It follows no redirect. A client that follows one sends `x-api-key` to the redirect's host (`Q7`).
+//! - It returns every status as a response: a 401 or 503 is no error.
+//! - It reads at most `limit` bytes of the body. For a longer body it stops reading and returns an error (`Q13`).
+//! - It returns an error if the body is cut short.
+//! - It has a time-out. Its errors show no query of a URL, no header and no body.
+//! - It uses TLS for any host that is not loopback: [`may_carry_secrets`](crate::may_carry_secrets) checks a URL.
 //!
-//! A large upload that the service refuses before it has read it can lose its answer, a 401 among them: the service closes while the
-//! client still writes, and the reset overtakes the response (RFC 9112, section 9.6). The call fails as one that may have arrived, by every
-//! transport. Where that happens, make a small call first: its 401 comes through.
+//! If the service refuses a large upload before it has read all of it, the response can be lost, also a 401. The service closes the connection
+//! while the client still writes, and the reset arrives before the response (RFC 9112, section 9.6). With every transport, the error then says
+//! that the call may have arrived. If you see that, make a small call first: its 401 arrives.
 //!
-//! The package `location-auth-conformance` (`tests/conformance` of the repository) is this list as a table of tests: as a dev-dependency it holds
-//! your own transport to it.
+//! The package `location-auth-conformance` (`tests/conformance` in the repository) tests these rules. Add it as a dev-dependency to test your
+//! own transport.
 //!
-//! To make calls and not only log in, tie a transport to a session: the module `client` (feature `client`) has a blocking and an async one.
+//! To make calls and not only log in, use the module `client` (feature `client`): it has a blocking and an async client over a transport.
 //!
-//! A request's extensions come with it: what a program puts into those of a call, a trace's context for instance, is there when a transport of
-//! its own is called, also when the call is sent again. A token request has none. The ready-made adapters use none of them.
+//! A transport also gets the request's extensions: what your program puts into the extensions of a call, for example a trace's context. It gets
+//! them again if the call is sent again. A token request has no extensions. The adapters here use none.
 //!
-//! A struct that implements [`Transport`] or [`AsyncTransport`] can also tell, by `delivery`, that a request never left, and so
-//! let [`run_with_retries`] send it again (`Q10`).
+//! A type that implements [`Transport`] or [`AsyncTransport`] can also say, by `delivery`, that a request was not sent. Then
+//! [`run_with_retries`] sends it again (`Q10`).
 //!
 //! # Logs
 //!
-//! With the feature `tracing` the drivers and the clients tell what they do as events of [tracing](https://docs.rs/tracing/0.1), all of the
-//! target `location_auth`. Without it they tell nothing, and cost nothing.
+//! With the feature `tracing` the drivers and the clients log events of [tracing](https://docs.rs/tracing/0.1), all with the target
+//! `location_auth`. Without the feature there are no events, and they cost nothing.
 //!
 //! | level | message | fields | when |
 //! | --- | --- | --- | --- |
 //! | DEBUG | `step started` | `step`, `location` | a driver is about to send a token request |
-//! | DEBUG | `step done` | `step`, `location`, `status` | its response, or that of a client's token request, held a token |
-//! | WARN | `step failed` | `step`, `location`, `status`, `request_id`, `delivery`, `kind`, `fault`, `retry`, `error` | it held none, or none came |
-//! | INFO | `waiting` | `step`, `location`, `wait_ms` | a driver waits before it sends the request of a step that failed again |
-//! | DEBUG | `call answered` | `location`, `status` | a client's call has a response; after a 401 it may be sent once more |
-//! | INFO | `user token rejected` | `step`, `location`, `status` | step 2 was refused with 401 while a client renewed a token, and a login can get another User Access Token |
-//! | WARN | `token not saved` | `location` | the store failed to keep a new token, which is used all the same |
+//! | DEBUG | `step done` | `step`, `location`, `status` | the response to a token request, of a driver or a client, has a token |
+//! | WARN | `step failed` | `step`, `location`, `status`, `request_id`, `delivery`, `kind`, `fault`, `retry`, `error` | the response has no token, or there is no response |
+//! | INFO | `waiting` | `step`, `location`, `wait_ms` | a driver waits before it sends the request of a failed step again |
+//! | DEBUG | `call answered` | `location`, `status` | a client's call has a response. After a 401 it may be sent once more |
+//! | INFO | `user token rejected` | `step`, `location`, `status` | step 2 got a 401 while a client renewed a token, and a login can get another User Access Token |
+//! | WARN | `token not saved` | `location` | the store failed to save a new token, and the client uses it anyway |
 //! | WARN | `call failed` | `location`, `delivery`, `kind`, `fault`, `error` | the caller gets a `CallError` |
 //!
-//! - `step` is 1 or 2. `location` is missing where there is none: the login of a user, a session without one, a User Access Token.
-//! - `status` and `request_id` are a response's; `delivery` and `kind` are set where none came: [`Delivery`] and [`SendErrorKind`].
+//! - `step` is 1 or 2. `location` is missing if there is none: for a user's login, a session without a Location, or a User Access Token.
+//! - `status` and `request_id` are those of the response. `delivery` and `kind` ([`Delivery`], [`SendErrorKind`]) are set if there is none.
 //! - `fault`, `retry` and `wait_ms` are [`Fault`](crate::Fault), [`Retry`](crate::Retry) and a wait in milliseconds.
-//! - `error` is the error's one line. It repeats the service's words only as the error itself does, which withholds them where they hold
-//!   a credential (`Q8`), and a transport's own words not at all: those are the error's source, which the caller gets.
+//! - `error` is the error's `Display`, one line. It shows the service's message as the error does: withheld if it repeats a credential (`Q8`).
+//!   It does not show the transport's own message, which is the error's source.
 //!
-//! No event holds a credential, an email, a URL or a body.
+//! No event shows a credential, an email, a URL or a body.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -122,9 +122,9 @@ pub use drivers::{Cause, RunError, run, run_async, run_async_with_retries, run_w
 pub use send_error::{SendError, SendErrorKind};
 pub use shared::SharedTransport;
 
-/// What turns a request into a response, blocking the thread. Closures are transports.
+/// Sends a request and returns the response, and blocks the thread. A closure is a transport.
 ///
-/// A struct can tell besides that a request never left:
+/// Clients of several owners can share one transport in an `Arc`. A type can also say that a request was not sent:
 ///
 /// ```
 /// use http::{Request, Response};
@@ -156,22 +156,22 @@ pub use shared::SharedTransport;
     note = "an async transport goes with `AsyncClient` and `run_async`; a client takes its transport by value, and a driver by one `&`"
 )]
 pub trait Transport {
-    /// What the transport fails with.
+    /// The error that the transport returns.
     type Error;
 
-    /// Sends the request and reads the response, whatever its status, with at most `limit` bytes of body.
+    /// Sends the request and returns the response, with any status and at most `limit` bytes of body.
     ///
     /// # Errors
-    /// Where there is no whole response within the limit. The [module's documentation](self) has the rest of the contract.
+    /// If there is no complete response within the limit. The [module's documentation](self) has the other rules.
     fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, Self::Error>;
 
-    /// Whether the request may have left before this error. When in doubt: [`Delivery::Unknown`].
+    /// Returns whether the request may have arrived, in spite of this error. If you don't know: [`Delivery::Unknown`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
     }
 
-    /// What happened, for the events of the feature `tracing`: so a time-out does not look like a cut.
+    /// Returns what happened, for the events of the feature `tracing`. They then show a time-out apart from a broken connection.
     fn kind(&self, error: &Self::Error) -> SendErrorKind {
         let _ = error;
         SendErrorKind::Other
@@ -189,7 +189,7 @@ where
     }
 }
 
-/// Clients of several owners can share one transport, of any kind: `Arc<dyn Transport<Error = E> + Send + Sync>`.
+/// Clients of several owners can share one transport. The type can be `Arc<dyn Transport<Error = E> + Send + Sync>`.
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     type Error = T::Error;
 
@@ -206,9 +206,10 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     }
 }
 
-/// [`Transport`] for async programs, with any runtime or none. Closures that return a future are transports.
+/// Sends a request and returns the response, as [`Transport`] does, for async programs. It works with any runtime or none.
 ///
-/// Nothing here asks for `Send` or `Sync`: the drivers' futures are `Send` where the transport and its futures are.
+/// A closure that returns a future is a transport. Clients of several owners can share one transport in an `Arc`. Nothing here requires
+/// `Send` or `Sync`: the drivers' futures are `Send` if the transport and its futures are.
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
@@ -227,23 +228,23 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     note = "a blocking transport goes with `Client` and `run`; a client takes its transport by value, and a driver by one `&`"
 )]
 pub trait AsyncTransport {
-    /// What the transport fails with.
+    /// The error that the transport returns.
     type Error;
 
-    /// As [`Transport::send`].
+    /// Sends the request and returns the response, as [`Transport::send`] does.
     fn send(
         &self,
         request: Request<Bytes>,
         limit: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, Self::Error>>;
 
-    /// As [`Transport::delivery`].
+    /// Returns whether the request may have arrived, as [`Transport::delivery`] does.
     fn delivery(&self, error: &Self::Error) -> Delivery {
         let _ = error;
         Delivery::Unknown
     }
 
-    /// As [`Transport::kind`].
+    /// Returns what happened, as [`Transport::kind`] does.
     fn kind(&self, error: &Self::Error) -> SendErrorKind {
         let _ = error;
         SendErrorKind::Other

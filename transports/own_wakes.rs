@@ -1,4 +1,4 @@
-//! Waiting for a future as if it were a task of its own.
+//! Waits for a future as if it were a task of its own.
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
@@ -7,8 +7,8 @@ use core::pin::pin;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 
-/// Polls the future again when it was woken itself, and not when only the rest of its task was. A future that yields is done at its second
-/// poll, whoever asked for that: a wake that was left over from an exchange would end it before the runtime had its turn.
+/// Polls the future again only when its own waker was called, and not when another part of the task was woken. A future that yields ends at
+/// its second poll. So a late wake-up from an earlier exchange would end it before the runtime has looked at its IO.
 pub(super) async fn on_its_own_wakes<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let mut latest: Option<Arc<OwnWake>> = None;

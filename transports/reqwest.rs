@@ -1,18 +1,20 @@
 //! The adapter for [reqwest](https://docs.rs/reqwest/0.13): for async programs on tokio.
 //!
-//! The feature `reqwest-rustls` has TLS; `reqwest` alone reaches loopback hosts only, or brings the TLS of the reqwest features
-//! that you turn on yourself.
+//! The feature `reqwest-rustls` has TLS. With `reqwest` alone you reach loopback hosts only, unless you turn on one of reqwest's own TLS
+//! features.
 //!
-//! **Choose the cryptography.** `reqwest-rustls` brings aws-lc, which a C compiler builds. For another one use the feature `reqwest`, add
-//! `cargo add reqwest@0.13 --no-default-features --features rustls-no-provider` and install rustls's provider before the first [`Reqwest::new`]:
+//! **Choose the cryptography.** `reqwest-rustls` uses aws-lc, which needs a C compiler. For another provider use the feature `reqwest`, run
+//! `cargo add reqwest@0.13 --no-default-features --features rustls-no-provider`, and install rustls's provider before the first [`Reqwest::new`]:
 //! `rustls::crypto::ring::default_provider().install_default()`. ring needs a C compiler, too, and builds faster. `rustls-graviola` needs none, on
-//! the processors that it has code for. Without a provider [`Reqwest::new`] panics.
+//! the processors that it supports. Without a provider [`Reqwest::new`] panics.
 //!
-//! There is no way in for a `reqwest::Client` that is already built: it may follow redirects, and nothing shows it before the
-//! API Key has gone out. HTTP/2 is off, even where another crate of the program turns on reqwest's feature `http2`: over it a connection is
-//! many requests', and a server's last frame may hold what it was sent. A service that speaks nothing else wants a transport of your own.
+//! **No client of your own.** The adapter does not take a `reqwest::Client` that you built. It may follow redirects, and nothing would show
+//! this before the API Key was sent to another host.
 //!
-//! reqwest reads a URL as a browser does before it sends it: `/a/../b` becomes `/b`, and a `'` in a query `%27`.
+//! **No HTTP/2.** It is off, even if another crate of your program turns on reqwest's feature `http2`. With HTTP/2 many requests share a
+//! connection, and the server's last frame may repeat what it received. For a service with HTTP/2 only, write your own transport.
+//!
+//! **URLs.** reqwest normalizes a URL as a browser does, before it sends the request: `/a/../b` becomes `/b`, and `'` in a query becomes `%27`.
 
 extern crate std;
 
@@ -41,8 +43,8 @@ use super::own_wakes::on_its_own_wakes;
 use super::send_error::refused_by_proxy;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 
-/// A transport over reqwest that follows no redirect and reads no more than it is to. Clones share its connections, those of
-/// calls; a token request has one of its own ([`is_token_request`]).
+/// A transport over reqwest that follows no redirect and never reads more than the limit. Clones share the connections for calls. Each token
+/// request has a connection of its own ([`is_token_request`]).
 ///
 /// ```no_run
 /// # async fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
@@ -54,16 +56,16 @@ use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
 /// ```
 ///
 /// # Panics
-/// reqwest itself panics where it is polled outside of a tokio runtime; and [`new`](Self::new) does where its feature `rustls-no-provider` is
-/// on and `rustls` (which `reqwest-rustls` turns on) is not, unless the program has installed a default provider for rustls.
+/// reqwest itself panics if it is polled outside a tokio runtime. [`new`](Self::new) panics if reqwest's feature `rustls-no-provider` is on and
+/// `rustls` (which `reqwest-rustls` turns on) is not, unless the program has installed a default provider for rustls.
 #[derive(Clone)]
 pub struct Reqwest {
     calls: Client,
-    /// Keeps no connection.
+    /// This client keeps no connection.
     logins: Client,
 }
 
-/// No configuration: a proxy's may hold a password.
+/// Shows no configuration: that of a proxy may hold a password.
 impl fmt::Debug for Reqwest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reqwest").finish_non_exhaustive()
@@ -71,19 +73,19 @@ impl fmt::Debug for Reqwest {
 }
 
 impl Reqwest {
-    /// Ten seconds to connect, thirty in all, no proxy.
+    /// Makes a transport with time-outs of 10 seconds to connect and 30 seconds in all, and no proxy.
     ///
     /// # Errors
-    /// [`SendErrorKind::Configuration`], where TLS cannot be set up on this machine.
+    /// [`SendErrorKind::Configuration`] if TLS can't be set up on this machine.
     pub fn new() -> Result<Self, SendError> {
         Self::with_config(|builder| builder)
     }
 
-    /// As [`new`](Self::new), with changes of yours: another time-out, a root certificate, a proxy. They are made twice, for calls and for
-    /// token requests: a client keeps connections or does not.
+    /// Makes a transport as [`new`](Self::new) does, with your changes: another time-out, a root certificate, a proxy. It calls `change` twice,
+    /// because token requests have a client of their own, which keeps no connection.
     ///
-    /// What keeps secrets from leaving is set after your changes: no redirect is followed, nothing is sent twice, no `Referer` is sent, and
-    /// HTTP/1.1 is spoken. A proxy sees what goes to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
+    /// After your changes it sets what protects secrets: it follows no redirect, sends nothing twice, sends no `Referer`, and uses HTTP/1.1.
+    /// A proxy sees requests to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
     ///
     /// ```
     /// use location_auth::transports::reqwest::Reqwest;
@@ -96,7 +98,7 @@ impl Reqwest {
     /// ```
     ///
     /// # Errors
-    /// [`SendErrorKind::Configuration`], where reqwest cannot build a client from it.
+    /// [`SendErrorKind::Configuration`] if reqwest can't build a client from this configuration.
     pub fn with_config(change: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
         let policed = || {
             let ours = Client::builder()
@@ -107,7 +109,7 @@ impl Reqwest {
                     header::ACCEPT_ENCODING,
                     HeaderValue::from_static("identity"),
                 )]))
-                // Another crate of the program may have turned these features on: they would add a header to every request.
+                // Another crate of the program may turn these features on. They would add a header to every request.
                 .no_gzip()
                 .no_brotli()
                 .no_zstd()
@@ -124,18 +126,18 @@ impl Reqwest {
 }
 
 impl Reqwest {
-    /// The client that sends calls: build requests with it (`json`, `multipart`, a body that streams), and let an `AsyncClient` execute them.
+    /// Returns the reqwest client for calls. Build requests with it (`json`, `multipart`, a body that streams), and send them with
+    /// `AsyncClient::execute`.
     ///
-    /// It follows no redirect, whatever the request says: reqwest has no setting of that kind for one request.
+    /// It never follows a redirect: reqwest has no setting for this on a single request.
     pub fn client(&self) -> &Client {
         &self.calls
     }
 
-    /// Sends one request, whose body may stream, and returns when the response's head has come. Its body is read by you, as it comes and
-    /// without a bound, within the time-out of thirty seconds for all of it. What reqwest says of an error then is its own, and names the URL:
-    /// `reqwest::Error::without_url`.
+    /// Sends one request, whose body may stream, and returns when the response's head has arrived.
     ///
-    /// For an `AsyncClient`'s `call_with`. It adds no credentials.
+    /// Use it with `call_with` of an `AsyncClient`. It adds no credentials. You read the response's body yourself, without a limit. The time-out
+    /// of 30 seconds is for all of it. An error from reading the body is reqwest's own, and shows the URL: `reqwest::Error::without_url` removes it.
     ///
     /// ```no_run
     /// # #[cfg(feature = "client")]
@@ -153,7 +155,7 @@ impl Reqwest {
     /// ```
     ///
     /// # Errors
-    /// As [`send`](AsyncTransport::send): where no response came.
+    /// As [`send`](AsyncTransport::send): if there is no response.
     pub async fn execute<B: Into<Body>>(&self, request: Request<B>) -> Result<Response<Body>, SendError> {
         self.respond(request).await.map(Into::into)
     }
@@ -165,8 +167,8 @@ impl Reqwest {
         let client = if is_token_request(&request) {
             &self.logins
         } else {
-            // So that a connection that was closed while nobody looked is not used: the runtime hears of it in the first turn, and in the
-            // second the task that watches the connection has seen it.
+            // So that no connection is used that the server has closed meanwhile: after the first yield the runtime knows of it, and after
+            // the second the task that watches the connection knows of it, too.
             on_its_own_wakes(yield_now()).await;
             on_its_own_wakes(yield_now()).await;
             &self.calls
@@ -174,7 +176,7 @@ impl Reqwest {
         let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
             .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error)))?;
-        // reqwest reads the whole URL anew: it must have come to the origin that was checked.
+        // reqwest parses the whole URL again: its origin must be the one that was checked.
         if root.is_none_or(|root| root.origin() != request.url().origin()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
@@ -206,8 +208,8 @@ impl AsyncTransport for Reqwest {
 
 #[cfg(feature = "client")]
 impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
-    /// Makes a call in reqwest's own terms: authorized, and once more after a 401 if there is a new token and the body can be
-    /// cloned. One that streams can't, and is [`CallError::NotRepeated`].
+    /// Sends a reqwest request with the credentials. After a 401 it sends the request once more, if there is a new token and the body can be
+    /// cloned. A body that streams can't be cloned: then the error is [`CallError::NotRepeated`].
     ///
     /// ```no_run
     /// # async fn example<S: location_auth::transports::client::AsyncTokenStore>(
@@ -240,7 +242,7 @@ impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
     }
 }
 
-/// Scheme and authority alone, as reqwest reads a URL.
+/// The scheme and authority of a URL alone, as reqwest parses them.
 fn root(uri: &Uri) -> Option<Url> {
     Url::parse(&format!("{}://{}/", uri.scheme_str()?, uri.authority()?)).ok()
 }
@@ -260,7 +262,7 @@ fn send_error(error: ::reqwest::Error) -> SendError {
         }
         let kind = match links(&error).filter_map(|link| link.downcast_ref::<IoError>()).last().map(IoError::kind) {
             _ if error.is_timeout() => SendErrorKind::TimedOut,
-            // So rustls reports what it does not trust.
+            // rustls reports a certificate that it does not trust in this way.
             Some(Io::InvalidData) => SendErrorKind::Tls,
             _ => SendErrorKind::Connect,
         };
@@ -277,7 +279,7 @@ fn send_error(error: ::reqwest::Error) -> SendError {
     SendError::new(kind, delivery, known_cause(&error))
 }
 
-/// What hyper-util, which makes the tunnel, says of a proxy that does not: of all statuses it tells 407 alone.
+/// The status of a proxy that refused a tunnel. hyper-util, which makes the tunnel, says only whether it is 407.
 fn proxys_refusal(link: &(dyn StdError + 'static)) -> Option<Option<StatusCode>> {
     match link.to_string().as_str() {
         "tunnel error: proxy authorization required" => Some(Some(StatusCode::PROXY_AUTHENTICATION_REQUIRED)),
@@ -286,7 +288,7 @@ fn proxys_refusal(link: &(dyn StdError + 'static)) -> Option<Option<StatusCode>>
     }
 }
 
-/// Of a client or a request that could not be made: nobody's bytes are in it. reqwest puts the URL, query and all, on its errors.
+/// The source for an error before sending: nothing in it is from the server. reqwest's errors show the URL with its query, so it is removed.
 fn before_sending(error: ::reqwest::Error) -> Option<Box<dyn StdError + Send + Sync>> {
     Some(Box::new(error.without_url()))
 }

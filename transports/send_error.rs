@@ -1,4 +1,4 @@
-//! The one error of all adapters: what happened on the way, whether the request may have left, and the library's own cause.
+//! The error of all adapters: what happened, whether the request may have arrived, and the library's own cause.
 
 use alloc::boxed::Box;
 use core::error::Error as StdError;
@@ -8,8 +8,8 @@ use http::StatusCode;
 
 use super::Delivery;
 
-/// Why an adapter got no whole response, and whether its request may have left. It shows no URL, no header and no body, and of what
-/// the other side sent nothing but a status.
+/// The error of an adapter that got no complete response. It says why, and whether the request may have arrived. It shows no URL, no header
+/// and no body, and nothing that the server sent except a status.
 ///
 /// ```
 /// use location_auth::transports::{SendError, SendErrorKind, Delivery};
@@ -30,30 +30,30 @@ pub struct SendError {
 }
 
 impl SendError {
-    /// For a transport of your own. The `source` must show no URL's query, header or body, and nothing that the other side sent: libraries'
-    /// errors may.
+    /// Makes an error for your own transport. The `source` must show no query of a URL, no header, no body, and nothing that the server sent.
+    /// The errors of HTTP libraries may show these.
     pub fn new(kind: SendErrorKind, delivery: Delivery, source: Option<Box<dyn StdError + Send + Sync>>) -> Self {
         Self { kind, delivery, status: None, source }
     }
 
-    /// The same error, where a response of this status has begun: so its request has left.
+    /// Returns the same error with the status of a response that had begun. So [`delivery`](Self::delivery) becomes [`Delivery::Unknown`].
     #[must_use]
     pub fn with_status(self, status: StatusCode) -> Self {
         Self { delivery: Delivery::Unknown, status: Some(status), ..self }
     }
 
-    /// What happened.
+    /// Returns what happened.
     pub fn kind(&self) -> SendErrorKind {
         self.kind
     }
 
-    /// Whether the request may have left.
+    /// Returns whether the request may have arrived.
     pub fn delivery(&self) -> Delivery {
         self.delivery
     }
 
-    /// The response's status, where its head had come and its body did not, or not whole. A token request's token is lost with the body;
-    /// a 401 still says that a token is no longer taken.
+    /// Returns the response's status, if the head had arrived and the body had not, or not completely. With the body of a token request, its
+    /// token is lost. A 401 still says that the service no longer accepts a token.
     pub fn status(&self) -> Option<StatusCode> {
         self.status
     }
@@ -75,7 +75,7 @@ impl StdError for SendError {
     }
 }
 
-/// What happened to a request that got no whole response.
+/// What happened to a request that got no complete response.
 ///
 /// ```
 /// use location_auth::transports::{SendError, SendErrorKind};
@@ -87,35 +87,35 @@ impl StdError for SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum SendErrorKind {
-    /// The URL is neither `https` nor of a loopback host, or leads elsewhere than it says: nothing was sent.
+    /// The URL is neither `https` nor of a loopback host, or the HTTP library reads another origin from it. Nothing was sent.
     #[error("the URL would send secrets in the clear: use https")]
     Insecure,
-    /// The URL is `https` and the client was built without TLS: nothing was sent.
+    /// The URL is `https`, and the client was built without TLS. Nothing was sent.
     #[error("the client was built without TLS: turn on its feature that ends in -rustls")]
     NoTls,
-    /// The proxy did not open a connection to the host: it wants credentials (407), forbids it (403) or cannot reach the host (502). `None`
-    /// where the client library does not tell the status. Nothing was sent; with a 4xx or an unknown status it would go the same way again.
+    /// The proxy did not open a connection to the host: it requires credentials (407), forbids it (403) or can't reach the host (502). The status
+    /// is `None` if the HTTP library does not say it. Nothing was sent. After a 4xx or an unknown status, a retry would fail in the same way.
     #[error("the proxy that the client is set to use refused to connect{}: check the proxy's address, credentials and rules", Status(*.0))]
     Proxy(Option<StatusCode>),
-    /// No connection: the name is unknown, or the host refused.
+    /// There is no connection: the host name is unknown, or the host refused.
     #[error("could not connect: check the URL's host and port, and the network")]
     Connect,
-    /// The TLS handshake failed: for one, the certificate is not trusted, not for this host, or expired.
+    /// The TLS handshake failed. For example, the certificate is not trusted, is for another host, or has expired.
     #[error("TLS failed: check the URL's host, and that this machine trusts its certificate")]
     Tls,
     /// The time-out ran out.
     #[error("timed out: check the network, or give the client more time")]
     TimedOut,
-    /// The response's body is longer than the bound of the send.
+    /// The response's body is longer than the limit.
     #[error("the response is longer than its bound: ask for less, or raise the limit that the call is sent with")]
     TooLarge,
-    /// The connection was cut, or what came is not HTTP.
+    /// The connection broke, or the server did not send HTTP.
     #[error("the connection broke or did not speak HTTP: check the URL's scheme and port, and the network")]
     Broken,
-    /// The client could not be built from what it was configured with: nothing was sent.
+    /// The client can't be built from its configuration. Nothing was sent.
     #[error("the client cannot be built: check what it is configured with")]
     Configuration,
-    /// Anything else that the client library reports.
+    /// Any other error of the HTTP library.
     #[error("the client failed: look at its own error, which is the source where it can be shown")]
     Other,
 }

@@ -1,4 +1,4 @@
-//! An async transport without its type: for code that is generic over none and moves its futures between threads.
+//! An async transport whose type is hidden, for code that is not generic and moves its futures between threads.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -11,10 +11,10 @@ use location_auth::Bytes;
 
 use super::{AsyncTransport, Delivery, SendErrorKind};
 
-/// Any async transport whose futures are `Send`, behind one type: for the state of a web service, say, and for `tokio::spawn`.
+/// One type for any async transport whose futures are `Send`, for example for the state of a web service, or for `tokio::spawn`.
 ///
-/// It is cheap to clone, and `Send` and `Sync`. Each send costs one allocation more. What the transport says of its errors stays:
-/// [`delivery`](AsyncTransport::delivery) and [`kind`](AsyncTransport::kind).
+/// It holds an `Arc`, so it is cheap to clone. It is `Send` and `Sync`. Each send costs one more allocation.
+/// [`delivery`](AsyncTransport::delivery) and [`kind`](AsyncTransport::kind) are those of the transport.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -53,8 +53,8 @@ use super::{AsyncTransport, Delivery, SendErrorKind};
 pub struct SharedTransport<E>(Arc<dyn Boxed<E>>);
 
 impl<E> SharedTransport<E> {
-    /// Hides the transport's type. `send` is always `|transport, request, limit| async move { transport.send(request, limit).await }`: it is
-    /// written where the type is known, since only there the compiler sees that the future is `Send`.
+    /// Hides the transport's type. `send` is always `|transport, request, limit| async move { transport.send(request, limit).await }`. You
+    /// write it where the type is known, because only there the compiler sees that the future is `Send`.
     pub fn new<T, F, R>(transport: T, send: F) -> Self
     where
         T: AsyncTransport<Error = E> + Send + Sync + 'static,
@@ -81,14 +81,14 @@ impl<E> AsyncTransport for SharedTransport<E> {
     }
 }
 
-/// Not derived, which would ask for an error that is `Clone`.
+// Not derived: a derived impl would require an error that is `Clone`.
 impl<E> Clone for SharedTransport<E> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-/// Nothing of the transport, which may hold secrets.
+/// Shows nothing of the transport, which may hold secrets.
 impl<E> fmt::Debug for SharedTransport<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedTransport").finish_non_exhaustive()
@@ -97,7 +97,7 @@ impl<E> fmt::Debug for SharedTransport<E> {
 
 type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, E>> + Send>>;
 
-/// [`AsyncTransport`] without what keeps it from being a trait object.
+/// [`AsyncTransport`] as a trait that can be a trait object.
 trait Boxed<E>: Send + Sync {
     fn send(&self, request: Request<Bytes>, limit: usize) -> Answer<E>;
     fn delivery(&self, error: &E) -> Delivery;

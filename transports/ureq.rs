@@ -1,19 +1,18 @@
 //! The adapter for [ureq](https://docs.rs/ureq/3): for blocking programs.
 //!
-//! The feature `ureq-rustls` has TLS; `ureq` alone reaches loopback hosts only, or brings the TLS of the ureq features that you
-//! turn on yourself.
+//! The feature `ureq-rustls` has TLS. With `ureq` alone you reach loopback hosts only, unless you turn on one of ureq's own TLS features.
 //!
-//! **Choose the cryptography.** `ureq-rustls` brings ring, which a C compiler builds. For another one use the feature `ureq`, add
-//! `cargo add ureq@3 --no-default-features --features rustls-no-provider,rustls-webpki-roots` and install rustls's provider before the first
+//! **Choose the cryptography.** `ureq-rustls` uses ring, which needs a C compiler. For another provider use the feature `ureq`, run
+//! `cargo add ureq@3 --no-default-features --features rustls-no-provider,rustls-webpki-roots`, and install rustls's provider before the first
 //! request: `rustls::crypto::aws_lc_rs::default_provider().install_default()`, or that of `rustls-graviola`, which needs no C compiler. Without a
-//! provider the first request panics, and without `rustls-webpki-roots` it does where you name no root certificates yourself.
+//! provider the first request panics. It also panics without `rustls-webpki-roots`, unless you set root certificates yourself.
 //!
-//! **Logs.** At the level `trace` of the `log` facade ureq writes every byte that it sends and receives, keys, passwords and tokens among
-//! them, under the target `ureq_proto`. A program that turns `trace` on for all turns that on, too: keep `ureq_proto` and `ureq` at `info`
-//! (`RUST_LOG=trace,ureq_proto=info,ureq=info`), or build without it (the feature `release_max_level_debug` of `log`).
+//! **Logs.** At the level `trace` of the `log` crate, ureq logs every byte that it sends and receives, with keys, passwords and tokens, under the
+//! target `ureq_proto`. If your program turns `trace` on for all targets, keep `ureq_proto` and `ureq` at `info`
+//! (`RUST_LOG=trace,ureq_proto=info,ureq=info`), or build without `trace` (the feature `release_max_level_debug` of `log`).
 //!
-//! Where another crate of the program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with later
-//! requests: then make a `Ureq` for each owner.
+//! **Cookies.** If another crate of your program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with
+//! later requests. Then make one `Ureq` for each owner.
 
 extern crate std;
 
@@ -33,8 +32,8 @@ use super::known_cause::known_cause;
 use super::send_error::refused_by_proxy;
 use super::{Delivery, SendError, SendErrorKind, Transport};
 
-/// A transport over ureq that follows no redirect and reads no more than it is to. Clones share its connections, those of
-/// calls; a token request has one of its own ([`is_token_request`]).
+/// A transport over ureq that follows no redirect and never reads more than the limit. Clones share the connections for calls. Each token
+/// request has a connection of its own ([`is_token_request`]).
 ///
 /// ```no_run
 /// # fn example(app: location_auth::App) -> Result<(), Box<dyn std::error::Error>> {
@@ -46,16 +45,16 @@ use super::{Delivery, SendError, SendErrorKind, Transport};
 /// ```
 ///
 /// # Panics
-/// ureq itself panics at its first `https` request where its feature `rustls-no-provider` is on and `rustls` (which `ureq-rustls` turns on)
+/// ureq itself panics at its first `https` request if its feature `rustls-no-provider` is on and `rustls` (which `ureq-rustls` turns on)
 /// is not, unless the program has installed a default provider for rustls.
 #[derive(Clone)]
 pub struct Ureq {
     calls: Agent,
-    /// Keeps no connection.
+    /// This agent keeps no connection.
     logins: Agent,
 }
 
-/// No configuration: a proxy's may hold a password.
+/// Shows no configuration: that of a proxy may hold a password.
 impl fmt::Debug for Ureq {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ureq").finish_non_exhaustive()
@@ -63,16 +62,16 @@ impl fmt::Debug for Ureq {
 }
 
 impl Ureq {
-    /// Ten seconds to connect, thirty in all, no proxy.
+    /// Makes a transport with time-outs of 10 seconds to connect and 30 seconds in all, and no proxy.
     pub fn new() -> Self {
         Self::with_config(|config| config)
     }
 
-    /// As [`new`](Self::new), with changes of yours: another time-out, a TLS configuration, the proxy of the environment. They are made
-    /// twice, for calls and for token requests: an agent keeps connections or does not.
+    /// Makes a transport as [`new`](Self::new) does, with your changes: another time-out, a TLS configuration, the proxy of the environment. It
+    /// calls `change` twice, because token requests have an agent of their own, which keeps no connection.
     ///
-    /// What keeps secrets from leaving is set after your changes: no redirect is followed, and no status is an error. A proxy sees what
-    /// goes to a loopback host over plain `http`: exempt those hosts (`NO_PROXY`).
+    /// After your changes it sets what protects secrets: it follows no redirect, and no status is an error. A proxy sees requests to a
+    /// loopback host over plain `http`: exempt those hosts (`NO_PROXY`).
     ///
     /// ```
     /// use location_auth::transports::ureq::Ureq;
@@ -101,14 +100,13 @@ impl Default for Ureq {
 }
 
 impl Ureq {
-    /// Sends one request of any body that ureq takes (a file, a reader as `SendBody`, a form) and returns when the response's head has come.
-    /// Its body is read by you, as it comes: without a bound where you take its reader. The time-out of thirty seconds is for all of it.
+    /// Sends one request with any body that ureq takes (a file, a reader as `SendBody`, a form), and returns when the response's head has arrived.
     ///
-    /// With the header `expect: 100-continue` a refusal that comes first saves the upload, where the service then closes the connection: ureq 3.5
-    /// waits until its time-out for one that keeps it open.
+    /// Use it with `call_with` of a `Client`. It adds no credentials. You read the response's body yourself, and its reader has no limit. The
+    /// time-out of 30 seconds is for all of it. A ureq configuration on the request is ignored, because it could allow redirects.
     ///
-    /// For a `Client`'s `call_with`. It adds no credentials. A configuration that the request brings along is ignored, since it may allow
-    /// redirects.
+    /// With the header `expect: 100-continue`, the service can refuse before the upload starts. This works if the service then closes the
+    /// connection: if it keeps the connection open, ureq 3.5 waits until its time-out.
     ///
     /// ```no_run
     /// # #[cfg(feature = "client")]
@@ -129,14 +127,14 @@ impl Ureq {
     /// ```
     ///
     /// # Errors
-    /// As [`send`](Transport::send): where no response came.
+    /// As [`send`](Transport::send): if there is no response.
     pub fn run<B: AsSendBody>(&self, request: Request<B>) -> Result<Response<Body>, SendError> {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
         let agent = if is_token_request(&request) { &self.logins } else { &self.calls };
         let (mut parts, body) = request.into_parts();
-        // Where ureq looks for a request's own configuration, which could allow redirects.
+        // ureq would read a configuration from the extensions, which could allow redirects.
         parts.extensions.clear();
         agent.run(Request::from_parts(parts, body)).map_err(send_error)
     }
@@ -147,7 +145,7 @@ impl Transport for Ureq {
 
     fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         let (parts, body) = request.into_parts();
-        // An empty body on a GET would be announced by `content-length: 0`.
+        // With an empty body of bytes, a GET would have the header `content-length: 0`.
         let response = if body.is_empty() && parts.method == Method::GET {
             self.run(Request::from_parts(parts, ()))?
         } else {
@@ -181,7 +179,7 @@ fn send_error(error: ::ureq::Error) -> SendError {
         Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Delivery::NotSent),
         Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Delivery::NotSent),
         Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Delivery::NotSent),
-        // rustls reports through io::Error, in the handshake and after it alike.
+        // rustls reports through io::Error, in the handshake and after it.
         Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Delivery::Unknown),
         Error::Io(_) => (SendErrorKind::Broken, Delivery::Unknown),
         Error::ConnectProxyFailed(reason) => match proxys_status(reason) {
@@ -196,7 +194,7 @@ fn send_error(error: ::ureq::Error) -> SendError {
         _ => (SendErrorKind::Other, Delivery::Unknown),
     };
     let source = match error {
-        // Words of ureq's own.
+        // These have a message of ureq's own.
         Error::Timeout(_)
         | Error::HostNotFound
         | Error::ConnectionFailed
@@ -208,19 +206,19 @@ fn send_error(error: ::ureq::Error) -> SendError {
     SendError::new(kind, delivery, source)
 }
 
-/// ureq tells the status of a proxy that opens no tunnel in a text alone: `proxy server responded 407/407`.
+/// Returns the status of a proxy that opened no tunnel. ureq has it only in a text: `proxy server responded 407/407`.
 fn proxys_status(reason: &str) -> Option<StatusCode> {
     let (status, _) = reason.strip_prefix("proxy server responded ")?.split_once('/')?;
     StatusCode::from_bytes(status.as_bytes()).ok()
 }
 
-/// The standard library has no kind for a name that does not resolve, only this text, on every Unix. Where it says something else the
-/// error counts as a broken connection that may have carried the request, which is the careful mistake.
+/// The standard library has no error kind for an unknown host name, only this text, on every Unix. With another text the error counts as a
+/// broken connection that may have carried the request, which is the safe mistake.
 fn is_unknown_host(cause: &std::io::Error) -> bool {
     cause.raw_os_error().is_none() && cause.to_string().starts_with("failed to lookup address information")
 }
 
-/// rustls judges the server's certificate before it sends a byte of the request. Its error's type is not ours to name, its text is.
+/// rustls checks the server's certificate before it sends a byte of the request. Its error's type can't be named here, so the text decides.
 fn is_untrusted(cause: &std::io::Error) -> bool {
     cause.kind() == Io::InvalidData && cause.to_string().starts_with("invalid peer certificate")
 }

@@ -1,4 +1,4 @@
-//! The credentials that a cassette has placeholders for: put in their place when it is written, and put back when it is replayed.
+//! The credentials and their placeholders. Recording puts a placeholder in the place of each credential, and replaying puts the credential back.
 
 use alloc::format;
 use alloc::string::String;
@@ -10,14 +10,14 @@ use zeroize::Zeroizing;
 
 use super::request::Sent;
 
-/// What is recorded of a text that may not be.
+/// What is written in place of a text that may be secret.
 pub(super) const WITHHELD: &str = "<withheld>";
 
-/// The credentials of a [`Recorder`](super::Recorder), or those that a [`Replay`](super::Replay) takes for them.
+/// The credentials for a [`Recorder`](super::Recorder), or those that a [`Replay`](super::Replay) uses in their place.
 ///
-/// The App's are `<api-key>`, `<client-id>` and `<client-secret>` in a cassette, an owner's `<email>` and `<password>`. A second one of a kind is
-/// `<email-2>` and so on; tokens are numbered from the first. Give a replay what the recorder was given, in the same order: its values may be
-/// made up.
+/// In a cassette, those of the App are `<api-key>`, `<client-id>` and `<client-secret>`, and those of an owner `<email>` and `<password>`. A second
+/// email is `<email-2>`, and so on. Tokens are numbered from 1. Give a replay the same credentials in the same order as the recorder. Their
+/// values may be invented.
 ///
 /// ```
 /// use location_auth::App;
@@ -74,7 +74,7 @@ impl Kind {
         }
     }
 
-    /// The kind that a member of a token request's body has.
+    /// Returns the kind of credential in a member of a token request's body.
     pub(super) fn of_member(name: &str) -> Option<Self> {
         match name {
             "client_id" => Some(Self::ClientId),
@@ -91,10 +91,10 @@ impl Kind {
 }
 
 impl Credentials {
-    /// Those of the App: API Key, Client ID and Client Secret.
+    /// Starts with the credentials of the App: API Key, Client ID and Client Secret.
     pub fn new(app: &App) -> Self {
         let mut credentials = Self { app: app.clone(), known: Vec::new() };
-        // A request of the App's own shows them. The email and the password in it are nobody's.
+        // A request of the App has them. Its email and password are invented.
         if let Ok(login) = app.user_login("nobody", "nothing") {
             let sent = Sent::new(&login.request());
             for (kind, value) in sent.credentials().filter(|(kind, _)| !matches!(kind, Kind::Email | Kind::Password)) {
@@ -104,7 +104,7 @@ impl Credentials {
         credentials
     }
 
-    /// And those of an owner.
+    /// Adds the login of an owner.
     #[must_use]
     pub fn login(mut self, email: &str, password: &str) -> Self {
         self.learn(Kind::Email, email);
@@ -112,14 +112,14 @@ impl Credentials {
         self
     }
 
-    /// And a token that the program has from before.
+    /// Adds a User Access Token that your program already has.
     #[must_use]
     pub fn user_token(mut self, token: &UserAccessToken) -> Self {
         self.learn(Kind::UserToken, token.expose_secret());
         self
     }
 
-    /// And a token that the program has from before.
+    /// Adds a Location Access Token that your program already has.
     #[must_use]
     pub fn location_token(mut self, token: &LocationAccessToken) -> Self {
         self.learn(Kind::LocationToken, token.expose_secret());
@@ -130,7 +130,7 @@ impl Credentials {
         &self.app
     }
 
-    /// Gives the value a placeholder, unless it has one of its kind.
+    /// Gives the value a placeholder, unless it already has one of this kind.
     pub(super) fn learn(&mut self, kind: Kind, value: &str) {
         // An empty value would be found in every text.
         if value.is_empty() || self.placeholder(|known| known == kind, value).is_some() {
@@ -144,7 +144,7 @@ impl Credentials {
         self.known.push(Known { kind, placeholder, value: Zeroizing::new(value.into()) });
     }
 
-    /// A replay's tokens are their own placeholders, unless it was given others.
+    /// Learns a token that a replay issues: it is its own placeholder, unless the replay was given another token.
     pub(super) fn learn_replayed(&mut self, token: &str) {
         let kind =
             Kind::ALL.into_iter().find(|kind| kind.is_token() && token.starts_with(&format!("<{}-", kind.name())));
@@ -153,25 +153,25 @@ impl Credentials {
         }
     }
 
-    /// The placeholder of exactly this value, if it is known as one of these kinds.
+    /// Returns the placeholder of exactly this value, if it is known as one of these kinds.
     pub(super) fn placeholder(&self, is_kind: impl Fn(Kind) -> bool, value: &str) -> Option<&str> {
         let known = self.known.iter().find(|known| is_kind(known.kind) && *known.value == value);
         known.map(|known| known.placeholder.as_str())
     }
 
-    /// What may be written of a text of somebody else's: what is a credential as its placeholder, nothing of one that repeats a secret.
+    /// Returns what may be written of a text from elsewhere: the placeholder if it is a credential, and nothing of it if it repeats a secret.
     pub(super) fn strike(&self, text: &str) -> String {
         if let Some(placeholder) = self.placeholder(|_| true, text) {
             return placeholder.into();
         }
-        // It would be filled in by the replay.
+        // The replay would fill it in.
         if text.contains(WITHHELD) || Kind::ALL.iter().any(|kind| text.contains(&format!("<{}", kind.name()))) {
             return WITHHELD.into();
         }
         self.struck(text).unwrap_or(WITHHELD.into())
     }
 
-    /// The text with emails and Client IDs replaced, or `None` if it repeats a secret.
+    /// Returns the text with emails and Client IDs replaced, or `None` if it repeats a secret.
     pub(super) fn struck(&self, text: &str) -> Option<String> {
         let is_named = |known: &&Known| matches!(known.kind, Kind::Email | Kind::ClientId);
         let named = self.known.iter().filter(is_named).map(|known| (known.value.as_str(), known.placeholder.as_str()));
@@ -183,7 +183,7 @@ impl Credentials {
         strike_out(text, &named, &secrets)
     }
 
-    /// The text with the values in the places of their placeholders.
+    /// Returns the text with the values in place of their placeholders.
     pub(super) fn fill(&self, text: &str) -> Zeroizing<String> {
         let mut filled = Zeroizing::new(String::from(text));
         for known in self.known.iter().filter(|known| *known.value != known.placeholder) {
@@ -195,7 +195,7 @@ impl Credentials {
     }
 }
 
-/// The placeholders that there are.
+/// Shows the placeholders.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let placeholders: Vec<_> = self.known.iter().map(|known| &known.placeholder).collect();

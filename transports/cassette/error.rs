@@ -1,8 +1,8 @@
-//! Why a cassette can't be read or replayed.
+//! The error of a cassette that can't be read or replayed.
 
 use alloc::string::String;
 
-/// Why a cassette can't be read, or why a program does not do what was recorded. It shows what may be written in a cassette, and so no credential.
+/// The error of a cassette that can't be read, or of a program whose requests differ from the recorded ones. It shows no credential.
 ///
 /// ```
 /// use location_auth::transports::cassette::{Cassette, CassetteError};
@@ -13,28 +13,28 @@ use alloc::string::String;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CassetteError {
-    /// The text is no cassette.
+    /// The text is not a cassette.
     #[error("the cassette is damaged at {at}: record it again, or restore the file")]
     Damaged {
         /// The line, or the exchange, counted from 1.
         at: String,
     },
-    /// The cassette is of a version that this crate does not read.
+    /// The cassette has a version that this crate does not read.
     #[error("the cassette has an unknown version: use the version of this crate that wrote it, or record it again")]
     UnknownVersion,
-    /// A request is not the one that was recorded.
+    /// A request differs from the recorded one.
     #[error(
         "request {number} differs from the recorded one in its {part} (sent {sent:?}, recorded {recorded:?}): \
          record it again if this is meant, and give the replay all credentials that the recorder was given"
     )]
     Differs {
-        /// Which request, counted from 1.
+        /// The number of the request, counted from 1.
         number: usize,
         /// `method`, `path`, `query`, `headers` or `body`.
         part: &'static str,
-        /// What was sent there, with placeholders for credentials.
+        /// What was sent in this part, with placeholders for credentials.
         sent: String,
-        /// What was recorded there.
+        /// What was recorded in this part.
         recorded: String,
     },
     /// A request was recorded, but not as the next one.
@@ -42,29 +42,29 @@ pub enum CassetteError {
         "request {number} ({line}) was recorded as number {recorded}: send the requests in the recorded order, or record them again"
     )]
     OutOfOrder {
-        /// Which request, counted from 1.
+        /// The number of the request, counted from 1.
         number: usize,
         /// Its method and path.
         line: String,
         /// Its number in the cassette.
         recorded: usize,
     },
-    /// More was sent than was recorded.
+    /// The program sent more requests than were recorded.
     #[error("request {number} ({line}) comes after the last recorded one: send no more, or record them again")]
     Surplus {
-        /// Which request, counted from 1.
+        /// The number of the request, counted from 1.
         number: usize,
         /// Its method and path.
         line: String,
     },
-    /// Less was sent than was recorded.
+    /// The program sent fewer requests than were recorded.
     #[error(
         "the recorded requests from number {number} ({line}) on were not sent, {count} in all: send them, or record again"
     )]
     Missing {
-        /// How many.
+        /// How many requests are missing.
         count: usize,
-        /// The first of them, counted from 1.
+        /// The number of the first of them, counted from 1.
         number: usize,
         /// Its method and path.
         line: String,
@@ -75,15 +75,15 @@ pub enum CassetteError {
          record it again, over a transport that gives the service's own JSON"
     )]
     Withheld {
-        /// Which request, counted from 1.
+        /// The number of the request, counted from 1.
         number: usize,
-        /// Why.
+        /// Why its body was not recorded.
         reason: String,
     },
-    /// The recorded response is longer than the limit that its request is sent with.
+    /// The recorded response is longer than the limit of its request.
     #[error("the response to request {number} is longer than its limit: send the request with a higher one")]
     TooLarge {
-        /// Which request, counted from 1.
+        /// The number of the request, counted from 1.
         number: usize,
     },
 }

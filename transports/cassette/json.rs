@@ -1,4 +1,4 @@
-//! JSON as a cassette keeps it: in the order that it came in, no name twice, of bounded depth, texts wiped.
+//! JSON for a cassette: it keeps the order, has no name twice and a limited depth, and wipes its texts.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -20,7 +20,7 @@ pub(super) enum Json {
 }
 
 impl Json {
-    /// The whole text read, or the line where it is no JSON, has a name twice or nests deeper.
+    /// Reads the whole text. The error is the line where it is not JSON, has a name twice or nests deeper.
     pub(super) fn read(text: &str, depth: u8) -> Result<Self, usize> {
         let mut json = serde_json::Deserializer::from_str(text);
         let read = Depth(depth).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
@@ -43,8 +43,8 @@ impl Json {
         members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// The same with each value that is no list and no object replaced, or `None` where one can't be. A value is given with the name of its
-    /// member, or of the one that its list belongs to.
+    /// Replaces each value that is no list and no object. Returns `None` if `leaf` does so for a value. `leaf` gets the value with the name of
+    /// its member, or of the member of its list.
     pub(super) fn map(&self, name: &str, leaf: &mut impl FnMut(&str, &Self) -> Option<Self>) -> Option<Self> {
         match self {
             Self::List(values) => {
@@ -58,7 +58,7 @@ impl Json {
         }
     }
 
-    /// The names of all members, however deep.
+    /// Returns the names of all members, at every depth.
     pub(super) fn names(&self) -> Vec<&str> {
         match self {
             Self::List(values) => values.iter().flat_map(Self::names).collect(),

@@ -1,7 +1,7 @@
-//! The real service recorded once, with no credential in the record, and replayed in tests for ever (feature `cassette`).
+//! Records real requests and responses without their credentials, and replays them in tests (feature `cassette`).
 //!
-//! A [`Recorder`] is a transport over another one. A [`Replay`] is a transport that answers from what it recorded, the [`Cassette`]: a text of
-//! JSON that the program writes where it likes, and that people read before they commit it.
+//! A [`Recorder`] is a transport over another transport. It makes a [`Cassette`], which is JSON text. Your program writes the text to a file, and
+//! you read it before you commit it. A [`Replay`] is a transport that answers from a cassette.
 //!
 //! ```text
 //! program ──▶ Recorder ──▶ transport ──▶ service        program ──▶ Replay
@@ -11,23 +11,24 @@
 //!
 //! # What is written
 //!
-//! | of | is written | is not |
+//! | of | is written | is not written |
 //! | --- | --- | --- |
 //! | each request | method, path, names in the query, `accept`, `content-type`; API Key and token as placeholders | other headers, values in the query, the host |
 //! | a token request | its JSON, with placeholders | |
 //! | each response | status, `content-type`, `retry-after` (and its `date`), `x-request-id` | other headers |
-//! | a token request's success | its JSON: the token as a placeholder, names, numbers | any other text |
-//! | its refusal | its JSON, struck out | a body that is no JSON |
-//! | a call | of the response's body what [`Recorder::keep_bodies`] keeps, struck out | the bodies |
+//! | a success of a token request | its JSON: the token as a placeholder, names, numbers | any other text |
+//! | a refusal of a token request | its JSON, without credentials | a body that is not JSON |
+//! | a call | the part of the response's body that [`Recorder::keep_bodies`] returns, without credentials | the bodies |
 //!
-//! Each credential is a placeholder: `<api-key>`, `<client-id>`, `<client-secret>`, `<email>`, `<password>`, `<user-token-1>`,
-//! `<location-token-1>`, and `<email-2>` for a second one. A token that the service issues is known from then on. What somebody else wrote is struck
-//! out by [`strike_out`](crate::strike_out): a text that is a credential becomes its placeholder, one that repeats a secret in any spelling
-//! that is seen through becomes `<withheld>`. A body that can't be looked through is withheld whole, with the reason: one that is encoded, is not UTF-8, or
-//! is JSON with a name twice or nested deeper than 8.
+//! A placeholder replaces each credential: `<api-key>`, `<client-id>`, `<client-secret>`, `<email>`, `<password>`, `<user-token-1>`,
+//! `<location-token-1>`, and `<email-2>` for a second email. The recorder learns the tokens that the service issues.
 //!
-//! No credential is written that the recorder was given, that a request carried, or that was issued as an `access_token`. What else a service may say
-//! is not known to be secret: people look at the text before it is committed.
+//! [`strike_out`](crate::strike_out) removes credentials from the service's texts. A text that is a credential becomes its placeholder. A text that
+//! repeats a secret, in a spelling that `strike_out` knows, becomes `<withheld>`. A body that can't be searched is withheld completely, with
+//! the reason: it is encoded, is not UTF-8, or is JSON with a name twice or nested deeper than 8.
+//!
+//! A cassette never has a credential that the recorder was given, that a request had, or that was issued as an `access_token`. The recorder does not
+//! know what else in a response is secret. So read the text before you commit it.
 
 mod credentials;
 mod error;

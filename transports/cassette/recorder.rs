@@ -1,4 +1,4 @@
-//! A transport that records what goes over another one.
+//! A transport that records the exchanges of another transport.
 
 extern crate std;
 
@@ -17,10 +17,10 @@ use super::recording::{Cassette, Exchange};
 use super::request::{RequestRecord, Sent};
 use super::response::{Keep, ResponseRecord, kept};
 
-/// A transport that sends over another one, blocking or async, and records each exchange that has a response.
+/// A transport that sends over another transport, blocking or async, and records each exchange that has a response.
 ///
-/// The program gets every response as it came, also one that is withheld from the cassette. Exchanges are in the order in which
-/// they began. A credential of a request that it was not given is learnt from the request.
+/// Your program gets every response unchanged, even if the cassette withholds it. Exchanges are in the order in which they began. If a
+/// request has a credential that the recorder was not given, the recorder learns it from the request.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -47,11 +47,11 @@ pub struct Recorder<T> {
 
 struct Tape {
     credentials: Credentials,
-    /// Those that have no response have only their place.
+    /// An exchange without a response is `None`.
     exchanges: Vec<Option<Exchange>>,
 }
 
-/// An exchange that was begun.
+/// An exchange that has begun.
 struct Begun {
     place: usize,
     uri: Uri,
@@ -60,20 +60,20 @@ struct Begun {
 }
 
 impl<T> Recorder<T> {
-    /// Records what goes over the transport.
+    /// Makes a recorder over the transport.
     pub fn new(transport: T, credentials: Credentials) -> Self {
         Self { transport, keep: None, tape: Mutex::new(Tape { credentials, exchanges: Vec::new() }) }
     }
 
-    /// Records of the body of a call's response what the function returns for it, given the call's URI and the body. Without one no such body is
-    /// recorded, since it holds people's data. What is returned is struck out, too; one that is JSON is written as JSON.
+    /// Sets a function that returns which part of a response's body to record for a call. It gets the call's URI and the body. Without it no such
+    /// body is recorded, because it holds people's data. Credentials are removed from the result, too. If it is JSON, it is written as JSON.
     ///
     /// ```
     /// use location_auth::transports::Transport;
     /// use location_auth::transports::cassette::{Credentials, Recorder};
     ///
     /// fn record<T: Transport>(transport: T, credentials: Credentials) -> Recorder<T> {
-    ///     // How many contacts there are, and nobody's name.
+    ///     // Keeps how many contacts there are, and nobody's name.
     ///     Recorder::new(transport, credentials).keep_bodies(|uri, body| match uri.path() {
     ///         "/contacts/count" => Some(body.to_owned()),
     ///         _ => None,
@@ -85,7 +85,7 @@ impl<T> Recorder<T> {
         Self { keep: Some(Box::new(keep)), ..self }
     }
 
-    /// What has been recorded so far.
+    /// Returns what has been recorded so far.
     pub fn cassette(&self) -> Cassette {
         Cassette { exchanges: self.tape().exchanges.iter().flatten().cloned().collect() }
     }
@@ -104,7 +104,7 @@ impl<T> Recorder<T> {
 
     fn end(&self, begun: Begun, response: &Response<Vec<u8>>) {
         let asks_for = begun.sent.asks_for();
-        // The program's function is not called under the lock.
+        // The program's function is called without the lock.
         let kept = asks_for.is_none().then(|| kept(&begun.uri, response, self.keep.as_deref()));
         let mut tape = self.tape();
         let response = match (asks_for, kept) {
@@ -160,7 +160,7 @@ impl<T: AsyncTransport> AsyncTransport for Recorder<T> {
     }
 }
 
-/// Nothing of the transport, which may hold secrets.
+/// Shows nothing of the transport, which may hold secrets.
 impl<T> fmt::Debug for Recorder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tape = self.tape();

@@ -1,4 +1,4 @@
-//! The cassette: a list of exchanges, and the text that it is written as and read from.
+//! The cassette: a list of exchanges, and its text form.
 
 use alloc::format;
 use alloc::string::String;
@@ -11,10 +11,10 @@ use super::json::Json;
 use super::request::RequestRecord;
 use super::response::{Body, ResponseRecord};
 
-/// What was recorded: exchanges, one after another, with placeholders for credentials.
+/// The recorded exchanges in their order, with placeholders for credentials.
 ///
-/// Its text, by `Display` and [`str::parse`], is JSON of many lines that ends with a line end. Where it goes is the program's business. A text of
-/// version 1 can be read for ever.
+/// `Display` writes its text and [`str::parse`] reads it. The text is JSON with many lines and a newline at the end. Your program decides where to
+/// write it. All later versions of this crate will read a text of version 1.
 ///
 /// ```
 /// use location_auth::transports::cassette::{Cassette, CassetteError};
@@ -53,7 +53,7 @@ pub(super) struct Exchange {
 }
 
 const VERSION: u64 = 1;
-/// A body's own depth and what is around it.
+/// The depth of a body, with the levels around it.
 const DEPTH: u8 = 16;
 
 impl fmt::Display for Cassette {
@@ -154,7 +154,7 @@ fn read_texts(json: &Json) -> Option<Vec<(String, String)>> {
     members.iter().map(|(name, value)| Some((name.clone(), value.as_text()?.into()))).collect()
 }
 
-/// How many exchanges.
+/// Shows how many exchanges there are.
 impl fmt::Debug for Cassette {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cassette").field("exchanges", &self.exchanges.len()).finish()

@@ -1,4 +1,4 @@
-//! A transport that answers what was recorded.
+//! A transport that answers with the recorded responses.
 
 extern crate std;
 
@@ -16,10 +16,11 @@ use super::recording::Cassette;
 use super::request::{Difference, Sent};
 use super::response::Body;
 
-/// A transport, blocking and async, that answers each request with its recorded response, if it is the recorded request.
+/// A blocking and async transport that answers each request with its recorded response. If a request differs from the recorded one, it
+/// returns an error.
 ///
-/// Compared are the method, path and names in the query, `accept`, `content-type`, a token request's body, and each credential in its place. The
-/// credentials may be others than the recorded ones. The tokens that it issues are the placeholders themselves.
+/// It compares the method, the path, the names in the query, `accept`, `content-type`, the body of a token request, and each credential in its
+/// place. The credentials may differ from the recorded ones. The tokens that it issues are the placeholders themselves.
 ///
 /// ```
 /// use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Replay};
@@ -50,15 +51,15 @@ struct State {
 }
 
 impl Replay {
-    /// Answers from the cassette's first exchange on.
+    /// Makes a transport that answers from the first exchange of the cassette on.
     pub fn new(cassette: Cassette, credentials: Credentials) -> Self {
         Self { cassette, state: Mutex::new(State { credentials, next: 0 }) }
     }
 
-    /// To be asked at the end of a test.
+    /// Checks at the end of a test that all recorded requests were sent.
     ///
     /// # Errors
-    /// [`CassetteError::Missing`] if not all that was recorded was sent.
+    /// [`CassetteError::Missing`] if not all recorded requests were sent.
     pub fn finish(&self) -> Result<(), CassetteError> {
         let next = self.state().next;
         let left = self.cassette.exchanges.get(next..).unwrap_or_default();
@@ -117,7 +118,7 @@ impl Transport for Replay {
         self.answer(&request, limit)
     }
 
-    /// Nothing is ever sent, and the same request would fail the same way.
+    /// Returns [`Delivery::Unsendable`]: nothing is ever sent, and the same request would fail in the same way.
     fn delivery(&self, _: &CassetteError) -> Delivery {
         Delivery::Unsendable
     }
@@ -130,13 +131,13 @@ impl AsyncTransport for Replay {
         self.answer(&request, limit)
     }
 
-    /// As for blocking.
+    /// Returns [`Delivery::Unsendable`], as the blocking one does.
     fn delivery(&self, _: &CassetteError) -> Delivery {
         Delivery::Unsendable
     }
 }
 
-/// How far it is.
+/// Shows how many exchanges there are, and which is next.
 impl fmt::Debug for Replay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replay")

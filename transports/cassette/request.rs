@@ -1,4 +1,4 @@
-//! What of a request is written, and whether another one is the same.
+//! The recorded form of a request, and how a request is compared with it.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -12,19 +12,19 @@ use zeroize::Zeroizing;
 use super::credentials::{Credentials, Kind, WITHHELD};
 use super::json::Json;
 
-/// What of a request is written: no credential, and of a call nothing but where it goes.
+/// The recorded form of a request. It has no credential, and of a call only the target and the headers.
 #[derive(Clone)]
 pub(super) struct RequestRecord {
     pub(super) method: String,
     pub(super) path: String,
-    /// The names, and those values that are tokens.
+    /// The names, and the values that are tokens.
     pub(super) query: Vec<String>,
     pub(super) headers: Vec<(String, String)>,
-    /// A token request's members.
+    /// The members of a token request.
     pub(super) body: Vec<(String, String)>,
 }
 
-/// In which part two requests differ, and how.
+/// The part in which two requests differ, and how.
 pub(super) struct Difference {
     pub(super) part: &'static str,
     pub(super) sent: String,
@@ -32,12 +32,12 @@ pub(super) struct Difference {
 }
 
 impl RequestRecord {
-    /// Method and path.
+    /// Returns the method and path.
     pub(super) fn line(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
-    /// The first difference of a request to this one, with these credentials in the places of the placeholders.
+    /// Returns the first difference between a request and this one, with these credentials in place of the placeholders.
     pub(super) fn difference(&self, sent: &Sent, credentials: &Credentials) -> Option<Difference> {
         let struck = sent.struck(credentials);
         let [own, other] = [self, &struck].map(Self::parts);
@@ -59,7 +59,7 @@ impl RequestRecord {
         })
     }
 
-    /// Each part in the pieces that are compared.
+    /// Splits each part into the pieces that are compared.
     fn parts(&self) -> [(&'static str, Vec<String>); 5] {
         [
             ("method", Vec::from([self.method.clone()])),
@@ -71,8 +71,8 @@ impl RequestRecord {
     }
 }
 
-/// Whether what was sent is what was recorded: as it is struck out, or as it is with the credentials filled in, since a made-up one may be an
-/// ordinary word.
+/// Returns whether the sent text is the recorded one. Credentials are removed from the sent text, or filled into the recorded one, because an
+/// invented credential may be an ordinary word.
 fn is_same(recorded: &str, struck: &str, sent: &str, credentials: &Credentials) -> bool {
     let is_withheld = recorded.split_once(WITHHELD).is_some_and(|(before, _)| sent.starts_with(before));
     is_withheld || recorded == struck || *credentials.fill(recorded) == sent
@@ -82,11 +82,11 @@ fn lines(members: &[(String, impl AsRef<str>)]) -> Vec<String> {
     members.iter().map(|(name, value)| format!("{name}: {}", value.as_ref())).collect()
 }
 
-/// The headers of a request that are looked at.
+/// The headers of a request that are recorded and compared.
 const HEADERS: [HeaderName; 4] =
     [header::ACCEPT, header::CONTENT_TYPE, HeaderName::from_static("x-api-key"), header::AUTHORIZATION];
 
-/// What of a request is compared or written, as it was sent.
+/// The parts of a request that are compared or written, as they were sent.
 pub(super) struct Sent {
     method: String,
     path: Zeroizing<String>,
@@ -99,7 +99,7 @@ impl Sent {
     pub(super) fn new(request: &Request<Bytes>) -> Self {
         let uri = request.uri();
         let pairs = uri.query().into_iter().flat_map(|query| query.split('&'));
-        // What has no name may be a value.
+        // A text without `=` may be a value.
         let query = pairs.map(|pair| match pair.split_once('=') {
             Some((name, value)) => (name.into(), decoded(value)),
             None => (WITHHELD.into(), decoded(pair)),
@@ -119,7 +119,7 @@ impl Sent {
         }
     }
 
-    /// The kind of token that it asks for.
+    /// Returns the kind of token that the request asks for.
     pub(super) fn asks_for(&self) -> Option<Kind> {
         match self.body.len() {
             0 => None,
@@ -128,12 +128,12 @@ impl Sent {
         }
     }
 
-    /// The values in the places of credentials.
+    /// Returns the values in the places of credentials.
     pub(super) fn credentials(&self) -> impl Iterator<Item = (Kind, &str)> {
         let headers = self.headers.iter().filter_map(|(name, value)| match name.as_str() {
             "x-api-key" if **value != WITHHELD => Some((Kind::ApiKey, value.as_str())),
             "authorization" => {
-                // Step 2 goes with a user's token, a call with a Location's.
+                // Step 2 has a User Access Token, a call a Location Access Token.
                 let kind = if self.body.is_empty() { Kind::LocationToken } else { Kind::UserToken };
                 Some((kind, value.strip_prefix("Bearer ")?))
             }
@@ -143,13 +143,13 @@ impl Sent {
         headers.chain(body)
     }
 
-    /// What may be written of it.
+    /// Returns what may be written of the request.
     pub(super) fn struck(&self, credentials: &Credentials) -> RequestRecord {
         let token = |value: &str| credentials.placeholder(Kind::is_token, value).map(String::from);
         let others: Vec<_> = self.query.iter().filter(|(_, value)| token(value).is_none()).collect();
         let is_clear = |text: &str| credentials.struck(text).is_some();
         let whole = others.iter().flat_map(|(name, value)| [name.as_str(), "=", value, "&"]);
-        // A secret may stand in a name, and go on in the next.
+        // A secret may begin in a name, and continue in the next.
         let is_split =
             others.iter().all(|(_, value)| is_clear(value)) && !is_clear(&Zeroizing::new(whole.collect::<String>()));
         let query = self.query.iter().map(|(name, value)| match token(value) {
@@ -181,7 +181,7 @@ impl Sent {
         }
     }
 
-    /// As [`RequestRecord::parts`].
+    /// Splits each part into pieces, as [`RequestRecord::parts`] does.
     fn parts(&self) -> [Vec<Zeroizing<String>>; 5] {
         let query = self.query.iter().map(|(name, value)| Zeroizing::new(format!("{name}={}", value.as_str())));
         let wiped = |lines: Vec<String>| lines.into_iter().map(Zeroizing::new).collect();
@@ -195,7 +195,8 @@ impl Sent {
     }
 }
 
-/// A segment that is a credential is its placeholder. Nothing of the path is left where the others repeat one, also from one to the next.
+/// Replaces each segment that is a credential by its placeholder. If the other segments repeat a credential, also across a `/`, the whole path
+/// is withheld.
 fn struck_path(path: &str, credentials: &Credentials) -> String {
     let placeholder = |segment: &str| credentials.placeholder(|_| true, &decoded(segment)).map(String::from);
     let placeholders: Vec<_> = path.split('/').map(placeholder).collect();
@@ -208,7 +209,7 @@ fn struck_path(path: &str, credentials: &Credentials) -> String {
     segments.zip(placeholders).map(|(own, known)| known.unwrap_or(own)).collect::<Vec<_>>().join("/")
 }
 
-/// The members of a token request, in alphabetical order, or none if it is another request's body.
+/// Returns the members of a token request in alphabetical order, or none if the body is of another request.
 fn token_members(body: &[u8]) -> Vec<(String, Zeroizing<String>)> {
     let json = core::str::from_utf8(body).ok().and_then(|text| Json::read(text, 2).ok());
     let Some(Json::Object(members)) = json else { return Vec::new() };
@@ -224,7 +225,7 @@ fn token_members(body: &[u8]) -> Vec<(String, Zeroizing<String>)> {
     }
 }
 
-/// The value of a header that comes once.
+/// Returns the value of a header. If the header is there more than once, the value is withheld.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().unwrap_or(WITHHELD);

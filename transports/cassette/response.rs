@@ -1,12 +1,12 @@
-//! What of a response is written, and the response that it makes again.
+//! The recorded form of a response, and the response that a replay makes from it.
 //!
 //! ```text
-//! to a token request   2xx ──▶ its shape and the token's placeholder: any other text may be a secret that nobody knows
-//!                      else ──▶ its words, struck out
-//! to a call            nothing but what the program's function keeps, struck out
+//! to a token request   2xx ──▶ its shape and the token's placeholder: any other text may be an unknown secret
+//!                      else ──▶ its texts, without credentials
+//! to a call            only what the program's function keeps, without credentials
 //! ```
 //!
-//! What can't be looked through is withheld whole.
+//! A body that can't be searched is withheld completely.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -29,27 +29,27 @@ pub(super) enum Body {
     Empty,
     Json(Json),
     Text(String),
-    /// With the reason.
+    /// The reason.
     Withheld(String),
 }
 
-/// What the program keeps of the body of a call's response.
+/// The program's function that returns which part of the body of a call's response to keep.
 pub(super) type Keep = dyn Fn(&Uri, &str) -> Option<String> + Send + Sync;
 
-/// How deep a body nests that is recorded.
+/// The depth up to which a body is recorded.
 const DEPTH: u8 = 8;
-/// The headers that are written. The date is what an HTTP date in `Retry-After` is read against, and is written only beside one.
+/// The headers that are written. `date` is needed to read an HTTP date in `Retry-After`, so it is written only with one.
 const HEADERS: [HeaderName; 4] =
     [header::CONTENT_TYPE, header::RETRY_AFTER, header::DATE, HeaderName::from_static("x-request-id")];
 
 impl ResponseRecord {
-    /// Of a response to a token request, after its token has been learnt.
+    /// Records a response to a token request, after its token was learnt.
     pub(super) fn of_token(kind: Kind, response: &Response<Vec<u8>>, credentials: &mut Credentials) -> Self {
         let body = token_body(kind, response, credentials).unwrap_or_else(withheld);
         Self::new(response, body, credentials)
     }
 
-    /// Of a response to a call, of which this was kept.
+    /// Records a response to a call, with the kept part of its body.
     pub(super) fn of_call(response: &Response<Vec<u8>>, kept: Body, credentials: &Credentials) -> Self {
         let body = match kept {
             Body::Text(text) => match Json::read(&text, DEPTH) {
@@ -71,7 +71,7 @@ impl ResponseRecord {
         Self { status: response.status().as_u16(), headers: headers.collect(), body }
     }
 
-    /// The response, with these credentials in the places of the placeholders.
+    /// Returns the response, with these credentials in place of the placeholders.
     pub(super) fn filled(&self, credentials: &mut Credentials) -> Response<Vec<u8>> {
         let body = match &self.body {
             Body::Empty | Body::Withheld(_) => Vec::new(),
@@ -79,7 +79,7 @@ impl ResponseRecord {
             Body::Json(json) => filled(json, credentials),
         };
         let mut response = Response::new(body);
-        // Checked when the cassette was read.
+        // The status was checked when the cassette was read.
         *response.status_mut() = self.status.try_into().unwrap_or_default();
         for (name, value) in self.headers.iter().filter(|(_, value)| value != WITHHELD) {
             let header = (HeaderName::try_from(name), HeaderValue::try_from(credentials.fill(value).as_str()));
@@ -91,7 +91,7 @@ impl ResponseRecord {
     }
 }
 
-/// What the program's function keeps of the body of a call's response.
+/// Returns the part of the body of a call's response that the program's function keeps.
 pub(super) fn kept(uri: &Uri, response: &Response<Vec<u8>>, keep: Option<&Keep>) -> Body {
     if response.body().is_empty() {
         return Body::Empty;
@@ -106,7 +106,7 @@ fn withheld(reason: &'static str) -> Body {
 
 const REPEATS: &str = "repeats a credential";
 
-/// The text of a body that stands as it is.
+/// Returns the text of a body that is not encoded.
 fn readable(response: &Response<Vec<u8>>) -> Result<&str, &'static str> {
     let codings = response.headers().get_all(header::CONTENT_ENCODING).iter();
     if !codings.map(HeaderValue::as_bytes).all(|coding| coding.eq_ignore_ascii_case(b"identity")) {
@@ -138,13 +138,13 @@ fn token_body(kind: Kind, response: &Response<Vec<u8>>, credentials: &mut Creden
         Some(Json::Null)
     });
     if success && issued.is_none() && holds_a_token {
-        // Its placeholder would be one that can be used.
+        // The replay would issue its placeholder, which is a usable token.
         return Err("holds a token that cannot be used");
     }
     struck(&json, success, credentials).map(Body::Json).ok_or(REPEATS)
 }
 
-/// The token that a login would take from it.
+/// Returns the token that a login would take from the response.
 fn issued(response: &Response<Vec<u8>>, credentials: &Credentials) -> Option<UserAccessToken> {
     match credentials.app().user_login("nobody", "nothing").ok()?.receive(response) {
         Ok(Progress::Done(token)) => Some(token),
@@ -152,7 +152,7 @@ fn issued(response: &Response<Vec<u8>>, credentials: &Credentials) -> Option<Use
     }
 }
 
-/// The token in a member of that name, usable or not.
+/// Returns the token in the member `access_token`, usable or not.
 fn token(name: &str, value: &Json) -> Option<String> {
     match value {
         _ if !name.eq_ignore_ascii_case("access_token") => None,
@@ -162,7 +162,7 @@ fn token(name: &str, value: &Json) -> Option<String> {
     }
 }
 
-/// What may be written of the JSON: of a success (`success`) no text but tokens' placeholders.
+/// Returns what may be written of the JSON. For a `success` the only texts are the placeholders of tokens.
 fn struck(json: &Json, success: bool, credentials: &Credentials) -> Option<Json> {
     let is_clear = |text: &str| credentials.strike(text) == text;
     if !json.names().into_iter().all(is_clear) {
@@ -180,13 +180,13 @@ fn struck(json: &Json, success: bool, credentials: &Credentials) -> Option<Json>
     })
 }
 
-/// Whether what stands below the name may be a secret that nobody knows.
+/// Returns whether the member with this name may hold an unknown secret.
 fn names_a_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     ["token", "secret", "password", "key", "session", "cookie"].iter().any(|word| name.contains(word))
 }
 
-/// The JSON with credentials filled in. Its tokens are known from then on.
+/// Returns the JSON with credentials filled in, and learns its tokens.
 fn filled(json: &Json, credentials: &mut Credentials) -> Vec<u8> {
     let filled = json.map("", &mut |name, value| {
         let Some(text) = value.as_text() else { return Some(value.clone()) };

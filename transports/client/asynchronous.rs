@@ -1,4 +1,4 @@
-//! The client for async programs, with any runtime or none.
+//! The client for async programs, on any runtime or none.
 
 use alloc::vec::Vec;
 use async_lock::Mutex;
@@ -16,12 +16,14 @@ use super::shared::{Shared, methods_of_both, reentrant};
 use super::sync::lock;
 use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
 
-/// A session and an async transport. Cheap to clone: give each task one. Its futures are `Send` where the futures of the transport and of
-/// the store are.
+/// A client that makes calls over an async transport, and renews the token after a 401. It holds an `Arc`: clone it for each task. Its
+/// futures are `Send` if the futures of the transport and of the store are.
 ///
-/// Dropping a call's future in the middle of a renewal passes the turn to the next caller. The token request that was on its way counts as
-/// one whose outcome is unknown, and after two such in a row nobody sends another. So give the transport a shorter time-out than
-/// your own around a call. A future that is kept and not polled keeps its turn: who waits for the same token waits for it.
+/// **If you drop a future** during a renewal, the turn passes to the next caller. The token request in flight then has an unknown outcome, and
+/// after two of these in a row nobody sends a third. So a time-out around a call must be longer than the transport's own time-out.
+///
+/// **If you keep a future and don't poll it,** it keeps its turn, and every call that waits for the same token waits. `buffer_unordered` can do
+/// that, since it polls its futures only while you wait for `next()`: spawn the calls as tasks. `guide/rejected-token.md` has the details.
 ///
 /// ```no_run
 /// # async fn example<T: location_auth::transports::AsyncTransport>(session: location_auth::Session, transport: T)
@@ -37,7 +39,7 @@ use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
 pub struct AsyncClient<T, S = NoStore>(pub(super) Shared<T, S, Mutex<()>>);
 
 impl<T: AsyncTransport> AsyncClient<T> {
-    /// A client that renews nothing: a call whose token is rejected fails with [`CallError::TokenRejected`].
+    /// Makes a client that does not renew tokens: if the service rejects the token, a call returns [`CallError::TokenRejected`].
     pub fn new(session: Session, transport: T) -> Self {
         let owner = Owner::new(session.app());
         Self::with_owner(session, owner, transport, NoStore)
@@ -45,28 +47,28 @@ impl<T: AsyncTransport> AsyncClient<T> {
 }
 
 impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
-    /// A client that lets the owner renew a rejected token, and puts each new token into the store before it is used.
+    /// Makes a client that gets a new token from the owner after a 401. It saves each new token in the store before it uses the token.
     pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
         Self(Shared::new(session, owner, transport, store))
     }
 
     methods_of_both!();
 
-    /// Makes a call: authorized, and once more after a 401 if there is a new token.
+    /// Sends a request with the credentials. After a 401 it sends the request once more, if there is a new token.
     ///
     /// # Errors
-    /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
+    /// [`CallError`]. A response with any status is `Ok`, except a 401 for a session with a token.
     pub async fn call<B: IntoBody>(&self, request: Request<B>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
         let request = request.map(IntoBody::into_body);
         self.call_with(Call::new(&request), request, |request| self.0.family.transport.send(request, self.0.limit))
             .await
     }
 
-    /// As [`call`](Self::call), and again where that is safe: after 429 and 503, by which the service says that it did not act, and
-    /// where the call never left. `sleep` is given each wait: what the service asks for, or what the backoff says.
+    /// Makes a call as [`call`](Self::call) does, and makes it again if that is safe: after a 429 or 503, which say that the service did
+    /// nothing, or if the call was not sent. It calls `sleep` with each wait: the one that the service asks for, or the one of the backoff.
     ///
     /// # Errors
-    /// As [`call`](Self::call). Once the backoff gives up, its last answer stands: a response of 429 or 503 is a response.
+    /// As [`call`](Self::call). When the backoff allows no more retries, it returns the last result: a response with 429 or 503 is `Ok`.
     pub async fn call_with_retries<B: IntoBody, W: Future>(
         &self,
         request: Request<B>,
@@ -82,12 +84,13 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         }
     }
 
-    /// Makes a call of any body over a function of yours, which sends one request: a body that streams, up or down.
+    /// Makes a call with your own function, which sends one request. Both bodies can have any type, so they can stream.
     ///
-    /// [`Call::new`] sends a clone of the request after a 401, [`Call::repeating`] what you made for that, and [`Call::once`] nothing.
+    /// After a 401, [`Call::new`] sends a clone of the request, [`Call::repeating`] sends the one that you made for this, and [`Call::once`]
+    /// sends nothing.
     ///
     /// # Errors
-    /// As [`call`](Self::call), and [`CallError::NotRepeated`] for a call whose request could not be sent again.
+    /// As [`call`](Self::call), and [`CallError::NotRepeated`] if the request can't be sent again.
     pub async fn call_with<B, R, F>(
         &self,
         call: Call<B>,
@@ -114,11 +117,12 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
-    /// Says what follows the status that a request of the program's own was answered with, after [`authorize`](Self::authorize): the answer is
-    /// the program's (`None`), or send the request again by [`replay`](Self::replay). It renews the token first where that is needed.
+    /// Returns what to do after a response to a request that your program sent itself, with [`authorize`](Self::authorize). `None` means that
+    /// the response is for your program. [`Replay`] means that you send the request again, with [`replay`](Self::replay). If the call needs a
+    /// new token, this function gets one first.
     ///
     /// # Errors
-    /// [`RenewError`] where the token was rejected and there is no new one.
+    /// [`RenewError`] if the service rejected the token and there is no new one.
     pub async fn received(&self, attempt: Attempt, status: StatusCode) -> Result<Option<Replay>, RenewError> {
         match self.0.received(attempt, status)? {
             Verdict::Answered => Ok(None),
@@ -176,7 +180,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     }
 }
 
-/// Not derived, which would ask for a transport that is `Clone`.
+// Not derived: a derived impl would require a transport that is `Clone`.
 impl<T, S> Clone for AsyncClient<T, S> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

@@ -15,7 +15,7 @@ use super::shared::{Shared, methods_of_both, reentrant};
 use super::sync::{Mutex, lock};
 use super::{CallError, IntoBody, NoStore, TokenStore, reentry};
 
-/// A session and a blocking transport. Cheap to clone: give each thread one.
+/// A client that makes calls over a blocking transport, and renews the token after a 401. It holds an `Arc`: clone it for each thread.
 ///
 /// ```no_run
 /// # #[cfg(feature = "ureq")]
@@ -31,7 +31,7 @@ use super::{CallError, IntoBody, NoStore, TokenStore, reentry};
 pub struct Client<T, S = NoStore>(Shared<T, S, Mutex<()>>);
 
 impl<T: Transport> Client<T> {
-    /// A client that renews nothing: a call whose token is rejected fails with [`CallError::TokenRejected`].
+    /// Makes a client that does not renew tokens: if the service rejects the token, a call returns [`CallError::TokenRejected`].
     pub fn new(session: Session, transport: T) -> Self {
         let owner = Owner::new(session.app());
         Self::with_owner(session, owner, transport, NoStore)
@@ -39,27 +39,27 @@ impl<T: Transport> Client<T> {
 }
 
 impl<T: Transport, S: TokenStore> Client<T, S> {
-    /// A client that lets the owner renew a rejected token, and puts each new token into the store before it is used.
+    /// Makes a client that gets a new token from the owner after a 401. It saves each new token in the store before it uses the token.
     pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
         Self(Shared::new(session, owner, transport, store))
     }
 
     methods_of_both!();
 
-    /// Makes a call: authorized, and once more after a 401 if there is a new token.
+    /// Sends a request with the credentials. After a 401 it sends the request once more, if there is a new token.
     ///
     /// # Errors
-    /// [`CallError`]. Any status is a response, but a 401 of a session with a token.
+    /// [`CallError`]. A response with any status is `Ok`, except a 401 for a session with a token.
     pub fn call<B: IntoBody>(&self, request: Request<B>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
         let request = request.map(IntoBody::into_body);
         self.call_with(Call::new(&request), request, |request| self.0.family.transport.send(request, self.0.limit))
     }
 
-    /// As [`call`](Self::call), and again where that is safe: after 429 and 503, by which the service says that it did not act, and
-    /// where the call never left. `sleep` is given each wait: what the service asks for, or what the backoff says.
+    /// Makes a call as [`call`](Self::call) does, and makes it again if that is safe: after a 429 or 503, which say that the service did
+    /// nothing, or if the call was not sent. It calls `sleep` with each wait: the one that the service asks for, or the one of the backoff.
     ///
     /// # Errors
-    /// As [`call`](Self::call). Once the backoff gives up, its last answer stands: a response of 429 or 503 is a response.
+    /// As [`call`](Self::call). When the backoff allows no more retries, it returns the last result: a response with 429 or 503 is `Ok`.
     pub fn call_with_retries<B: IntoBody>(
         &self,
         request: Request<B>,
@@ -75,12 +75,13 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
         }
     }
 
-    /// Makes a call of any body over a function of yours, which sends one request: a body that streams, up or down.
+    /// Makes a call with your own function, which sends one request. Both bodies can have any type, so they can stream.
     ///
-    /// [`Call::new`] sends a clone of the request after a 401, [`Call::repeating`] what you made for that, and [`Call::once`] nothing.
+    /// After a 401, [`Call::new`] sends a clone of the request, [`Call::repeating`] sends the one that you made for this, and [`Call::once`]
+    /// sends nothing.
     ///
     /// # Errors
-    /// As [`call`](Self::call), and [`CallError::NotRepeated`] for a call whose request could not be sent again.
+    /// As [`call`](Self::call), and [`CallError::NotRepeated`] if the request can't be sent again.
     pub fn call_with<B, R>(
         &self,
         call: Call<B>,
@@ -104,11 +105,12 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
             .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
-    /// Says what follows the status that a request of the program's own was answered with, after [`authorize`](Self::authorize): the answer is
-    /// the program's (`None`), or send the request again by [`replay`](Self::replay). It renews the token first where that is needed.
+    /// Returns what to do after a response to a request that your program sent itself, with [`authorize`](Self::authorize). `None` means that
+    /// the response is for your program. [`Replay`] means that you send the request again, with [`replay`](Self::replay). If the call needs a
+    /// new token, this function gets one first.
     ///
     /// # Errors
-    /// [`RenewError`] where the token was rejected and there is no new one.
+    /// [`RenewError`] if the service rejected the token and there is no new one.
     pub fn received(&self, attempt: Attempt, status: StatusCode) -> Result<Option<Replay>, RenewError> {
         match self.0.received(attempt, status)? {
             Verdict::Answered => Ok(None),
@@ -163,7 +165,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
     }
 }
 
-/// Not derived, which would ask for a transport that is `Clone`.
+// Not derived: a derived impl would require a transport that is `Clone`.
 impl<T, S> Clone for Client<T, S> {
     fn clone(&self) -> Self {
         Self(self.0.clone())

@@ -1,11 +1,11 @@
-//! What a call's body is made of.
+//! The types that a call's body can have.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use location_auth::Bytes;
 
-/// What a client takes as a call's body. What is owned is not copied.
+/// A type that a client takes as a call's body. An owned body is not copied, a borrowed one is. `call_with` takes any other type.
 ///
 /// ```
 /// use location_auth::transports::client::IntoBody;
@@ -14,11 +14,11 @@ use location_auth::Bytes;
 /// assert!(().into_body().is_empty());
 /// ```
 pub trait IntoBody {
-    /// The bytes to send: none for an empty body.
+    /// Returns the bytes to send.
     fn into_body(self) -> Bytes;
 }
 
-/// No body.
+/// An empty body.
 impl IntoBody for () {
     fn into_body(self) -> Bytes {
         Bytes::new()
@@ -43,14 +43,14 @@ impl IntoBody for String {
     }
 }
 
-/// Copied.
+/// Copies the bytes.
 impl IntoBody for &str {
     fn into_body(self) -> Bytes {
         Bytes::copy_from_slice(self.as_bytes())
     }
 }
 
-/// Copied.
+/// Copies the bytes.
 impl IntoBody for &[u8] {
     fn into_body(self) -> Bytes {
         Bytes::copy_from_slice(self)

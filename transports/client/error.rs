@@ -1,4 +1,4 @@
-//! Why a call got no answer that is the caller's.
+//! Why a call has no response for the caller.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -8,9 +8,9 @@ use core::fmt;
 use http::Response;
 use location_auth::{CallFailure, Delivery, Fault, Misuse, RenewError, Retry};
 
-/// Why a call got no response, or a 401 that could not be helped.
+/// The error of a call: it got no response, or a 401 that no new token could solve.
 ///
-/// It holds no credential and no login. `E` is the transport's own error, and `R` a response's body.
+/// It holds no credential and no login. `E` is the transport's own error, and `R` the body of a response.
 ///
 /// ```
 /// use location_auth::transports::client::CallError;
@@ -29,26 +29,26 @@ use location_auth::{CallFailure, Delivery, Fault, Misuse, RenewError, Retry};
 pub enum CallError<E, R = Vec<u8>> {
     /// The request can't be authorized, and was not sent.
     Misuse(Misuse),
-    /// There was no response to the call. It is not sent again.
+    /// The call got no response. It is not sent again.
     Transport {
         /// The transport's own error.
         error: E,
-        /// Whether the call may have reached the service.
+        /// Whether the call may have arrived.
         delivery: Delivery,
     },
-    /// The call was answered with 401, and there is no new token, or the new one was rejected as well. Since tokens do not expire, it was
-    /// revoked, or the service means something else by the status: the response may say.
+    /// The call got a 401, and there is no new token, or the new one got a 401, too. Tokens do not expire, so the service revoked the token,
+    /// or the 401 means something else: the response may say what.
     TokenRejected {
-        /// What the service answered to the call. `Debug` does not show it.
+        /// The service's response to the call. `Debug` does not show it.
         response: Box<Response<R>>,
         /// Why there is no new token. All callers that waited for the same token request get the same error.
         error: RenewError,
-        /// The transport's own error, where this caller's token request got no response.
+        /// The transport's own error, if this caller's token request got no response.
         transport: Option<E>,
     },
-    /// The call was answered with 401 and the token is renewed, but the call's body could not be sent again: make the call again.
+    /// The call got a 401 and there is a new token, but the call's body can't be sent again: make the call again.
     NotRepeated {
-        /// What the service answered to the call. `Debug` does not show it.
+        /// The service's response to the call. `Debug` does not show it.
         response: Box<Response<R>>,
     },
 }
@@ -63,7 +63,7 @@ impl<E, R> CallError<E, R> {
         }
     }
 
-    /// Who has to change something.
+    /// Returns who has to change something.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Misuse(_) | Self::NotRepeated { .. } => Fault::Caller,
@@ -72,7 +72,7 @@ impl<E, R> CallError<E, R> {
         }
     }
 
-    /// Whether, and when, the same call may be made again.
+    /// Returns whether and when you may make the same call again.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Misuse(_) => Retry::Never,
@@ -107,7 +107,7 @@ impl<E: fmt::Debug, R> fmt::Debug for CallError<E, R> {
     }
 }
 
-/// One line: what happened, who is at fault, what to do. The transport's own words are the [`source`](StdError::source).
+/// Shows one line: what happened, who is at fault, what to do. The transport's error is the [`source`](StdError::source).
 impl<E, R> fmt::Display for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (what, advice) = match self {

@@ -1,24 +1,23 @@
-//! Ready-made clients: a session, an owner and a transport tied together, so that a call is one function (feature `client`).
+//! Clients that make calls with a session's credentials and renew tokens (feature `client`).
 //!
-//! [`Client`] blocks, [`AsyncClient`] does not; they do the same otherwise, since the core decides: [`Call`](crate::Call) and
-//! [`Renewal`](crate::Renewal) draw what follows what.
+//! [`Client`] is for blocking programs, [`AsyncClient`] for async ones. Apart from that they do the same, because the core decides.
+//! [`Call`](crate::Call) and [`Renewal`](crate::Renewal) show the order of the steps.
 //!
-//! - A rejected token is renewed by the [`Owner`](crate::Owner) that the client was made with. [`Client::new`] makes one that renews nothing: then a
-//!   rejected token is [`CallError::TokenRejected`].
-//! - The clients of one owner's Locations share one transport, one owner and one store: make the first by
-//!   [`with_owner`](Client::with_owner) and the others by [`for_session`](Client::for_session). However many callers meet a 401 at once,
-//!   there is one exchange for each Location and one login for the owner.
-//! - Each new token is given to the [`TokenStore`] before it is used. Where the store fails, the token is used all the same, and the next
-//!   response carries [`NotSaved`].
-//! - What each outcome of a token request leads to, for who waits and who comes later, is a table: see [`Renewal`](crate::Renewal).
-//! - A call is sent again after a 401 with a new token, once. After 429 and 503 it is sent again by your word alone, which is
-//!   [`call_with_retries`](Client::call_with_retries), and after a cut connection never.
-//! - No lock is held while anything is sent or stored. A transport or a store that makes a call with the client it belongs to gets an error
-//!   where it would wait for itself.
+//! - After a 401 the client gets a new token from its [`Owner`](crate::Owner), and sends the call once more. A client from [`Client::new`] has no
+//!   owner: it returns [`CallError::TokenRejected`].
+//! - The clients of one owner's Locations share the transport, the owner and the store. Make the first with
+//!   [`with_owner`](Client::with_owner) and the others with [`for_session`](Client::for_session). However many callers get a 401 at once,
+//!   they send one exchange for each Location and one login for the owner.
+//! - The client saves each new token in the [`TokenStore`] before it uses the token. If the store fails, the client uses the token anyway, and
+//!   the next response has [`NotSaved`] in its extensions.
+//! - [`Renewal`](crate::Renewal) has a table of what each outcome of a token request means for the callers that wait and for later ones.
+//! - [`call`](Client::call) does not retry after a 429 or 503: [`call_with_retries`](Client::call_with_retries) does. Neither sends a call again after
+//!   a broken connection.
+//! - The client holds no lock while it sends or saves. If a transport or a store calls its own client and would wait for itself, it gets an error.
 //!
-//! A body that streams goes through [`call_with`](Client::call_with), over a function that sends one request. Where there is no such function,
-//! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what follows. All work on the same state. So
-//! does the layer of the module `tower` (feature `tower`), which goes over any service of HTTP requests.
+//! For a body that streams, use [`call_with`](Client::call_with) and a function that sends one request. If you have no such function,
+//! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what to do next. All of these share one state.
+//! The layer of the module `tower` (feature `tower`) shares it, too: it works over any `tower` service of HTTP requests.
 
 mod asynchronous;
 mod blocking;

@@ -1,4 +1,4 @@
-//! Finds a transport or a store that calls the client that waits for it: it would wait for itself.
+//! Finds a transport or a store that calls its own client, which would wait for itself.
 
 extern crate std;
 
@@ -10,7 +10,7 @@ use core::pin::pin;
 use super::sync::thread_local;
 
 thread_local! {
-    /// The clients whose transport or store runs on this thread now, by the address of what their clones share.
+    /// The clients whose transport or store runs on this thread now. A client's id is the address of the state that its clones share.
     static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -29,18 +29,18 @@ impl Drop for Inside {
     }
 }
 
-/// Whether the transport or the store of this client is what runs.
+/// Whether this client's transport or store runs now on this thread.
 pub(super) fn is_inside(client: usize) -> bool {
     INSIDE.with(|inside| inside.borrow().contains(&client))
 }
 
-/// Runs what is the transport's or the store's.
+/// Runs code of the transport or the store.
 pub(super) fn inside<T>(client: usize, run: impl FnOnce() -> T) -> T {
     let _inside = Inside::enter(client);
     run()
 }
 
-/// The same for a future: each time it is polled.
+/// Runs a future of the transport or the store: each poll counts as inside.
 pub(super) async fn inside_async<T>(client: usize, future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     poll_fn(|context| inside(client, || future.as_mut().poll(context))).await

@@ -1,4 +1,4 @@
-//! What the tower layer tells of an error that is not ours.
+//! The error of the tower layer, which shows nothing of another library's error.
 
 use alloc::boxed::Box;
 use core::error::Error as StdError;
@@ -9,16 +9,16 @@ use super::super::{SendError, SendErrorKind};
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// What the inner service failed with, or the client's transport.
+/// The error of the inner service, or of the client's transport.
 ///
-/// A library's own error may hold what the other side sent, or the request itself. So this one shows nothing of it: its
-/// [`source`](StdError::source) is a [`SendError`], or else what is known to be harmless: the operating system's error, or words of this
-/// crate. The error itself is [`inner`](Self::inner).
+/// A library's own error may hold what the server sent, or the request itself. So this error does not show it. Its
+/// [`source`](StdError::source) is a [`SendError`], or else something harmless: the operating system's error, or a message of this crate.
+/// [`inner`](Self::inner) returns the library's error.
 ///
 /// ```
 /// use location_auth::transports::client::{CallError, tower::ServiceError};
 ///
-/// /// `E` is the error of a layer below: `tower::timeout::error::Elapsed` for one.
+/// /// `E` is the error of a layer below, for example `tower::timeout::error::Elapsed`.
 /// fn is_from<E: std::error::Error + 'static>(error: &CallError<ServiceError, ()>) -> bool {
 ///     matches!(error, CallError::Transport { error, .. } if error.inner().is::<E>())
 /// }
@@ -35,12 +35,12 @@ impl ServiceError {
         Self { inner, known }
     }
 
-    /// The error as the service or the transport made it. It may show what should not be logged.
+    /// Returns the error of the service or the transport. It may show secrets: don't log it.
     pub fn inner(&self) -> &(dyn StdError + Send + Sync + 'static) {
         &*self.inner
     }
 
-    /// The same, as a value.
+    /// Returns the error of the service or the transport, as [`inner`](Self::inner) does, by value.
     pub fn into_inner(self) -> Box<dyn StdError + Send + Sync> {
         self.inner
     }
@@ -67,7 +67,7 @@ impl fmt::Display for ServiceError {
     }
 }
 
-/// Nothing of the inner error.
+/// Shows nothing of the inner error.
 impl fmt::Debug for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceError").field("source", &self.source()).finish_non_exhaustive()

@@ -1,5 +1,5 @@
-//! What both clients do: each asks the core what is next and carries it out. Every lock of a state is taken here, for a few lines at a
-//! time. Nothing of the program's, the transport's or the store's is called or dropped under one.
+//! The part that both clients share. Each client asks the core what is next, and does it. All locks of the state are taken here, for a few
+//! lines at a time. No code of the program, the transport or the store runs, and none of their values is dropped, under a lock.
 
 extern crate std;
 
@@ -18,7 +18,7 @@ use super::super::{SendErrorKind, events};
 use super::store::{NotSaved, StoreError};
 use super::sync::{Mutex, lock};
 
-/// A client, except how it waits. `M` is the lock that a turn is.
+/// A client without the way it waits. `M` is the lock for a turn.
 pub(super) struct Shared<T, S, M> {
     pub(super) family: Arc<Family<T, S, M>>,
     pub(super) place: Arc<Place<M>>,
@@ -30,16 +30,16 @@ pub(super) struct Shared<T, S, M> {
 pub(super) struct Family<T, S, M> {
     pub(super) transport: T,
     pub(super) store: S,
-    /// Held by the one who logs in.
+    /// The caller that logs in holds it.
     pub(super) turn: M,
     pub(super) owner: Mutex<Owner>,
-    /// What the store failed to keep, until a response carries it.
+    /// The tokens that the store failed to save, until a response has them.
     not_saved: Mutex<Vec<(SavedToken, StoreError)>>,
 }
 
 /// What the clients of one Location share.
 pub(super) struct Place<M> {
-    /// Held by the one who renews its token.
+    /// The caller that renews the Location's token holds it.
     pub(super) turn: M,
     location: Option<LocationId>,
     pub(super) session: Mutex<Session>,
@@ -67,7 +67,7 @@ impl<M: Default> Place<M> {
     }
 }
 
-/// Not derived, which would ask for a transport that is `Clone`.
+// Not derived: a derived impl would require a transport that is `Clone`.
 impl<T, S, M> Clone for Shared<T, S, M> {
     fn clone(&self) -> Self {
         let (family, place) = (Arc::clone(&self.family), Arc::clone(&self.place));
@@ -76,7 +76,7 @@ impl<T, S, M> Clone for Shared<T, S, M> {
 }
 
 impl<T, S, M> Shared<T, S, M> {
-    /// Tells this owner's clients from another's.
+    /// All clients of one owner have the same id, and no other client has it.
     pub(super) fn id(&self) -> usize {
         Arc::as_ptr(&self.family).addr()
     }
@@ -110,7 +110,7 @@ impl<T, S, M> Shared<T, S, M> {
         self.with_both(|session, owner, now| waiting.granted(session, owner, now))
     }
 
-    /// A token request was answered, or was not: then the transport's error is kept for the caller.
+    /// Takes the result of a token request. If it is the transport's error, `transport` keeps it for the caller.
     pub(super) fn answered<E>(
         &self,
         sent: SendToken,
@@ -121,7 +121,7 @@ impl<T, S, M> Shared<T, S, M> {
         let step = sent.step();
         match answer {
             Ok(response) => {
-                // The body may hold a token: it is wiped when it has been read.
+                // The body may hold a token, so it is wiped after it was read.
                 let response = response.map(Zeroizing::new);
                 let next = self.with_both(|session, owner, now| sent.received(&response, session, owner, now));
                 events::renewal_answered(step, self.location(), response.status(), &next);
@@ -145,7 +145,7 @@ impl<T, S, M> Shared<T, S, M> {
         self.with_both(|session, owner, now| keep.kept(session, owner, now))
     }
 
-    /// The response that is the caller's, and with it what the store failed to keep.
+    /// Adds the tokens that the store failed to save to the caller's response.
     pub(super) fn told<R>(&self, mut response: Response<R>) -> Response<R> {
         let not_saved = core::mem::take(&mut *lock(&self.family.not_saved));
         if !not_saved.is_empty() {
@@ -154,7 +154,7 @@ impl<T, S, M> Shared<T, S, M> {
         response
     }
 
-    /// The Location's lock before the owner's, always.
+    /// Always takes the Location's lock before the owner's.
     fn with_both(&self, change: impl FnOnce(&mut Session, &mut Owner, Duration) -> Renewing) -> Renewing {
         let now = (self.clock)();
         change(&mut lock(&self.place.session), &mut lock(&self.family.owner), now)
@@ -166,7 +166,7 @@ pub(super) fn reentrant() -> RenewError {
     RenewErrorKind::Misuse(Misuse::Reentrant).into()
 }
 
-/// Time since the first client was made. On WebAssembly's bare target std has no clock, and the program brings one.
+/// The time since the first client was made. On WebAssembly's bare target std has no clock, so the program brings one.
 fn clock() -> fn() -> Duration {
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     #[allow(clippy::disallowed_methods, reason = "the clients are the drivers that bring the time")]
@@ -181,32 +181,32 @@ fn clock() -> fn() -> Duration {
     clock
 }
 
-/// What both clients offer beside their calls.
+/// The methods that both clients have, except their calls.
 macro_rules! methods_of_both {
     () => {
-        /// A client of another of the owner's Locations: it shares the transport, the owner and the store with this one.
+        /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client.
         pub fn for_session(&self, session: Session) -> Self {
             Self(self.0.for_session(session))
         }
 
-        /// The same client with another limit for a response's body, in bytes: for all calls, or for one.
+        /// Returns the same client with another limit for the body of a response, in bytes. Use it for all calls, or for one.
         ///
-        /// It is 1 MiB without this. A token request keeps to [`RESPONSE_LIMIT`].
+        /// The default is 1 MiB. The limit of a token request is always [`RESPONSE_LIMIT`].
         #[must_use = "it is another client"]
         pub fn with_limit(&self, limit: usize) -> Self {
             Self(Shared { limit, ..self.0.clone() })
         }
 
-        /// The same client with another clock, which must only go forward: the same for all of an owner's clients. It is asked how long to send
-        /// no token request after the service said so.
+        /// Returns the same client with another clock. The clock must never go back, and all clients of an owner must have the same one. The
+        /// client uses it to send no token request before the time of the service's `Retry-After`.
         ///
-        /// Without this it is std's, which WebAssembly's bare target does not have: there the time stands still, and such a wait does not end.
+        /// The default is std's clock. WebAssembly's bare target (`wasm32-unknown-unknown`) has none: without this, such a wait never ends there.
         #[must_use = "it is another client"]
         pub fn with_clock(&self, clock: fn() -> Duration) -> Self {
             Self(Shared { clock, ..self.0.clone() })
         }
 
-        /// Lets the owner log in when a new token is needed. Whatever stopped the owner's clients so far is forgotten.
+        /// Sets the owner's login, which gets new tokens. Callers may try again, whatever the service refused before.
         ///
         /// # Errors
         /// As [`Owner::set_login`].
@@ -214,7 +214,7 @@ macro_rules! methods_of_both {
             lock(&self.0.family.owner).set_login(login)
         }
 
-        /// Lets the owner use this User Access Token. Whatever stopped the owner's clients so far is forgotten.
+        /// Sets the owner's User Access Token. Callers may try again, whatever the service refused before.
         ///
         /// # Errors
         /// As [`Owner::set_token`].
@@ -222,12 +222,12 @@ macro_rules! methods_of_both {
             lock(&self.0.family.owner).set_token(token)
         }
 
-        /// Forgets the owner's login and User Access Token: nothing is renewed any more.
+        /// Removes the owner's login and User Access Token. From then on no token is renewed.
         pub fn forget(&self) {
             lock(&self.0.family.owner).forget();
         }
 
-        /// Takes a new token of the Location from outside. Calls that are under way and meet a 401 are sent again with it.
+        /// Sets a new token of the Location, one that your program got elsewhere. If a call in flight gets a 401, it is sent again with this token.
         ///
         /// # Errors
         /// As [`Session::renew`].
@@ -235,22 +235,22 @@ macro_rules! methods_of_both {
             lock(&self.0.place.session).renew(token)
         }
 
-        /// The transport, for a call of any body over the connections that it has.
+        /// Returns the transport, for example to send calls with any body over its connections.
         pub fn transport(&self) -> &T {
             &self.0.family.transport
         }
 
-        /// The Location that calls act for, if the token is a Location's.
+        /// Returns the Location of the calls, if the token is a Location Access Token.
         pub fn location(&self) -> Option<&LocationId> {
             self.0.location()
         }
 
-        /// How the Location's token fares, and what keeps the owner from renewing it: for a health route.
+        /// Returns the state of the Location's token, and why the owner can't renew it, for a health check.
         pub fn state(&self) -> TokenState {
             lock(&self.0.place.session).state(&lock(&self.0.family.owner))
         }
 
-        /// Puts the credentials on a request that the program sends itself, a streamed one for instance.
+        /// Puts the credentials on a request that your program sends itself, for example one that streams.
         ///
         /// # Errors
         /// As [`Session::authorize`].
@@ -258,7 +258,7 @@ macro_rules! methods_of_both {
             self.0.authorize(request)
         }
 
-        /// Puts the newest credentials on a request that the program sends itself, again.
+        /// Puts the newest credentials on a request that your program sends itself for the second time.
         ///
         /// # Errors
         /// As [`Session::replay`].

@@ -1,4 +1,4 @@
-//! Where new tokens go.
+//! The stores that new tokens are saved in.
 
 extern crate std;
 
@@ -9,12 +9,12 @@ use core::fmt;
 
 use location_auth::SavedToken;
 
-/// What a store fails with: anything that is an error.
+/// The error of a store: any error.
 pub type StoreError = Box<dyn StdError + Send + Sync>;
 
-/// Where a client puts each new token before it uses it: a token lives for ever, so it must not exist in memory alone.
+/// Saves each new token before the client uses it. A token never expires, so it must not exist only in memory.
 ///
-/// The program may be ended at any time after this has returned. Closures are stores:
+/// When `save` returns, the token must be safe even if the program stops. A closure is a store:
 ///
 /// ```
 /// use location_auth::SavedToken;
@@ -27,7 +27,7 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
 ///             None => "tokens/owner.json".to_owned(),
 ///         };
 ///         # let _ = file;
-///         Ok(()) // write it there: a temporary file beside it, then a rename
+///         Ok(()) // write it to that file: first to a temporary file, then rename it
 ///     }
 /// }
 /// # store();
@@ -37,10 +37,10 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
     label = "give a type that implements `TokenStore`, or a closure `|token: &SavedToken| -> Result<(), E>`"
 )]
 pub trait TokenStore {
-    /// Puts a new token where it survives the program: a user's or a Location's.
+    /// Saves a new User or Location Access Token outside the program's memory.
     ///
     /// # Errors
-    /// Whatever kept it from that. The token is used all the same, and a response carries [`NotSaved`].
+    /// Any error. The client uses the token anyway, and a response has [`NotSaved`] in its extensions.
     fn save(&self, token: &SavedToken) -> Result<(), StoreError>;
 }
 
@@ -54,7 +54,7 @@ where
     }
 }
 
-/// [`TokenStore`] for async programs. Closures that return a future are stores.
+/// Saves each new token, as [`TokenStore`] does, for async programs. A closure that returns a future is a store.
 ///
 /// ```
 /// use location_auth::SavedToken;
@@ -73,7 +73,7 @@ where
     label = "give a type that implements `AsyncTokenStore`, or a closure `|token: SavedToken| async move {{ … }}` that returns a Result"
 )]
 pub trait AsyncTokenStore {
-    /// As [`TokenStore::save`].
+    /// Saves a new token, as [`TokenStore::save`] does.
     fn save(&self, token: SavedToken) -> impl Future<Output = Result<(), StoreError>>;
 }
 
@@ -88,7 +88,7 @@ where
     }
 }
 
-/// The store of a client that was given none. It keeps nothing, and says so.
+/// A store that saves nothing and returns an error. `Client::new` and `AsyncClient::new` use it.
 ///
 /// ```
 /// use location_auth::SavedToken;
@@ -116,7 +116,7 @@ impl AsyncTokenStore for NoStore {
     }
 }
 
-/// New tokens that the store failed to keep, among the extensions of a response: told once, on the first response after it failed.
+/// The new tokens that the store failed to save. It is in the extensions of the first response after the failure, and only there.
 ///
 /// ```
 /// use http::Response;
@@ -135,13 +135,13 @@ impl AsyncTokenStore for NoStore {
 pub struct NotSaved(pub(super) Arc<[(SavedToken, StoreError)]>);
 
 impl NotSaved {
-    /// Each token that lives in memory alone, and why.
+    /// Returns each token that is only in memory, with the store's error.
     pub fn tokens(&self) -> impl Iterator<Item = (&SavedToken, &StoreError)> {
         self.0.iter().map(|(token, error)| (token, error))
     }
 }
 
-/// How many tokens, and nothing of them or of the store's errors.
+/// Shows how many tokens there are, and nothing of the tokens or of the store's errors.
 impl fmt::Debug for NotSaved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NotSaved").field("tokens", &self.0.len()).finish_non_exhaustive()

@@ -1,8 +1,8 @@
-//! A [tower](https://docs.rs/tower/0.5) layer: calls of any body over the service that the program has (feature `tower`).
+//! A [tower](https://docs.rs/tower/0.5) layer that makes calls with any body over your program's own HTTP service (feature `tower`).
 //!
-//! [`AsyncClient::layer`] makes it. It authorizes each request. After a 401 it renews the token, once for all callers, and sends the request
-//! again. It shares the session, the owner, the store and the transport with its client: the transport sends the token requests, the inner
-//! service the calls. Bodies pass through untouched, up and down, so the client's [limit](AsyncClient::with_limit) is not the layer's.
+//! [`AsyncClient::layer`] makes it. The layer authorizes each request. After a 401 it renews the token, once for all callers, and sends the
+//! request again. It shares the session, the owner, the store and the transport with its client. The transport sends the token requests, and
+//! the inner service sends the calls. The layer does not read bodies, so the client's [limit](AsyncClient::with_limit) does not apply to it.
 //!
 //! ```
 //! use core::error::Error;
@@ -14,7 +14,7 @@
 //! use tower_layer::Layer;
 //! use tower_service::Service;
 //!
-//! /// Over any HTTP client that is a service: hyper-util's, an axum `Router`, a stack of tower's layers.
+//! /// `http` is any HTTP client that is a service: hyper-util's, an axum `Router`, or a stack of tower's layers.
 //! async fn call<T, H, R>(
 //!     client: &AsyncClient<T>,
 //!     http: H,
@@ -32,34 +32,35 @@
 //!
 //! # What is sent again
 //!
-//! A clone of the body, or what the function of [`AsyncClient::layer_repeating`] makes of it: `reqwest::Body::try_clone` for one. Where that
-//! is nothing, the token is renewed all the same and the caller gets [`CallError::NotRepeated`]. A call without a response is not sent again.
+//! The layer sends a clone of the body again, or what the function of [`AsyncClient::layer_repeating`] returns, for example
+//! `reqwest::Body::try_clone`. If that is `None`, the layer still renews the token, and the caller gets [`CallError::NotRepeated`]. A call
+//! without a response is not sent again.
 //!
 //! # The order of layers
 //!
-//! | layer | inside, below this one | outside, above it |
+//! | layer | inside (below this one) | outside (above this one) |
 //! | --- | --- | --- |
-//! | time-out | **for each send**; what it cuts is a call that may have arrived | for the whole call; it may drop a token request on its way |
-//! | retry | its repeats carry the credentials of the first send | **each repeat gets the newest credentials** |
-//! | concurrency limit | **for requests**; who waits for a new token holds no place | for calls; who waits for a new token holds a place |
+//! | time-out | **for each send**; a call that it stops may have arrived | for the whole call; it may drop a token request in flight |
+//! | retry | each retry has the credentials of the first send | **each retry gets the newest credentials** |
+//! | concurrency limit | **for requests**; a call that waits for a new token does not count | for calls; a call that waits for a new token counts |
 //! | trace | sees each send, with credentials | **sees each call once, before it has credentials** |
 //!
-//! What is bold is what you want. The other order works, with what it costs:
+//! Prefer the order in bold. The other order works, too, at a cost:
 //!
-//! - A token request that is dropped counts as one whose outcome is unknown, and after two such in a row nobody sends another
+//! - A dropped token request has an unknown outcome. After two of these in a row nobody sends a third
 //!   ([`RenewErrorKind::InDoubt`](crate::RenewErrorKind::InDoubt)). So a time-out outside must be longer than two token requests.
-//! - A retry asks [`CallError::retry`], and [`Retry::from_response`](crate::Retry::from_response) for a response. Outside it never repeats a
-//!   401, which is an error by then.
+//! - A retry layer asks [`CallError::retry`] about an error, and [`Retry::from_response`](crate::Retry::from_response) about a response. Outside,
+//!   it never repeats a 401, which is an error there.
 //! - A trace inside must show no header that is marked as sensitive, and no URL of a session that puts its token into the query.
 //!
-//! Time-outs for the token requests are the transport's, in either order.
+//! In either order, the transport has the time-out for the token requests.
 //!
 //! # A name for the service's type
 //!
-//! The type of [`Auth`] can't be written down, since the future of a renewal has no name. For a field of a struct there is
+//! You can't write down the type of [`Auth`], because the future of a renewal has no name. For a field of a struct use
 //! `tower::util::BoxCloneSyncService<Request<B>, Response<R>, CallError<ServiceError, ()>>`, or a generic parameter.
 //!
-//! The futures are `Send` where those of the inner service, of the transport and of the store are.
+//! The futures are `Send` if those of the inner service, the transport and the store are.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -79,9 +80,9 @@ use super::{AsyncClient, AsyncTokenStore, CallError};
 pub use super::service_error::ServiceError;
 
 impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
-    /// A tower layer over this client's state (feature `tower`). After a 401 it sends a clone of the body.
+    /// Makes a tower layer that shares this client's state (feature `tower`). After a 401 it sends a clone of the body.
     ///
-    /// The [module's documentation](super::tower) says more.
+    /// The [module's documentation](super::tower) has the details.
     #[allow(clippy::type_complexity, reason = "an `impl Trait` can't have a name")]
     pub fn layer<B: Clone>(
         &self,
@@ -95,7 +96,8 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         self.layer_repeating(again)
     }
 
-    /// As [`layer`](Self::layer), for a body that is no `Clone`: `again` makes it once more, before it is sent, or says that it can't be.
+    /// Makes a layer as [`layer`](Self::layer) does, for a body that is not `Clone`. Before a call is sent, `again` makes a second body for it,
+    /// or returns `None` if it can't.
     #[allow(clippy::type_complexity, reason = "an `impl Trait` can't have a name")]
     pub fn layer_repeating<B, A: Fn(&B) -> Option<B>>(
         &self,
@@ -115,7 +117,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     }
 }
 
-/// What a renewal came to, and the transport's own error where its token request got no response.
+/// The result of a renewal, and the transport's own error if its token request got no response.
 type Renewed<E> = (Result<Replay, RenewError>, Option<E>);
 
 use sealed::Renew;
@@ -123,7 +125,7 @@ use sealed::Renew;
 mod sealed {
     use super::{AsyncClient, AsyncTransport, Renewal, Renewed};
 
-    /// How a client renews. A transport's futures have no names: this trait names the renewal's, so that it is `Send` where theirs are.
+    /// Renews a client's token. A transport's futures have no names. This trait names the renewal's future, so that it is `Send` if theirs are.
     pub trait Renew<T: AsyncTransport, S>: Clone {
         type Future: Future<Output = Renewed<T::Error>>;
 
@@ -143,14 +145,14 @@ mod sealed {
     }
 }
 
-/// Puts [`Auth`] over a service. [`AsyncClient::layer`] makes it.
+/// A layer that puts [`Auth`] over a service. [`AsyncClient::layer`] makes it.
 ///
 /// ```
 /// use location_auth::transports::AsyncTransport;
 /// use location_auth::transports::client::AsyncClient;
 /// use tower_layer::Layer;
 ///
-/// /// An upload that can't be sent again: after a 401 its caller is told so, and makes it anew.
+/// /// The upload can't be sent again: after a 401 its caller gets an error, and makes the call again.
 /// fn for_uploads<T: AsyncTransport, H, Upload>(client: &AsyncClient<T>, http: H) {
 ///     let service = client.layer_repeating(|_: &Upload| None).layer(http);
 ///     # let _ = service;
@@ -170,15 +172,15 @@ impl<T, S, A: Clone, N: Clone, I> Layer<I> for AuthLayer<T, S, A, N> {
     }
 }
 
-/// A service that authorizes the requests to the one inside it. [`AuthLayer`] makes it, and the
-/// [module's documentation](super::tower) says what it does.
+/// A service that authorizes the requests to its inner service. [`AuthLayer`] makes it. The [module's documentation](super::tower) has the
+/// details.
 ///
 /// ```
 /// use http::Request;
 /// use location_auth::transports::client::{CallError, tower::ServiceError};
 /// use tower_service::Service;
 ///
-/// /// What takes such a service takes any service with this error.
+/// /// A function that takes this service takes any service with this error.
 /// async fn status<H, B, R>(mut http: H, request: Request<B>) -> Result<u16, CallError<ServiceError, ()>>
 /// where
 ///     H: Service<Request<B>, Response = http::Response<R>, Error = CallError<ServiceError, ()>>,
@@ -212,7 +214,7 @@ where
         let (head, body) = request.into_parts();
         let again = (self.layer.again)(&body).map(|body| Request::from_parts(head.clone(), body));
         let call = Call::repeating(again);
-        // The one that was polled ready is the one to call.
+        // Only the service that was polled ready may be called, not its clone.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
         let state = State::Ready(Request::from_parts(head, body), call);
@@ -220,14 +222,14 @@ where
     }
 }
 
-/// A call on its way through [`Auth`].
+/// The future of a call through [`Auth`].
 ///
 /// ```
 /// use http::Request;
 /// use location_auth::transports::client::tower::Auth;
 /// use tower_service::Service;
 ///
-/// /// Starts a call: nothing is sent before the future is polled.
+/// /// Starts a call. Nothing is sent before the future is polled.
 /// fn start<I, T, S, A, N, B>(http: &mut Auth<I, T, S, A, N>, request: Request<B>) -> impl Future
 /// where
 ///     Auth<I, T, S, A, N>: Service<Request<B>>,
@@ -244,7 +246,7 @@ pub struct AuthFuture<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<
 }
 
 enum State<B, F, N> {
-    /// The inner service is asked whether it is ready, and then given the request.
+    /// The inner service gets the request as soon as it is ready.
     Ready(Request<B>, Call<B>),
     Sent(Pin<Box<F>>, Call<B>, Attempt),
     Renewing(Pin<Box<N>>, RejectedCall<B, ()>),
@@ -304,7 +306,7 @@ where
                         return Poll::Pending;
                     }
                 },
-                // Whoever polls it after its end waits for ever.
+                // A caller that polls it after its end waits for ever.
                 State::Ended => return Poll::Pending,
             };
         }
@@ -329,21 +331,21 @@ where
     }
 }
 
-/// What must not move is in a box of its own.
+/// Each part that must not move is in a box of its own.
 impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> Unpin for AuthFuture<I, B, T, S, N> {}
 
 fn not_sent(error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
     CallError::Transport { error: ServiceError::new(error), delivery: Delivery::NotSent }
 }
 
-/// Only our own error says whether a request has left.
+/// Only this crate's own error says whether the request may have arrived.
 fn unanswered(error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
     let error = ServiceError::new(error);
     let delivery = error.send_error().map_or(Delivery::Unknown, SendError::delivery);
     CallError::Transport { error, delivery }
 }
 
-/// Not derived, which would ask for a transport that is `Clone`.
+// Not derived: a derived impl would require a transport that is `Clone`.
 impl<T, S, A: Clone, N: Clone> Clone for AuthLayer<T, S, A, N> {
     fn clone(&self) -> Self {
         Self { client: self.client.clone(), again: self.again.clone(), renew: self.renew.clone() }
@@ -362,14 +364,14 @@ impl<T, S, A, N> fmt::Debug for AuthLayer<T, S, A, N> {
     }
 }
 
-/// Nothing of the inner service.
+/// Shows nothing of the inner service.
 impl<I, T, S, A, N> fmt::Debug for Auth<I, T, S, A, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth").field("client", &self.layer.client).finish_non_exhaustive()
     }
 }
 
-/// How far the call has got, and nothing of the request.
+/// Shows the step of the call, and nothing of the request.
 impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> fmt::Debug for AuthFuture<I, B, T, S, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {

@@ -1,4 +1,4 @@
-//! One exchange of a script: what its request has to be, and what it is answered with.
+//! One exchange of a script: the request that the script expects, and its answer.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -11,7 +11,7 @@ use location_auth::{Bytes, Delivery, Redacted};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// One request of a script, as far as it matters, and its answer. Without an answer of its own it is answered with 200 and no body.
+/// One exchange of a script: the parts of the request that it expects, and the answer. The default answer is 200 without a body.
 ///
 /// ```
 /// use location_auth::Delivery;
@@ -38,7 +38,7 @@ pub(super) enum Answer {
 }
 
 impl Exchange {
-    /// For whatever request.
+    /// Expects any request.
     #[must_use]
     pub fn any() -> Self {
         Self {
@@ -50,17 +50,17 @@ impl Exchange {
         }
     }
 
-    /// For a request of this method and path. The query has to be the same only where the path comes with one.
+    /// Expects a request with this method and path. The query is compared only if `path` has one.
     ///
     /// # Panics
-    /// Where it is no path.
+    /// If `path` is no path.
     #[must_use]
     pub fn new(method: Method, path: &str) -> Self {
         let Ok(target) = path.parse() else { panic!("an exchange is for a path, like `/contacts`") };
         Self { method: Some(method), target: Some(target), ..Self::any() }
     }
 
-    /// For a `GET` of this path.
+    /// Expects a `GET` of this path.
     ///
     /// # Panics
     /// As [`new`](Self::new).
@@ -69,7 +69,7 @@ impl Exchange {
         Self::new(Method::GET, path)
     }
 
-    /// For a `POST` to this path.
+    /// Expects a `POST` to this path.
     ///
     /// # Panics
     /// As [`new`](Self::new).
@@ -78,10 +78,10 @@ impl Exchange {
         Self::new(Method::POST, path)
     }
 
-    /// The request has this header. Called again for the same name, it has both values, in this order.
+    /// Expects this header. After two calls with the same name, it expects both values, in this order.
     ///
     /// # Panics
-    /// Where that is no header.
+    /// If this is no valid header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) else {
@@ -91,10 +91,10 @@ impl Exchange {
         self
     }
 
-    /// The request's body is a JSON object with this member.
+    /// Expects a body that is a JSON object with this member.
     ///
     /// # Panics
-    /// Where the value can't be written as JSON.
+    /// If the value can't be written as JSON.
     #[must_use]
     pub fn member(mut self, name: &str, value: impl Serialize) -> Self {
         let Ok(value) = serde_json::to_value(value) else { panic!("the value can't be written as JSON") };
@@ -102,10 +102,10 @@ impl Exchange {
         self
     }
 
-    /// It is answered with this status and body.
+    /// Answers with this status and body.
     ///
     /// # Panics
-    /// Where that is no status.
+    /// If this is no valid status.
     #[must_use]
     pub fn answer(self, status: u16, body: impl Into<Vec<u8>>) -> Self {
         let Ok(status) = StatusCode::from_u16(status) else { panic!("{status} is no status") };
@@ -114,19 +114,19 @@ impl Exchange {
         self.respond(response)
     }
 
-    /// It is answered with this response.
+    /// Answers with this response.
     #[must_use]
     pub fn respond(self, response: Response<impl Into<Vec<u8>>>) -> Self {
         Self { answer: Answer::Response(response.map(Into::into)), ..self }
     }
 
-    /// No response comes.
+    /// Answers with an error and no response.
     #[must_use]
     pub fn fail(self, delivery: Delivery) -> Self {
         Self { answer: Answer::Failure(delivery), ..self }
     }
 
-    /// What of the request is not as expected. No value is named.
+    /// Returns how the request differs from the expected one. It shows no value.
     pub(super) fn differences(&self, request: &Request<Bytes>) -> Vec<String> {
         let mut differences = Vec::new();
         if self.method.as_ref().is_some_and(|method| method != request.method()) {
@@ -166,7 +166,7 @@ impl Exchange {
     }
 }
 
-/// What the request has to be, without what could be a secret, and nothing of the answer.
+/// Shows the expected request without values that could be secret, and nothing of the answer.
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body =

@@ -1,4 +1,4 @@
-//! An executor whose order is a seed's: for async code under a test that has to repeat.
+//! An executor that runs tasks in an order from a seed, for tests of async code that can be repeated.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -11,11 +11,11 @@ use core::task::{Context, Poll, Waker};
 
 use super::Rng;
 
-/// Runs tasks on the thread of the test, one poll after another. Of those that are awake a seed chooses the next, so that many seeds try
-/// many orders, and one seed always the same.
+/// Runs tasks on the thread of the test, one poll at a time. The seed chooses the next task among those that are awake. So many seeds test
+/// many orders, and the same seed always gives the same order.
 ///
-/// A task that nothing wakes is never polled again: a wake-up that is lost shows as a task that is [`unfinished`](Self::unfinished).
-/// [`Network::run`](super::Network::run) runs tasks under a clock besides.
+/// A task that nothing wakes is never polled again. So a lost wake-up leaves a task [`unfinished`](Self::unfinished).
+/// [`Network::run`](super::Network::run) runs tasks with a virtual clock.
 ///
 /// ```
 /// use location_auth::testing::Executor;
@@ -53,7 +53,7 @@ pub struct Executor<'a, T> {
 }
 
 struct Task<'a, T> {
-    /// `None` once it has ended, or was cancelled.
+    /// `None` after it has ended or was cancelled.
     future: Option<Pin<Box<dyn Future<Output = T> + 'a>>>,
     awake: Arc<Awake>,
     output: Option<T>,
@@ -68,7 +68,7 @@ impl Wake for Awake {
 }
 
 impl<'a, T> Executor<'a, T> {
-    /// One task for each future, all of them awake.
+    /// Makes an executor with one task for each future. All tasks are awake.
     pub fn new<F: Future<Output = T> + 'a>(seed: u64, futures: impl IntoIterator<Item = F>) -> Self {
         let tasks = futures.into_iter().map(|future| Task {
             future: Some(Box::pin(future)),
@@ -78,7 +78,7 @@ impl<'a, T> Executor<'a, T> {
         Self { tasks: tasks.collect(), rng: Rng::new(seed) }
     }
 
-    /// Polls one of the tasks that are awake. `false` if none is.
+    /// Polls one of the tasks that are awake. Returns `false` if none is.
     pub fn step(&mut self) -> bool {
         let is_awake = |task: &&mut Task<'a, T>| task.future.is_some() && task.awake.0.load(Ordering::SeqCst);
         let mut awake: Vec<_> = self.tasks.iter_mut().filter(is_awake).collect();
@@ -94,27 +94,27 @@ impl<'a, T> Executor<'a, T> {
         true
     }
 
-    /// Drops a task's future half-way, as a program does that waits no longer. Tasks count from 0, in their order.
+    /// Drops a task's future before it has ended, as a time-out does. Tasks are numbered from 0, in their order.
     pub fn cancel(&mut self, task: usize) {
         if let Some(task) = self.tasks.get_mut(task) {
             task.future = None;
         }
     }
 
-    /// How many tasks have neither ended nor been cancelled.
+    /// Returns how many tasks have neither ended nor been cancelled.
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.tasks.iter().filter(|task| task.future.is_some()).count()
     }
 
-    /// What the tasks that have ended came to, in their order.
+    /// Returns the outputs of the tasks that have ended, in their order.
     #[must_use]
     pub fn into_outputs(self) -> Vec<T> {
         self.tasks.into_iter().filter_map(|task| task.output).collect()
     }
 }
 
-/// How many tasks are unfinished, nothing of what they hold.
+/// Shows how many tasks are unfinished, and nothing of what they hold.
 impl<T> fmt::Debug for Executor<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Executor").field("unfinished", &self.unfinished()).finish_non_exhaustive()

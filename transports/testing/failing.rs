@@ -1,4 +1,4 @@
-//! Transports that bring no response.
+//! Transports that return no response.
 
 use alloc::vec::Vec;
 use core::future::{pending, ready};
@@ -7,8 +7,7 @@ use http::{Request, Response};
 use location_auth::Bytes;
 use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
 
-/// A transport that never answers. As an async one it waits for ever, until its future is dropped; as a blocking one it fails as a time-out does,
-/// at once.
+/// A transport that never answers. The async one waits until its future is dropped. The blocking one returns a time-out error at once.
 ///
 /// ```
 /// use location_auth::testing::Silent;
@@ -55,7 +54,7 @@ impl AsyncTransport for Silent {
     }
 }
 
-/// A transport that fails each time, and tells how far its requests got.
+/// A transport that always returns an error, with the [`Delivery`] that you choose.
 ///
 /// ```
 /// use location_auth::testing::Failing;
@@ -75,7 +74,7 @@ impl AsyncTransport for Silent {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Failing(
-    /// How far its requests get.
+    /// Whether its requests may have arrived.
     pub Delivery,
 );
 
@@ -111,7 +110,7 @@ impl AsyncTransport for Failing {
     }
 }
 
-/// The error of an adapter whose request got this far.
+/// Returns the error of an adapter with this delivery.
 pub(super) fn failure(delivery: Delivery) -> SendError {
     let kind = match delivery {
         Delivery::NotSent => SendErrorKind::Connect,

@@ -1,6 +1,6 @@
-//! What can go wrong with a request on its way.
+//! The faults that the network can inject.
 
-/// What the network can do to one request.
+/// A fault that the network injects into one request.
 ///
 /// ```
 /// use location_auth::testing::{Fault, Network};
@@ -12,24 +12,24 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The connection is refused: the request never leaves, and its sender knows.
+    /// The connection is refused. The request is not sent, and the sender gets an error that says so.
     Refused,
-    /// The request never arrives, and its sender times out.
+    /// The request does not arrive, and the sender times out.
     RequestLost,
-    /// The request arrives, its response does not, and the sender times out.
+    /// The request arrives, its response is lost, and the sender times out.
     ResponseLost,
-    /// The request arrives twice. The first of the two answers counts.
+    /// The request arrives twice. The sender gets the first of the two responses.
     Duplicated,
-    /// The request arrives after its sender has timed out.
+    /// The request arrives after the sender has timed out.
     Delayed,
-    /// The response breaks off, and the sender knows.
+    /// The response is cut short, and the sender gets an error that says so.
     Cut,
-    /// Somebody else answers, and the request never arrives: with a status like 200, 302, 401, 429 or 500 and a body that is not the service's.
+    /// The request does not arrive, and somebody else answers: with a status like 200, 302, 401, 429 or 500 and a body that is not the service's.
     Forged,
 }
 
 impl Fault {
-    /// All of them.
+    /// All faults.
     pub const ALL: &[Self] = &[
         Self::Refused,
         Self::RequestLost,
@@ -41,7 +41,7 @@ impl Fault {
     ];
 }
 
-/// What somebody else answers.
+/// The responses of somebody else.
 pub(super) const FORGERIES: &[(u16, &str)] = &[
     (200, r#"{"access_token": "forged-"#),
     (200, r#"{"access_token": "forged token"}"#),

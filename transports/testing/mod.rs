@@ -1,18 +1,18 @@
-//! What a test of your own program needs: transports that answer from a script, never or not at all, and a network of faults under a virtual
-//! clock. No socket, clock, thread or randomness is in it: what happens is what the test says, and what a seed says happens again.
+//! Transports for tests of your own program: they answer from a script, fail, never answer, or simulate a network with faults and a virtual
+//! clock. They use no socket, real clock, thread or randomness. The same test with the same seed does the same again.
 //!
-//! Feature `testing`, which turns on the service's half of the protocol as well: [`emulator`](location_auth::emulator). As a
-//! dev-dependency: `cargo add --dev location-auth --features testing`.
+//! The feature `testing` also turns on the emulated service, [`emulator`](location_auth::emulator). Add it as a dev-dependency:
+//! `cargo add --dev location-auth --features testing`.
 //!
 //! | you want to test | see |
 //! | --- | --- |
-//! | what your program sends, and what it makes of an answer | [`Scripted`] |
-//! | what it does without an answer | [`Failing`], [`Silent`] |
-//! | that it holds whatever the network does | [`Network`], over the emulated service or a script |
-//! | async code under a clock | [`Network::run`], [`Network::sleep`] |
-//! | async code in many orders, or dropped half-way | [`Executor`] |
+//! | what your program sends, and how it handles a response | [`Scripted`] |
+//! | what it does without a response | [`Failing`], [`Silent`] |
+//! | that it is correct whatever the network does | [`Network`], over the emulated service or a script |
+//! | async code with a virtual clock | [`Network::run`], [`Network::sleep`] |
+//! | async code in many orders, or dropped before its end | [`Executor`] |
 //!
-//! All are blocking and async transports alike. What they print, on a failure too, shows no value that could be a secret.
+//! Each transport is blocking and async. Their output shows no value that could be a secret, not even when a test fails.
 #![allow(clippy::panic, reason = "a test fails by a panic")]
 
 mod exchange;
@@ -38,7 +38,7 @@ use alloc::vec::Vec;
 use http::Response;
 use location_auth::transports::{Delivery, SendError, SendErrorKind};
 
-/// As every transport must do with its bound (`Q13`).
+/// Returns an error if the body is longer than the limit, as every transport must (`Q13`).
 fn bounded(response: Response<Vec<u8>>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
     if response.body().len() <= limit {
         return Ok(response);

@@ -1,4 +1,4 @@
-//! A network and a clock that are made of numbers: the same seed, the same run.
+//! A simulated network with a virtual clock: the same seed gives the same run.
 
 extern crate std;
 
@@ -20,16 +20,17 @@ use super::failing::{failure, timed_out};
 use super::state::{Answer, Event, State};
 use super::{Executor, Fault};
 
-/// A network between your program and a service, with faults that a seed chooses and a virtual clock. It is a transport, blocking and async.
+/// A simulated network between your program and a service, with a virtual clock and faults from a seed. It is a blocking and an async
+/// transport.
 ///
-/// The service is whatever answers at once: a closure over the emulated service, a [`Scripted`](super::Scripted), any blocking [`Transport`]. A
-/// request and its answer take up to 0.4 virtual seconds each. Time passes while a blocking send waits, while [`advance`](Self::advance)
-/// says so, and while all tasks of [`run`](Self::run) wait.
+/// The service is any blocking [`Transport`], for example a closure over the emulated service, or a [`Scripted`](super::Scripted). A request
+/// and its response take up to 0.4 virtual seconds each. Time passes while a blocking send waits, in [`advance`](Self::advance), and while
+/// all tasks of [`run`](Self::run) wait.
 ///
-/// Nothing goes wrong until [`enable_faults`](Self::enable_faults). Where a test panics while a network is alive, the network prints its seed and all
-/// that happened on it to the standard error. The same seed does the same again, as long as one thread uses it.
+/// There are no faults until you call [`enable_faults`](Self::enable_faults). If a test panics, the network prints its seed and its
+/// [`trace`](Self::trace) to the standard error. The same seed gives the same run, if only one thread uses the network.
 ///
-/// It is cheap to clone; clones share all.
+/// It holds an `Arc`: clones share everything.
 ///
 /// ```
 /// use location_auth::emulator::Emulator;
@@ -60,13 +61,13 @@ struct Shared<T> {
 }
 
 impl<T: Transport> Network<T> {
-    /// A network to this service.
+    /// Makes a network to this service.
     pub fn new(seed: u64, service: T) -> Self {
         let state = State::new(seed);
         Self(Arc::new(Shared { service, state: Mutex::new(state) }))
     }
 
-    /// Lets so much virtual time pass: for blocking code, as the `sleep` of `run_with_retries`.
+    /// Lets this much virtual time pass. Blocking code passes it as the `sleep` of `run_with_retries`.
     pub fn advance(&self, time: Duration) {
         let end = self.state().after(time);
         while self.state().next_time().is_some_and(|time| time <= end) {
@@ -75,7 +76,7 @@ impl<T: Transport> Network<T> {
         self.state().set_now(end);
     }
 
-    /// Waits so much virtual time, under [`run`](Self::run).
+    /// Waits this much virtual time, in [`run`](Self::run).
     pub async fn sleep(&self, time: Duration) {
         let end = self.state().after(time);
         poll_fn(|context| {
@@ -112,7 +113,7 @@ impl<T: Transport> Network<T> {
         executor.into_outputs()
     }
 
-    /// Takes the next event. `false` if there is none. The service and wakers are foreign code, so no lock is held.
+    /// Takes the next event. Returns `false` if there is none. The service and wakers are foreign code, so no lock is held.
     fn step(&self) -> bool {
         let Some(event) = self.state().next_event() else { return false };
         match event {
@@ -144,37 +145,37 @@ impl<T: Transport> Network<T> {
 }
 
 impl<T> Network<T> {
-    /// From now on the network injects each of these faults into so many of a hundred requests. All faults together meet at most a hundred.
+    /// Injects each of these faults into this percentage of requests from now on. All faults together hit at most 100 percent.
     pub fn enable_faults(&self, faults: &[Fault], percent: u8) {
         let mut state = self.state();
         state.rates.retain(|(known, _)| !faults.contains(known));
         state.rates.extend(faults.iter().map(|fault| (*fault, percent)));
     }
 
-    /// From now on nothing goes wrong with what is sent.
+    /// Injects no more faults into requests from now on.
     pub fn disable_faults(&self) {
         self.state().rates.clear();
     }
 
-    /// How much virtual time has passed.
+    /// Returns how much virtual time has passed.
     #[must_use]
     pub fn now(&self) -> Duration {
         Duration::from_millis(self.state().now)
     }
 
-    /// How many requests the network injected this fault into.
+    /// Returns how many requests the network injected this fault into.
     #[must_use]
     pub fn injected(&self, fault: Fault) -> u64 {
         self.state().injected.get(&fault).copied().unwrap_or_default()
     }
 
-    /// How many events there were: requests that arrived, answers, and ends of sleep.
+    /// Returns how many events there were: requests that arrived, responses, and ends of a sleep.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.state().events_seen
     }
 
-    /// A number of the seed's, from 0 up to this bound and without it: for what a test leaves to chance.
+    /// Returns a number from the seed, from 0 up to but not including this bound, for the random choices of a test.
     #[must_use]
     pub fn random_below(&self, bound: usize) -> usize {
         self.state().rng.below(bound)
@@ -185,15 +186,15 @@ impl<T> Network<T> {
         self.state().note(format_args!("{what}"));
     }
 
-    /// What has happened, a line each, with its time: requests without what could be a secret, the faults that they met, the statuses of answers, and
-    /// what was noted. The same seed gives the same text.
+    /// Returns a text with one line and time for each request, fault, response status and [`note`](Self::note). It shows no value that could
+    /// be a secret. The same seed gives the same text.
     #[must_use]
     pub fn trace(&self) -> String {
         self.state().trace.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A state is whole wherever a panic may leave it.
+        // The state is complete even after a panic.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -251,7 +252,7 @@ impl<T: Transport> AsyncTransport for Network<T> {
     }
 }
 
-/// Somebody who waits for an answer, until he has it or goes away.
+/// A sender that waits for a response. When it is dropped, it waits no longer.
 struct Sending<'a, T> {
     network: &'a Network<T>,
     id: u64,
@@ -265,14 +266,14 @@ impl<T> Drop for Sending<'_, T> {
     }
 }
 
-/// Not derived, which would ask for a service that is `Clone`.
+// Not derived: a derived impl would require a service that is `Clone`.
 impl<T> Clone for Network<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-/// Seed and time, nothing of the service or of what is under way.
+/// Shows the seed and the time, and nothing of the service or of the requests in flight.
 impl<T> fmt::Debug for Network<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state();

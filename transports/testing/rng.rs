@@ -1,6 +1,6 @@
-//! Numbers that look random and are the same for the same seed.
+//! Pseudorandom numbers from a seed.
 
-/// Numbers from a seed: the same seed, the same numbers, on every machine. For tests alone: whoever sees some of them knows the next.
+/// A generator of pseudorandom numbers. The same seed gives the same numbers on every machine. It is for tests only: they can be predicted.
 ///
 /// ```
 /// use location_auth::testing::Rng;
@@ -12,12 +12,12 @@
 pub struct Rng(u64);
 
 impl Rng {
-    /// The numbers of this seed.
+    /// Makes a generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
     }
 
-    /// The next number, from 0 up to this bound and without it; 0 for a bound of 0.
+    /// Returns the next number, from 0 up to but not including this bound. For a bound of 0 it returns 0.
     pub fn below(&mut self, bound: usize) -> usize {
         // Marsaglia's xorshift.
         self.0 ^= self.0 << 13;

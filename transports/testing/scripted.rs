@@ -1,4 +1,4 @@
-//! A transport that answers from a script, and fails the test where the program departs from it.
+//! A transport that answers from a script, and fails the test if the program does not follow it.
 
 extern crate std;
 
@@ -19,13 +19,13 @@ use super::bounded;
 use super::exchange::{Answer, Exchange};
 use super::failing::failure;
 
-/// A transport that gives these answers in this order, blocking and async. It checks what it is sent and keeps it.
+/// A blocking and async transport that answers from a script, in its order. It checks each request and keeps it.
 ///
-/// The test fails, by a panic, where a request differs from what is expected, where there is no answer left for one, and where answers are left over
-/// when the transport is dropped. Its text says what differs, and shows no value that could be a secret. Where the program
-/// swallowed the panic, it is repeated when the transport is dropped.
+/// It panics, and so fails the test, in three cases: a request differs from the script, there is no answer left for a request, or answers are
+/// left when the transport is dropped. The message says what differs, and shows no value that could be a secret. If the program catches
+/// the panic, the transport panics again when it is dropped.
 ///
-/// It is cheap to clone; clones share the script.
+/// It holds an `Arc`: clones share the script.
 ///
 /// ```
 /// use location_auth::testing::{Exchange, Scripted};
@@ -53,13 +53,13 @@ struct State {
 }
 
 impl Scripted {
-    /// A script of these exchanges, one after another.
+    /// Makes a transport that expects these exchanges, one after another.
     pub fn new(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
         let left = exchanges.into_iter().collect();
         Self(Arc::new(Script(Mutex::new(State { left, sent: Vec::new(), failed: None }))))
     }
 
-    /// What was sent so far, in order.
+    /// Returns the requests so far, in order.
     #[must_use]
     pub fn sent(&self) -> Vec<Sent> {
         self.0.state().sent.iter().cloned().map(Sent).collect()
@@ -82,7 +82,7 @@ impl Script {
 }
 
 impl State {
-    /// The next answer, or what fails the test.
+    /// Returns the next answer, or the message that fails the test.
     fn answer(&mut self, request: Request<Bytes>) -> Result<Answer, String> {
         let number = self.sent.len().saturating_add(1);
         let sent = Redacted(&request).to_string();
@@ -158,7 +158,7 @@ impl AsyncTransport for Scripted {
     }
 }
 
-/// How much was sent and is left, nothing of either.
+/// Shows how many requests were sent and how many are left, and nothing of them.
 impl fmt::Debug for Scripted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.state();
@@ -169,7 +169,7 @@ impl fmt::Debug for Scripted {
     }
 }
 
-/// A request that a [`Scripted`] was sent: `Debug` and `Display` show it as [`Redacted`] does.
+/// A request that a [`Scripted`] received. `Debug` and `Display` show it as [`Redacted`] does.
 ///
 /// ```
 /// use location_auth::Bytes;
@@ -187,7 +187,7 @@ impl fmt::Debug for Scripted {
 pub struct Sent(Request<Bytes>);
 
 impl Sent {
-    /// The request as it was sent, secrets and all. Its own `Debug` shows them, and so does an `assert_eq!` that fails.
+    /// Returns the request as it was sent, with its secrets. Its own `Debug` shows them, and so does an `assert_eq!` that fails.
     #[must_use]
     pub fn expose_request(&self) -> &Request<Bytes> {
         &self.0

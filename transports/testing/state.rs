@@ -1,4 +1,4 @@
-//! What is under way on the network, when each thing happens, and what has happened.
+//! The state of the network: its clock, the events to come, and the trace.
 
 extern crate std;
 
@@ -20,14 +20,14 @@ use super::failing::{failure, timed_out};
 use super::fault::FORGERIES;
 use super::{Fault, Rng};
 
-/// After so long a sender waits no longer.
+/// The time-out of a sender, in milliseconds.
 const TIME_OUT: u64 = 5000;
 
 std::thread_local! {
     static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// The time on the network that ran last on this thread: a clock for `Client::with_clock` and `AsyncClient::with_clock`.
+/// Returns the time of the network that ran last on this thread. Pass it to `Client::with_clock` or `AsyncClient::with_clock`.
 ///
 /// ```
 /// use location_auth::testing::{self, Network};
@@ -62,11 +62,11 @@ pub(super) struct State {
     /// In milliseconds.
     pub(super) now: u64,
     next: u64,
-    /// Time and number of each event to come.
+    /// The time and number of each event to come.
     queue: BinaryHeap<Reverse<(u64, u64)>>,
     events: BTreeMap<u64, Event>,
     pub(super) waiting: BTreeMap<u64, Waiting>,
-    /// The faults that strike, each with how many of a hundred requests it does.
+    /// The enabled faults, each with its percentage of requests.
     pub(super) rates: Vec<(Fault, u8)>,
     pub(super) events_seen: u64,
     pub(super) injected: BTreeMap<Fault, u64>,
@@ -91,7 +91,7 @@ impl State {
         }
     }
 
-    /// When the next thing happens.
+    /// Returns the time of the next event.
     pub(super) fn next_time(&self) -> Option<u64> {
         self.queue.peek().map(|Reverse((time, _))| *time)
     }
@@ -106,7 +106,7 @@ impl State {
     }
 
     pub(super) fn note(&mut self, what: fmt::Arguments<'_>) {
-        // A String takes whatever is written to it.
+        // Writing to a String never fails.
         let _ = writeln!(self.trace, "{:>7} ms  {what}", self.now);
     }
 
@@ -145,7 +145,7 @@ impl State {
         Some(fault)
     }
 
-    /// Sends a request on its way, and says by which number its answer is known.
+    /// Starts a request, and returns the number of its answer.
     pub(super) fn start(&mut self, request: Request<Bytes>, limit: usize) -> u64 {
         let id = self.next;
         self.waiting.insert(id, Waiting::default());
@@ -187,9 +187,9 @@ impl State {
         self.schedule(soon, Event::Answer { id, answer });
     }
 
-    /// Whom to wake.
+    /// Stores an answer, and returns the waker to call.
     pub(super) fn answered(&mut self, id: u64, answer: Answer) -> Option<Waker> {
-        // The first answer counts; nobody waits for what comes after the time-out.
+        // The first answer counts. Nobody waits for one after the time-out.
         let Some(waiting) = self.waiting.get_mut(&id).filter(|waiting| waiting.answer.is_none()) else {
             self.events_seen = self.events_seen.saturating_sub(1);
             return None;
