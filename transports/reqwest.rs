@@ -167,8 +167,8 @@ impl Reqwest {
         let client = if is_token_request(&request) {
             &self.logins
         } else {
-            // So that no connection is used that the server has closed meanwhile: after the first yield the runtime knows of it, and after
-            // the second the task that watches the connection knows of it, too.
+            // This avoids a connection that the server has closed meanwhile: after the first yield the runtime knows of it, and after the
+            // second the task that watches the connection knows of it, too.
             on_its_own_wakes(yield_now()).await;
             on_its_own_wakes(yield_now()).await;
             &self.calls

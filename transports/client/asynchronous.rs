@@ -64,8 +64,8 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             .await
     }
 
-    /// Makes a call as [`call`](Self::call) does, and makes it again if that is safe: after a 429 or 503, which say that the service did
-    /// nothing, or if the call was not sent. It calls `sleep` with each wait: the one that the service asks for, or the one of the backoff.
+    /// Makes a call as [`call`](Self::call) does, and makes it again if that is safe: after a 429 or 503, since the service did nothing then, or
+    /// if the call was not sent. It calls `sleep` with each wait, which is the service's `Retry-After` or the backoff's.
     ///
     /// # Errors
     /// As [`call`](Self::call). When the backoff allows no more retries, it returns the last result: a response with 429 or 503 is `Ok`.
@@ -117,9 +117,8 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             .inspect_err(|error| events::call_failed(self.location(), error, kind))
     }
 
-    /// Returns what to do after a response to a request that your program sent itself, with [`authorize`](Self::authorize). `None` means that
-    /// the response is for your program. [`Replay`] means that you send the request again, with [`replay`](Self::replay). If the call needs a
-    /// new token, this function gets one first.
+    /// Returns what to do after a response to a request that your program sent itself, with [`authorize`](Self::authorize). `None`: use the
+    /// response. [`Replay`]: send the request again, with [`replay`](Self::replay). It gets a new token first, if that is necessary.
     ///
     /// # Errors
     /// [`RenewError`] if the service rejected the token and there is no new one.

@@ -206,7 +206,7 @@ macro_rules! methods_of_both {
             Self(Shared { clock, ..self.0.clone() })
         }
 
-        /// Sets the owner's login, which gets new tokens. Callers may try again, whatever the service refused before.
+        /// Sets the owner's login, which gets new tokens. Callers may try again, whatever stopped them before.
         ///
         /// # Errors
         /// As [`Owner::set_login`].
@@ -214,7 +214,7 @@ macro_rules! methods_of_both {
             lock(&self.0.family.owner).set_login(login)
         }
 
-        /// Sets the owner's User Access Token. Callers may try again, whatever the service refused before.
+        /// Sets the owner's User Access Token. Callers may try again, whatever stopped them before.
         ///
         /// # Errors
         /// As [`Owner::set_token`].

@@ -116,7 +116,7 @@ impl AsyncTokenStore for NoStore {
     }
 }
 
-/// The new tokens that the store failed to save. It is in the extensions of the first response after the failure, and only there.
+/// The new tokens that the store failed to save. Only the first response after the failure has it, in its extensions.
 ///
 /// ```
 /// use http::Response;

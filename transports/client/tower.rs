@@ -82,7 +82,7 @@ pub use super::service_error::ServiceError;
 impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// Makes a tower layer that shares this client's state (feature `tower`). After a 401 it sends a clone of the body.
     ///
-    /// The [module's documentation](super::tower) has the details.
+    /// See the [module's documentation](super::tower).
     #[allow(clippy::type_complexity, reason = "an `impl Trait` can't have a name")]
     pub fn layer<B: Clone>(
         &self,
@@ -172,8 +172,7 @@ impl<T, S, A: Clone, N: Clone, I> Layer<I> for AuthLayer<T, S, A, N> {
     }
 }
 
-/// A service that authorizes the requests to its inner service. [`AuthLayer`] makes it. The [module's documentation](super::tower) has the
-/// details.
+/// A service that authorizes the requests to its inner service. [`AuthLayer`] makes it: see the [module's documentation](super::tower).
 ///
 /// ```
 /// use http::Request;
