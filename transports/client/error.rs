@@ -29,7 +29,7 @@ use location_auth::{CallFailure, Delivery, Fault, Misuse, RenewError, Retry};
 pub enum CallError<E, R = Vec<u8>> {
     /// The request can't be authorized, and was not sent.
     Misuse(Misuse),
-    /// The call got no response. It is not sent again.
+    /// The call got no response.
     Transport {
         /// The transport's own error.
         error: E,

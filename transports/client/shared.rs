@@ -222,7 +222,7 @@ macro_rules! methods_of_both {
             lock(&self.0.family.owner).set_token(token)
         }
 
-        /// Removes the owner's login and User Access Token. From then on no token is renewed.
+        /// Removes the owner's login and User Access Token. No token is renewed until the program sets one of them again.
         pub fn forget(&self) {
             lock(&self.0.family.owner).forget();
         }
