@@ -22,7 +22,7 @@ type Contacts = BoxCloneSyncService<Request<Full<Bytes>>, Response<hyper::body::
 fn contacts(client: &AsyncClient<TokenLine>, http: Client<HttpConnector, Full<Bytes>>) -> Contacts {
     let layers = ServiceBuilder::new()
         .layer(client.layer()) // a clone of the body is sent again after a 401
-        .layer(ConcurrencyLimitLayer::new(8)) // whoever waits for a new token holds no place
+        .layer(ConcurrencyLimitLayer::new(8)) // a call that waits for a new token does not count
         .layer(TimeoutLayer::new(Duration::from_secs(30))); // for each send
     BoxCloneSyncService::new(layers.service(http))
 }
