@@ -358,7 +358,7 @@ fn refuse(status: u16, error: &str, description: &str) -> Refusal {
     Refusal(status, json!({ "error": error, "error_description": description }))
 }
 
-/// The value of a header that must come once.
+/// The value of a header that must be there once.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
@@ -388,7 +388,7 @@ fn members<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[String; N],
     members.into_values().collect::<Vec<_>>().try_into().map_err(|_| bad())
 }
 
-/// Whether the path is the route's; if so, the Location that it names where the route has a `{location_id}`.
+/// Whether the path is the route's. If so, returns the Location that it names, if the route has a `{location_id}`.
 fn location_in(route: &str, path: &str) -> Option<Option<String>> {
     let Some((before, after)) = route.split_once("{location_id}") else {
         return (route == path).then_some(None);
