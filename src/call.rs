@@ -65,7 +65,7 @@ pub enum Next<B, R> {
     Done(Result<Response<R>, CallFailure<R>>),
 }
 
-/// A call that got a 401 and waits for a new token. The page of [`Call`] has a loop with it.
+/// A call that got a 401 and waits for a new token. See the drawing on the page of [`Call`].
 ///
 /// ```
 /// use location_auth::{Next, RejectedCall, RenewError};

@@ -148,7 +148,7 @@ impl Emulator {
     /// The path of step 2: the Location's id replaces `{location_id}`.
     pub const LOCATION_TOKEN_PATH: &str = "/locations/{location_id}/token";
 
-    /// Makes a service that accepts one integrator's credentials: these.
+    /// Makes a service that accepts these credentials of one integrator, and no others.
     pub fn new(api_key: &str, client_id: &str, client_secret: &str) -> Self {
         Self {
             api_key: api_key.into(),

@@ -111,7 +111,7 @@ fn essence(headers: &HeaderMap) -> &str {
     text.split(';').next().unwrap_or_default().trim_ascii()
 }
 
-/// The body's content coding, unless it has none.
+/// The body's content coding, unless it is `identity`.
 pub(crate) fn coding(headers: &HeaderMap) -> Option<&str> {
     let texts = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let mut codings = texts.flat_map(|text| text.split(',')).map(str::trim_ascii);

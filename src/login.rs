@@ -15,7 +15,7 @@ use crate::{
     UserAccessToken, response,
 };
 
-/// A login in both steps: an owner's email and password for a Location Access Token. [`Location::login`] makes it.
+/// A login with both steps: an owner's email and password for a Location Access Token. [`Location::login`] makes it.
 ///
 /// ```text
 /// Location::login ───▶ at step 1 ── 2xx, token ──▶ Next: at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
@@ -106,7 +106,7 @@ impl Flow for LocationLogin {
     }
 }
 
-/// A login in step 1 alone: an owner's email and password for a User Access Token. [`App::user_login`] makes it.
+/// A login with step 1 alone: an owner's email and password for a User Access Token. [`App::user_login`] makes it.
 ///
 /// ```text
 /// App::user_login ───▶ at step 1 ── 2xx, token ──▶ Done(UserAccessToken)
@@ -189,7 +189,7 @@ impl Flow for UserLogin {
     }
 }
 
-/// An exchange, step 2 alone: a User Access Token for a Location Access Token. [`Location::exchange`] makes it.
+/// An exchange (step 2 alone): a User Access Token for a Location Access Token. [`Location::exchange`] makes it.
 ///
 /// ```text
 /// Location::exchange ───▶ at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)

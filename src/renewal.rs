@@ -172,7 +172,8 @@ impl Keep {
         self.token.clone()
     }
 
-    /// Uses the token, once the store has it, and returns the next state. If the store fails, the token is used anyway: the driver reports the failure.
+    /// Uses the token, once the store has it, and returns the next state. If the store fails, call it, too: the token is used, and the driver
+    /// reports the failure.
     pub fn kept(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
         if let Err(error) = self.context.check(session, owner) {
             return failed(session, error);

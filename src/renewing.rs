@@ -73,7 +73,7 @@ pub(crate) struct Context {
     pub(crate) ticket: Ticket,
 }
 
-/// A wait for a turn. The page of [`Renewal`](crate::Renewal) has a drawing with it.
+/// A wait for a turn. See the drawing on the page of [`Renewal`](crate::Renewal).
 ///
 /// ```
 /// use core::time::Duration;
@@ -92,7 +92,7 @@ pub struct AwaitTurn {
     pub(crate) ticket: Ticket,
 }
 
-/// A token request to send. The page of [`Renewal`](crate::Renewal) has a drawing with it.
+/// A token request to send. See the drawing on the page of [`Renewal`](crate::Renewal).
 ///
 /// ```
 /// use location_auth::{Redacted, SendToken};
@@ -115,7 +115,7 @@ pub(crate) enum Sent {
     Exchange { exchange: TokenExchange, owner_generation: u64 },
 }
 
-/// A new token to save in the program's store before it is used. The page of [`Renewal`](crate::Renewal) has a drawing with it.
+/// A new token to save in the program's store before it is used. See the drawing on the page of [`Renewal`](crate::Renewal).
 ///
 /// ```
 /// use location_auth::Keep;
