@@ -1,4 +1,4 @@
-//! What the service issued, and where it lives: all that the caller configures is read and checked here, once.
+//! The App and its Locations. Every setting is checked here, once.
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
@@ -37,7 +37,7 @@ pub struct App(Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) environment: Environment,
     pub(crate) user_token_head: Parts,
-    /// Without a Location's URI, which is with the Location.
+    /// Without a URI: each Location has its own.
     pub(crate) location_token_head: Parts,
     location_token_uri: Template,
     pub(crate) origins: Vec<Origin>,
@@ -47,10 +47,10 @@ pub(crate) struct Inner {
 }
 
 impl App {
-    /// Checks every setting once, so that no later step can fail because of one.
+    /// Builds an App. It checks every setting, so that no later step can fail because of one.
     ///
     /// # Errors
-    /// A [`Misuse`] that names the first setting that is wrong, and what is wrong with it, never its value.
+    /// A [`Misuse`] that names the first wrong setting and what is wrong with it, never its value.
     pub fn new(settings: Settings) -> Result<Self, Misuse> {
         let (user_token_uri, user_token_origin) = endpoint::parse(Field::UserTokenUrl, &settings.user_token_url)?;
         let (location_token_uri, location_token_origin) = Template::parse(&settings.location_token_url)?;
@@ -78,7 +78,7 @@ impl App {
         })))
     }
 
-    /// The Location that this id names.
+    /// Returns the Location with this id.
     ///
     /// # Errors
     /// Those of [`LocationId::new`], and [`Misuse::TooLarge`] if the id makes the URL longer than 64 KiB.
@@ -114,9 +114,9 @@ impl fmt::Debug for App {
     }
 }
 
-/// A business's premises (a salon, a garage), as the service knows it. Made by [`App::location`], cheap to clone.
+/// One place of business (a salon, a garage), as the service knows it. [`App::location`] makes it. Cheap to clone.
 ///
-/// For one owner of many Locations, one login gets a token for each:
+/// For an owner of many Locations, one login is enough for the tokens of all:
 ///
 /// ```
 /// use location_auth::transports::run;
@@ -143,7 +143,7 @@ struct LocationInner {
 }
 
 impl Location {
-    /// The id that the Location was named by.
+    /// The Location's id.
     pub fn id(&self) -> &LocationId {
         &self.0.id
     }

@@ -1,15 +1,15 @@
-//! What a session gives with a call, and takes back when the call is answered.
+//! Attempts, verdicts and replays: what a session returns for a call and for its response.
 
 use core::fmt;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::RenewError;
 
-/// Tells one session's attempts from another's. A number, since all threads that make calls would write to the count of an `Arc`.
+/// Identifies a session or an owner. It is a number, since all threads that make calls would write to the count of an `Arc`.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) struct Identity(usize);
 
-/// Without the number, which is another in each run: what is printed is the same for the same run.
+/// Hides the number, which differs between runs.
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Identity")
@@ -23,14 +23,14 @@ impl Identity {
     }
 }
 
-/// A call that was authorized: which session did it, and with which of its tokens.
+/// An authorized call: it knows the session, and which of the session's tokens the call carries.
 ///
-/// [`Session::received`](crate::Session::received) takes it together with the status that the call was answered with.
+/// [`Session::received`](crate::Session::received) takes it, with the status of the response.
 ///
 /// ```
 /// use location_auth::{Attempt, Misuse, Session};
 ///
-/// /// The call as it is sent, and what [`Session::received`](crate::Session::received) takes when it is answered: keep both together, and the original.
+/// /// Returns the call to send, and the attempt for `Session::received`. Keep the original, too.
 /// fn prepare(session: &Session, original: &http::Request<()>) -> Result<(http::Request<()>, Attempt), Misuse> {
 ///     let mut call = original.clone();
 ///     let attempt = session.authorize(&mut call)?;
@@ -44,33 +44,33 @@ pub struct Attempt {
     pub(crate) again: bool,
 }
 
-/// What follows the answer to a call.
+/// What to do after the response to a call.
 ///
 /// ```
 /// use location_auth::Verdict;
 ///
 /// fn in_words(verdict: &Verdict) -> &'static str {
 ///     match verdict {
-///         Verdict::Answered => "the answer is the caller's",
+///         Verdict::Answered => "the response is for the caller",
 ///         Verdict::Replay(_) => "send the call again: there is a newer token",
-///         Verdict::Renew(_) => "the token is rejected: renew it, or tell that it is",
+///         Verdict::Renew(_) => "the token is rejected: renew it, or report it",
 ///         Verdict::Rejected(_) => "the newer token is rejected, too",
 ///     }
 /// }
 /// ```
 #[derive(Debug)]
 pub enum Verdict {
-    /// The answer is the caller's: any status but 401, or a session without a token.
+    /// Return the response to the caller: the status is not 401, or the session has no token.
     Answered,
-    /// The answer was 401, and the session has a newer token than the attempt: send the call again, once.
+    /// The status is 401, and the session has a newer token than the attempt: send the call again, once.
     Replay(Replay),
-    /// The answer was 401, and the session has no newer token: renew it, or tell the caller that it was rejected.
+    /// The status is 401, and the session has no newer token: renew the token, or report to the caller that it was rejected.
     Renew(Renewal),
-    /// The answer was 401 to a call that was sent again. It is not sent a third time.
+    /// The status is 401 for a call that was sent again. Do not send it a third time.
     Rejected(RenewError),
 }
 
-/// The leave to send a call again, once, with a newer token. [`Session::replay`](crate::Session::replay) takes it.
+/// Allows a call to be sent again, once, with a newer token. [`Session::replay`](crate::Session::replay) takes it.
 ///
 /// ```
 /// use location_auth::{Attempt, Misuse, Replay, Session};
@@ -90,20 +90,20 @@ pub struct Replay {
     pub(crate) session: Identity,
 }
 
-/// A rejected token on its way to a new one. [`Session::received`](crate::Session::received) makes it; [`start`](Self::start) says what is first.
+/// The renewal of a rejected token. [`Session::received`](crate::Session::received) returns it, and [`start`](Self::start) begins it.
 ///
 #[doc = include_str!("renewal_states.md")]
 ///
-/// Each state is given what came by its one method and is used up by it. Whoever drives it holds a lock for each turn, the Location's before
-/// the owner's, and gives a turn up as soon as [`Renewing::holds`](crate::Renewing::holds) no longer names it. Dropping a state is allowed at any time: what was
-/// on its way counts as unknown.
+/// A method of each state takes the result, consumes the state, and returns the next one. The driver holds a lock for each turn, the
+/// Location's before the owner's. It releases a turn as soon as [`Renewing::holds`](crate::Renewing::holds) is false for it. You may drop a
+/// state at any time: a token request in flight then counts as one with an unknown outcome.
 ///
 /// ```
 /// use core::time::Duration;
 /// use http::{Request, Response};
 /// use location_auth::{Bytes, Delivery, Owner, Renewal, Renewing, RenewError, Replay, SavedToken, Session};
 ///
-/// /// A driver for a program with one thread: no one else waits, so a turn is always free.
+/// /// A driver for a program with one thread: no other caller waits, so a turn is always free.
 /// fn renew(
 ///     renewal: Renewal,
 ///     (session, owner): (&mut Session, &mut Owner),

@@ -1,5 +1,5 @@
-//! The bodies of the two steps (`P8`, `P9`): one JSON object each, in a buffer of its final size, since one that grows would leave
-//! copies of the secrets behind. Every request shares the buffer, which is wiped when the last holder drops it.
+//! The bodies of the two steps (`P8`, `P9`): one JSON object each. The buffer has its final size from the start, since a buffer that grows
+//! leaves copies of the secrets behind. All requests share it, and it is overwritten when the last holder drops it.
 
 use alloc::{string::String, vec::Vec};
 use core::ops::Range;
@@ -14,12 +14,12 @@ use crate::text::json_decode;
 #[derive(Clone)]
 pub(crate) struct SecretObject {
     json: Bytes,
-    /// Where the texts stand, without their quotes.
+    /// Where the texts are, without their quotes.
     texts: [Range<usize>; 2],
 }
 
 impl SecretObject {
-    /// An object of these members, then of the other object's.
+    /// Builds an object of these members, followed by the other object's.
     pub(crate) fn new(members: [(&str, &str); 2], other: Option<&Self>) -> Self {
         let members = members.map(|(name, text)| (name, text, json_len(text)));
         let rest = other.and_then(|other| other.json.strip_prefix(b"{"));
@@ -33,7 +33,7 @@ impl SecretObject {
             json.extend_from_slice(b"\":");
             let start = json.len().saturating_add(1);
             if len == text.len() {
-                // Nothing to escape.
+                // Nothing needs an escape.
                 json.push(b'"');
                 json.extend_from_slice(text.as_bytes());
                 json.push(b'"');
@@ -80,8 +80,8 @@ fn json_len(text: &str) -> usize {
     text.bytes().map(escaped).fold(0, usize::saturating_add)
 }
 
-/// Whether JSON escapes nothing in the text, as in nearly all. All bytes are looked at, whatever the first ones are: so the compiler
-/// looks at many at a time.
+/// Whether JSON escapes nothing in the text, as in nearly all. It checks all bytes without an early return, so that the compiler can check
+/// many at a time.
 fn is_its_own_form(text: &str) -> bool {
     text.bytes().fold(true, |plain, byte| plain & (byte >= b' ') & (byte != b'"') & (byte != b'\\'))
 }

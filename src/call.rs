@@ -1,4 +1,4 @@
-//! An ordinary call as a value: sent, and once more with a new token where a 401 can be helped.
+//! An ordinary call as a value: it is sent, and after a 401 sent once more with a new token.
 
 use core::fmt;
 
@@ -6,12 +6,12 @@ use http::{Request, Response};
 
 use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 
-/// An ordinary call on its way. It says what is next, one thing at a time, and is given what came.
+/// An ordinary call in progress. Its methods take what happened, and return what to do next.
 ///
 #[doc = include_str!("call_states.md")]
 ///
-/// Generic over the body of the request and of the response, neither of which it looks at. It sends nothing itself and holds no lock.
-/// A call that fails on its way has no next state: drop it, and tell the transport's error.
+/// It is generic over the two bodies, and reads neither. It sends nothing and holds no lock. If the transport fails, drop the call and return
+/// the transport's error.
 ///
 /// ```
 /// use http::{Request, Response};
@@ -41,13 +41,13 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 /// ```
 #[must_use = "a call does nothing until its request is authorized and sent"]
 pub struct Call<B> {
-    /// The request as the caller made it, to be sent again. `None` where that can't be, or has been.
+    /// The caller's request, to send again. `None` if it can't be sent again, or was.
     again: Option<Request<B>>,
-    /// The leave to send it again.
+    /// Allows the session to authorize it again.
     replay: Option<Replay>,
 }
 
-/// What a [`Call`] needs next: its page shows a loop over it.
+/// What to do next for a [`Call`]. The page of `Call` has a loop over it.
 ///
 /// ```
 /// use location_auth::Next;
@@ -57,20 +57,20 @@ pub struct Call<B> {
 /// }
 /// ```
 pub enum Next<B, R> {
-    /// Authorize the request, send it, and say what came.
+    /// Authorize the request, send it, and pass the response to [`Call::received`].
     Send(Request<B>, Call<B>),
-    /// Run the renewal to its end, and say what it came to.
+    /// Run the renewal, and pass its result to [`RejectedCall::renewed`].
     Renew(Renewal, RejectedCall<B, R>),
     /// The call has ended.
     Done(Result<Response<R>, CallFailure<R>>),
 }
 
-/// A call that was answered with 401 and waits for a new token: the page of [`Call`] shows where it stands.
+/// A call that got a 401 and waits for a new token. See the drawing on the page of [`Call`].
 ///
 /// ```
 /// use location_auth::{Next, RejectedCall, RenewError};
 ///
-/// /// For a program whose user does not want to wait: the caller learns why there is no new token.
+/// /// Ends the call if the user does not want to wait: the caller gets the reason why there is no new token.
 /// fn give_up<B, R>(call: RejectedCall<B, R>, error: RenewError) -> Next<B, R> {
 ///     call.renewed(Err(error)).into()
 /// }
@@ -81,7 +81,7 @@ pub struct RejectedCall<B, R> {
     response: Response<R>,
 }
 
-/// Why a call that was answered with 401 has ended so.
+/// The reason why a call failed after a 401.
 ///
 /// ```
 /// use location_auth::CallFailure;
@@ -93,43 +93,43 @@ pub struct RejectedCall<B, R> {
 pub enum CallFailure<R> {
     /// The token was rejected and there is no new one, or the new one was rejected as well.
     NotRenewed {
-        /// What the service answered.
+        /// The response to the call.
         response: Response<R>,
-        /// Why there is none.
+        /// Why there is no usable token.
         error: RenewError,
     },
-    /// The token was rejected and is renewed, but the call's body can't be sent again: make the call anew.
+    /// The token was rejected and is renewed, but the call's body can't be sent again: make a new call.
     NotRepeated {
-        /// What the service answered.
+        /// The response to the call.
         response: Response<R>,
     },
 }
 
 impl<B: Clone> Call<B> {
-    /// The call that this request makes, before it is authorized. After a 401 with a new token, a clone of the request is sent again.
+    /// Makes a call from a request without credentials. After a 401 and a renewal, a clone of the request is sent.
     pub fn new(request: &Request<B>) -> Self {
         Self::repeating(Some(request.clone()))
     }
 }
 
 impl<B> Call<B> {
-    /// A call whose request can't be sent again. After a 401 the token is renewed, and the call ends as [`CallFailure::NotRepeated`].
+    /// Makes a call whose request can't be sent again. After a 401 the token is renewed, and the call ends as [`CallFailure::NotRepeated`].
     #[inline]
     pub fn once() -> Self {
         Self::repeating(None)
     }
 
-    /// For a body that is no `Clone` but can be made again: after a 401 with a new token this request is sent, not yet authorized.
-    /// `None` is [`once`](Self::once).
+    /// Makes a call whose body is not `Clone` but can be made again. After a 401 and a renewal, this request is sent: it has no credentials yet.
+    /// `None` is the same as [`once`](Self::once).
     #[inline]
     pub fn repeating(again: Option<Request<B>>) -> Self {
         Self { again, replay: None }
     }
 
-    /// Puts the credentials on the request that is sent now. What it returns goes to [`Session::received`] when the answer has come.
+    /// Puts the credentials on the request to send now. Pass the attempt to [`Session::received`], with the status of the response.
     ///
     /// # Errors
-    /// As [`Session::authorize`], and [`Misuse::ForeignAttempt`] for another session than the one that rejected the first attempt.
+    /// As [`Session::authorize`], and [`Misuse::ForeignAttempt`] if the first attempt was another session's.
     #[inline]
     pub fn authorize(&mut self, session: &Session, request: &mut Request<B>) -> Result<Attempt, Misuse> {
         match self.replay.take() {
@@ -138,7 +138,7 @@ impl<B> Call<B> {
         }
     }
 
-    /// The answer came, and this is what the session says of it.
+    /// Takes the response and the session's verdict, and returns what to do next.
     #[inline]
     pub fn received<R>(self, verdict: Verdict, response: Response<R>) -> Next<B, R> {
         match verdict {
@@ -151,10 +151,10 @@ impl<B> Call<B> {
 }
 
 impl<B, R> RejectedCall<B, R> {
-    /// What the renewal came to: the request to send now, or why the call has ended. [`Next`] is made from it.
+    /// Takes the result of the renewal, and returns the request to send now or the reason why the call failed. It converts into a [`Next`].
     ///
     /// # Errors
-    /// [`CallFailure`] where there is no new token, or the request can't be sent again.
+    /// [`CallFailure`] if there is no new token, or the request can't be sent again.
     #[allow(clippy::result_large_err, reason = "no larger than `Next`, which it becomes")]
     pub fn renewed(self, result: Result<Replay, RenewError>) -> Result<(Request<B>, Call<B>), CallFailure<R>> {
         let response = self.response;
@@ -175,7 +175,7 @@ impl<B, R> From<Result<(Request<B>, Call<B>), CallFailure<R>>> for Next<B, R> {
     }
 }
 
-/// What is next, and nothing of the request or of the response.
+/// Shows what is next and a response's status, and nothing else of the request or the response.
 impl<B, R> fmt::Debug for Next<B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -199,7 +199,7 @@ impl<B, R> fmt::Debug for RejectedCall<B, R> {
     }
 }
 
-/// The reason, and nothing of the response.
+/// Shows the reason, and nothing of the response.
 impl<R> fmt::Debug for CallFailure<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,11 +1,11 @@
-//! How far a request got that no response came for.
+//! Whether a request without a response was sent.
 
 /// Whether a request that got no response may have reached the service.
 ///
 /// ```
 /// use location_auth::Delivery;
 ///
-/// /// What a transport of your own can say of an error of the standard library's.
+/// /// For your own transport: whether the request was sent, from an error of the standard library.
 /// fn delivery(error: &std::io::Error) -> Delivery {
 ///     match error.kind() {
 ///         std::io::ErrorKind::ConnectionRefused => Delivery::NotSent,
@@ -15,11 +15,11 @@
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delivery {
-    /// No byte of it left: it is safe to send again.
+    /// No byte of it was sent: a retry is safe.
     NotSent,
-    /// No byte of it left, nor would it another time: the transport, as it is set up, does not send such a request. The URL is not
-    /// `https`, say, or TLS is not built in.
+    /// No byte of it was sent, and a retry would not help: the transport, as it is set up, can't send such a request. For example, the URL is not
+    /// `https`, or TLS is not built in.
     Unsendable,
-    /// It may have arrived: sending it again could create a second token that never expires.
+    /// It may have arrived: a retry could create a second token that never expires.
     Unknown,
 }

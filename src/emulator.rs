@@ -1,10 +1,12 @@
-//! The service's half of the protocol (`P3` to `P9`), as pure as the client's: a request in, a response out.
+//! An emulated service for tests, without IO: it takes a request and returns a response.
 //!
-//! Feature `emulator`. It lets you test your own integration with no network and no account: give it your owners, Locations and
-//! guarded routes, and answer your transport's requests from [`Emulator::handle`]. It shares no code and no constant with
-//! the client's half, so that each checks the other.
+//! Feature `emulator`. You can test your own integration without a network and an account: add your owners, Locations and guarded
+//! routes, and answer your transport's requests with [`Emulator::handle`]. It shares no code and no constant with the client's half
+//! of the protocol, so that each checks the other.
 //!
-//! Hostile responses are no part of it: write those by hand.
+//! It sends no hostile responses: write those by hand.
+//
+// It has the rules `P3` to `P9`.
 
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -18,8 +20,8 @@ use serde_json::{Value, json};
 /// An emulated service, for one integrator's credentials.
 ///
 /// It answers `POST` to [`USER_TOKEN_PATH`](Self::USER_TOKEN_PATH) and [`LOCATION_TOKEN_PATH`](Self::LOCATION_TOKEN_PATH), and any method on the
-/// guarded routes; scheme and host are not looked at. It is strict where the real service may not be: the two token
-/// requests must have exactly the members that the source page shows.
+/// guarded routes. It ignores scheme and host. It is strict where the real service may not be: the two token requests must have exactly
+/// the members that the service's documentation shows.
 ///
 /// ```
 /// use location_auth::emulator::{Access, Emulator};
@@ -62,7 +64,7 @@ pub struct Emulator {
     counts: Counts,
 }
 
-/// What a guarded route asks for, beside the API Key.
+/// What a guarded route needs, besides the API Key.
 ///
 /// ```
 /// use location_auth::emulator::{Access, Emulator};
@@ -78,15 +80,15 @@ pub struct Emulator {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Access {
-    /// Nothing (`P4`: not every method needs a token).
+    /// No token: not every method of the API needs one.
     ApiKeyOnly,
     /// A User Access Token.
     User,
-    /// A Location Access Token: of the very Location, if the route's path has a `{location_id}`.
+    /// A Location Access Token. If the route's path has a `{location_id}`, it must be that Location's.
     Location,
 }
 
-/// How the emulated service fares.
+/// Whether the emulated service is up, throttles or is down.
 ///
 /// ```
 /// use location_auth::emulator::{Condition, Emulator};
@@ -100,16 +102,16 @@ pub enum Access {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Condition {
-    /// It answers.
+    /// It answers as usual.
     #[default]
     Up,
-    /// It answers 429 to everything, with `Retry-After` in seconds where one is given.
+    /// It answers every request with 429, and with `Retry-After` in seconds if one is given.
     Throttling(Option<u32>),
-    /// It answers 503 to everything, with `Retry-After` in seconds where one is given.
+    /// It answers every request with 503, and with `Retry-After` in seconds if one is given.
     Down(Option<u32>),
 }
 
-/// What the emulated service has seen since it was made.
+/// What the emulated service has counted since it was made.
 ///
 /// ```
 /// use location_auth::emulator::Emulator;
@@ -127,13 +129,13 @@ pub struct Counts {
     pub user_tokens: u64,
     /// Location Access Tokens issued.
     pub location_tokens: u64,
-    /// Calls of guarded routes that were answered with 200.
+    /// Calls to guarded routes that got a 200.
     pub calls: u64,
-    /// Calls that came with a Location Access Token of another Location than the route's.
+    /// Calls with a Location Access Token of another Location than the route's.
     pub wrong_location: u64,
 }
 
-/// Whom a token stands for.
+/// Whom a token authenticates.
 #[derive(Clone)]
 enum Holder {
     User { email: String },
@@ -141,12 +143,12 @@ enum Holder {
 }
 
 impl Emulator {
-    /// Where step 1 is answered.
+    /// The path of step 1.
     pub const USER_TOKEN_PATH: &str = "/user_token";
-    /// Where step 2 is answered, for the Location whose id replaces `{location_id}`.
+    /// The path of step 2: the Location's id replaces `{location_id}`.
     pub const LOCATION_TOKEN_PATH: &str = "/locations/{location_id}/token";
 
-    /// A service that knows this integrator and nobody else.
+    /// Makes a service that accepts these credentials of one integrator, and no others.
     pub fn new(api_key: &str, client_id: &str, client_secret: &str) -> Self {
         Self {
             api_key: api_key.into(),
@@ -162,7 +164,7 @@ impl Emulator {
         }
     }
 
-    /// Adds an owner, or changes its password.
+    /// Adds an owner, or changes their password.
     pub fn owner(&mut self, email: &str, password: &str) -> &mut Self {
         self.owners.insert(email.into(), password.into());
         self
@@ -174,24 +176,24 @@ impl Emulator {
         self
     }
 
-    /// Adds a route that answers with `{"location": …, "owner": …}`: whom the call acted for. `{location_id}` in its path stands for
-    /// one segment.
+    /// Adds a guarded route. Its answer `{"location": …, "owner": …}` says whom the call acted for. `{location_id}` in its path stands for one
+    /// segment.
     pub fn add_route(&mut self, path: &str, access: Access) -> &mut Self {
         self.routes.push((path.into(), access));
         self
     }
 
-    /// Revokes a token: from now on it is answered with 401. Whether there was such a token.
+    /// Revokes a token: from now on a call with it gets a 401. Returns whether there was such a token.
     pub fn revoke(&mut self, token: &str) -> bool {
         self.tokens.remove(token).is_some()
     }
 
-    /// Revokes every token of this Location, and says how many there were.
+    /// Revokes every token of this Location, and returns how many there were.
     pub fn revoke_location(&mut self, location: &str) -> usize {
         self.revoke_all(|holder| matches!(holder, Holder::Location { id } if id == location))
     }
 
-    /// Revokes every User Access Token of this owner, and says how many there were.
+    /// Revokes every User Access Token of this owner, and returns how many there were.
     pub fn revoke_owner(&mut self, owner: &str) -> usize {
         self.revoke_all(|holder| matches!(holder, Holder::User { email } if email == owner))
     }
@@ -202,12 +204,12 @@ impl Emulator {
         before.saturating_sub(self.tokens.len())
     }
 
-    /// Lets the service throttle, fail or come back.
+    /// Sets whether the service is up, throttles or is down.
     pub fn set_condition(&mut self, condition: Condition) {
         self.condition = condition;
     }
 
-    /// What it has seen so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -254,7 +256,7 @@ impl Emulator {
         Ok(body)
     }
 
-    /// What both token requests must be (P3, P8, P9).
+    /// Checks what both token requests must have (P3, P8, P9).
     fn check_token_request<B>(&self, request: &Request<B>, is_post: bool) -> Result<(), Refusal> {
         self.check_api_key(request.headers())?;
         if !is_post {
@@ -339,7 +341,7 @@ impl Emulator {
     }
 }
 
-/// Counts and condition, no credential.
+/// Shows counts and condition, no credential.
 impl fmt::Debug for Emulator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Emulator")
@@ -356,7 +358,7 @@ fn refuse(status: u16, error: &str, description: &str) -> Refusal {
     Refusal(status, json!({ "error": error, "error_description": description }))
 }
 
-/// The value of a header that must come once.
+/// The value of a header that must be there once.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?;
@@ -386,7 +388,7 @@ fn members<const N: usize>(body: &[u8], names: [&str; N]) -> Result<[String; N],
     members.into_values().collect::<Vec<_>>().try_into().map_err(|_| bad())
 }
 
-/// Whether the path is the route's; if so, the Location that it names where the route has a `{location_id}`.
+/// Whether the path is the route's. If so, returns the Location that it names, if the route has a `{location_id}`.
 fn location_in(route: &str, path: &str) -> Option<Option<String>> {
     let Some((before, after)) = route.split_once("{location_id}") else {
         return (route == path).then_some(None);

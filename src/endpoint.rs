@@ -1,4 +1,4 @@
-//! The URLs that credentials may go to: read from text, since `http::Uri` drops a fragment in silence (`Q1`, `Q2`, `Q4`).
+//! The URLs that credentials may go to. They are read from text, since `http::Uri` silently drops a fragment (`Q1`, `Q2`, `Q4`).
 
 use alloc::{boxed::Box, string::String};
 use core::net::{Ipv4Addr, Ipv6Addr};
@@ -11,7 +11,7 @@ use crate::misuse::copied;
 use crate::token::RESERVED;
 use crate::{Field, LocationId, Misuse, UrlProblem};
 
-/// Scheme, host and port, compared as text: what is spelled differently is another origin.
+/// Scheme, host and port, compared as text: another spelling is another origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Origin {
     https: bool,
@@ -44,7 +44,7 @@ pub(crate) fn permit(origins: &[Origin], uri: &Uri) -> Result<(), Misuse> {
     }
 }
 
-/// Whether each `Host` that stands among the headers is the URI's own.
+/// Whether each `Host` header is the URI's own.
 pub(crate) fn names_its_own_host(headers: &HeaderMap, uri: &Uri) -> bool {
     headers.get_all(header::HOST).iter().all(|named| match (split(uri), named.to_str()) {
         (Ok((https, host, port)), Ok(named)) => {
@@ -54,7 +54,7 @@ pub(crate) fn names_its_own_host(headers: &HeaderMap, uri: &Uri) -> bool {
     })
 }
 
-/// A URL that is complete as it stands.
+/// Parses a URL without placeholders.
 pub(crate) fn parse(field: Field, text: &str) -> Result<(Uri, Origin), Misuse> {
     if copied(field, text)?.len() > URI_LIMIT {
         return Err(Misuse::TooLarge(field));
@@ -62,14 +62,14 @@ pub(crate) fn parse(field: Field, text: &str) -> Result<(Uri, Origin), Misuse> {
     read(text).map_err(|problem| Misuse::Url { field, problem })
 }
 
-/// The location token URL: complete, or with places for the Location's id.
+/// The location token URL: complete, or with placeholders for the Location's id.
 #[derive(Clone, Debug)]
 pub(crate) enum Template {
     Complete(Uri),
     WithId(Box<str>),
 }
 
-/// The longest that [`Uri`] takes.
+/// The longest URL that [`Uri`] accepts, in bytes.
 const URI_LIMIT: usize = 65_534;
 const PLACEHOLDER: &str = "{location_id}";
 
@@ -100,12 +100,12 @@ impl Template {
             url.extend(utf8_percent_encode(id.as_str(), RESERVED));
             url.push_str(piece);
         }
-        // The template has been checked and the id is encoded: all that is left to go wrong is the length.
+        // The template has been checked and the id is encoded: only the length can still be wrong.
         Uri::from_maybe_shared(Bytes::from(url)).map_err(|_| Misuse::TooLarge(Field::LocationId))
     }
 }
 
-/// What stands between the scheme and the path.
+/// The text between the scheme and the path.
 fn authority(text: &str) -> &str {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or_default()
@@ -133,7 +133,7 @@ fn read(text: &str) -> Result<(Uri, Origin), UrlProblem> {
     Ok((uri, origin))
 }
 
-/// Whether secrets may travel to this URI: `https`, or `http` to a loopback host. For transports to ask before they send.
+/// Whether secrets may be sent to this URI: `https`, or `http` to a loopback host. A transport checks it before it sends.
 ///
 /// ```
 /// use location_auth::may_carry_secrets;
@@ -162,15 +162,15 @@ fn judged(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
     Ok((https, host, port))
 }
 
-/// The one reading of scheme, host and port, for the URLs of the settings and for those of calls alike. User info stays in the host, where
-/// it makes another host of it.
+/// Splits a URI into scheme, host and port, for the URLs of the settings and of calls alike. User info stays in the host, so that it is
+/// another host.
 fn split(uri: &Uri) -> Result<(bool, &str, u16), UrlProblem> {
     let scheme = uri.scheme().ok_or(UrlProblem::Invalid)?;
     let https = *scheme == Scheme::HTTPS;
     if !https && *scheme != Scheme::HTTP {
         return Err(UrlProblem::Scheme);
     }
-    // Written out, `*` or `@host` would run on from the authority and name another host.
+    // Written behind the authority, `*` or `@host` would name another host.
     if !uri.path().starts_with('/') {
         return Err(UrlProblem::Invalid);
     }
@@ -199,7 +199,7 @@ fn host_and_port(authority: &str, https: bool) -> Result<(&str, u16), UrlProblem
 fn is_host(host: &str) -> bool {
     match in_brackets(host) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        // What ends in a number is an address to whoever resolves it, in forms like 127.1 or 0x7f.1 too: only the plain one is taken.
+        // Resolvers read a host that ends in a number as an address, even 127.1 or 0x7f.1: only the plain form is accepted.
         None if ends_in_a_number(host) => host.parse::<Ipv4Addr>().is_ok(),
         None => !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
     }
@@ -212,7 +212,7 @@ fn ends_in_a_number(host: &str) -> bool {
         || !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// `localhost`, 127.0.0.0/8 or `[::1]`: the only hosts that `http` may be spoken to.
+/// `localhost`, 127.0.0.0/8 or `[::1]`: the only hosts that `http` is allowed for.
 fn is_loopback(host: &str) -> bool {
     match in_brackets(host) {
         Some(address) => address.parse().is_ok_and(|address: Ipv6Addr| address.is_loopback()),

@@ -1,8 +1,8 @@
-//! Which of the service's two worlds a setting, a token or an App is of.
+//! The service's two environments: each setting, token and App belongs to one.
 
 use core::fmt;
 
-/// The service's two environments, which have different credentials.
+/// One of the service's two environments, which have different credentials.
 ///
 /// serde and [`str::parse`] read it from its name in lower case.
 ///

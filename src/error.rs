@@ -6,7 +6,7 @@
 //! RunError  either the transport's own error or an Error: found by a driver (see `transports`)
 //! ```
 //!
-//! One vocabulary of blame for all three: [`Fault`].
+//! For all three, [`Fault`] says who has to act.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -16,9 +16,9 @@ use http::StatusCode;
 use crate::error_message::Message;
 use crate::{BodyProblem, ErrorKind, Fault, Field, LocationId, Retry};
 
-/// Why [`Flow::receive`](crate::Flow::receive) returned no token: what the service answered, in words that are safe to log.
+/// An error that says why [`Flow::receive`](crate::Flow::receive) returned no token. It is safe to log.
 ///
-/// It holds no credential that its request carried: the service's own words are in it only if they repeat none (`Q8`).
+/// It holds no credential of its request: it quotes the service's message only if the message repeats none.
 ///
 /// ```
 /// use http::{Response, StatusCode};
@@ -37,10 +37,11 @@ use crate::{BodyProblem, ErrorKind, Fault, Field, LocationId, Retry};
 /// assert_eq!(error.message(), Some("invalid_grant: Wrong password"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// `Q8`.
 #[derive(Clone)]
 pub struct Error(Box<Answer>);
 
-/// All that is kept of a response that held no token.
+/// All that is kept of a response without a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) step: Step,
@@ -64,12 +65,12 @@ impl Error {
         self
     }
 
-    /// Which request the response was for.
+    /// The step whose request got the response.
     pub fn step(&self) -> Step {
         self.0.step
     }
 
-    /// The Location that a token was wanted for: `None` for a [`UserLogin`](crate::UserLogin), which has none.
+    /// The Location that the token was for: `None` for a [`UserLogin`](crate::UserLogin), which has none.
     pub fn location(&self) -> Option<&LocationId> {
         self.0.location.as_ref()
     }
@@ -97,22 +98,22 @@ impl Error {
         }
     }
 
-    /// The wait that the response's `Retry-After` asked for, whatever its status (`Q9`, RFC 9110 section 10.2.3).
+    /// The wait that the response's `Retry-After` asks for, whatever the status (RFC 9110 section 10.2.3).
     ///
-    /// At most [`Retry::MAX_DELAY`]; `None` where the header is missing or can't be read without a clock.
+    /// At most [`Retry::MAX_DELAY`]. `None` if the header is missing or can't be read without a clock.
     pub fn retry_after(&self) -> Option<core::time::Duration> {
         self.0.retry_after
     }
 
-    /// The response's `x-request-id`, to be quoted to the service's support: visible ASCII, at most 128 bytes.
+    /// The response's `x-request-id`, to quote to the service's support: visible ASCII, at most 128 bytes.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// What the service said, at most 256 bytes, control characters replaced: of a body of JSON the texts that usually say what went wrong,
-    /// of `text/plain` the first line. `[email]` and `[client id]` replace the owner's email and the Client ID.
+    /// The service's message: from JSON the texts that usually say what went wrong, from `text/plain` the first line. It has at most 256 bytes,
+    /// and control characters are replaced. `[email]` and `[client id]` replace the owner's email and the Client ID.
     ///
-    /// `None` where it said nothing, or where [`is_message_withheld`](Self::is_message_withheld).
+    /// `None` if there is no message, or if [`is_message_withheld`](Self::is_message_withheld).
     pub fn message(&self) -> Option<&str> {
         match &self.0.message {
             Message::Text(text) => Some(text),
@@ -120,17 +121,17 @@ impl Error {
         }
     }
 
-    /// Whether the service said something that repeats a credential of the request, and so was withheld whole.
+    /// Whether the service's message is withheld, because it repeats a credential of the request.
     ///
-    /// That need not be the service's doing: a password that is an ordinary word occurs in ordinary sentences.
+    /// The service may have done nothing wrong: a password that is an ordinary word occurs in ordinary sentences.
     pub fn is_message_withheld(&self) -> bool {
         self.0.message == Message::Withheld
     }
 
-    /// The service's own code for what went wrong, where its body has one: letters, digits, `_`, `-` and `.`, at most 64.
+    /// The service's own code for what went wrong, if its body has one: letters, digits, `_`, `-` and `.`, at most 64.
     ///
-    /// It is there where the words are withheld, too. By it a service that follows OAuth distinguishes a wrong password from a wrong Client Secret (RFC
-    /// 6749 section 5.2):
+    /// It is there even if the message is withheld. A service that follows OAuth uses it to distinguish a wrong password from a wrong Client
+    /// Secret (RFC 6749 section 5.2):
     ///
     /// ```
     /// use location_auth::Error;
@@ -152,8 +153,7 @@ impl Error {
         self.0.media_type.as_deref()
     }
 
-    /// The coding that the body is in (RFC 9110 section 8.4), where it was not read for that, whatever the status: it is no part of this
-    /// crate to undo one.
+    /// The content coding of a body that was not read because of it, whatever the status (RFC 9110 section 8.4). This crate decodes none.
     pub fn content_coding(&self) -> Option<&str> {
         match &self.0.message {
             Message::Coded(coding) => Some(coding),
@@ -241,7 +241,7 @@ impl fmt::Debug for Error {
     }
 }
 
-/// One line: step, what happened, the service's words, who is at fault, what to do.
+/// One line: step, what happened, the service's message, who is at fault, what to do.
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0.step)?;
@@ -283,14 +283,14 @@ impl fmt::Display for Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Step {
-    /// Step 1: an owner's email and password for a User Access Token.
+    /// Step 1 exchanges an owner's email and password for a User Access Token.
     UserToken,
-    /// Step 2: a User Access Token for a Location Access Token.
+    /// Step 2 exchanges a User Access Token for a Location Access Token.
     LocationToken,
 }
 
 impl Step {
-    /// 1 or 2, as the service's documentation counts.
+    /// Returns 1 or 2, the number in the service's documentation.
     pub fn number(self) -> u8 {
         match self {
             Step::UserToken => 1,
@@ -298,7 +298,7 @@ impl Step {
         }
     }
 
-    /// The setting that says where the step's request goes.
+    /// The setting with the URL of the step's request.
     pub fn url(self) -> Field {
         match self {
             Step::UserToken => Field::UserTokenUrl,

@@ -1,8 +1,8 @@
-//! What kinds of response hold no token.
+//! The kinds of responses without a token.
 
 use crate::Fault;
 
-/// What kind of response came instead of one with a token.
+/// The kind of a response without a usable token.
 ///
 /// ```
 /// use location_auth::{Error, ErrorKind};
@@ -34,7 +34,7 @@ pub enum ErrorKind {
     /// A 3xx: redirects are never followed.
     #[error("the service redirected, and redirects are never followed")]
     Redirected,
-    /// A status that is no final response's: below 200 or above 599.
+    /// A status that no final response has: below 200 or above 599.
     #[error("the status is not that of a final response")]
     UnexpectedStatus,
     /// A success whose body is longer than [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT).
@@ -71,7 +71,7 @@ pub enum BodyProblem {
     /// No body, or white space alone.
     #[error("has no body")]
     Empty,
-    /// The body is in the coding that [`Error::content_coding`](crate::Error::content_coding) names, so nobody can read it here.
+    /// The body has a content coding, which [`Error::content_coding`](crate::Error::content_coding) returns. This crate decodes none.
     #[error("has a content coding that was not decoded")]
     Encoded,
     /// The body is not UTF-8.
@@ -109,7 +109,7 @@ pub enum BodyProblem {
     /// `access_token` holds something other than visible ASCII, so no header can carry it.
     #[error("has an access_token that no header can carry")]
     InvalidToken,
-    /// Step 2 was answered with the user token that it was asked with: something handed back step 1's response.
+    /// The token is the User Access Token that the request of step 2 carried: something returned step 1's response.
     #[error("repeats the User Access Token that it was asked with")]
     UserTokenReturned,
 }

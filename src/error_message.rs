@@ -1,4 +1,4 @@
-//! The service's own words, made safe to repeat (`Q8`): picked out, withheld if they hold a credential, cleaned, then cut.
+//! The service's message, made safe to quote (`Q8`): found, withheld if it repeats a credential, cleaned, then cut.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
@@ -12,47 +12,47 @@ use crate::text::{clean, strike_out};
 
 /// The longest message that is kept, in bytes.
 const MESSAGE_LIMIT: usize = 256;
-/// A request id, a media type or a coding that is longer is none.
+/// A longer request id, media type or coding is ignored.
 const HEADER_LIMIT: usize = 128;
 const CODE_LIMIT: usize = 64;
-/// How deep words are looked for.
+/// How deep a body is searched for a message.
 const DEPTH: u8 = 8;
 
-/// What the service said in a body that holds no token.
+/// The service's message in a response without a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Message {
     None,
     Text(Box<str>),
-    /// It repeated a credential.
+    /// The message repeats a credential.
     Withheld,
     /// A page for a browser: its text is not shown.
     Html,
-    /// In this coding (RFC 9110 section 8.4), which nobody undid.
+    /// The body has this coding (RFC 9110 section 8.4), and nobody decoded it.
     Coded(Box<str>),
 }
 
-/// What a request carried.
+/// The values of a request that an error must not repeat.
 pub(crate) struct RequestSecrets<'a> {
-    /// What is no credential: the name beside it is shown instead.
+    /// Values that are no credentials: an error shows the name instead.
     pub(crate) named: &'a [(&'a str, &'static str)],
     pub(crate) secret: &'a [&'a str],
 }
 
 impl RequestSecrets<'_> {
-    /// The text with the names put in, unless it repeats a secret before or after that.
+    /// The text with names in place of the named values, unless it repeats a secret before or after that.
     fn told(&self, text: &str) -> Option<String> {
         strike_out(text, self.named, self.secret)
     }
 
-    /// A header's visible ASCII, or a part of it, within its bound.
+    /// Returns a header's value, or a part of it, if it is visible ASCII, short, and repeats nothing of the request.
     fn word(&self, text: &str) -> Option<Box<str>> {
         let fit = !text.is_empty() && text.len() <= HEADER_LIMIT && text.bytes().all(|byte| byte.is_ascii_graphic());
         (fit && self.told(text).is_some_and(|told| told == text)).then(|| text.into())
     }
 }
 
-/// A short message from a body of one of the usual shapes, and the service's own code for what happened. Of a success (`success`), which may
-/// hold what is nobody's business, only members of usual names are shown.
+/// Finds a short message in a body of a usual shape, and the service's own code for what happened. A success (`success`) may hold private
+/// data: of it only members with usual names are shown.
 pub(crate) fn message(
     headers: &HeaderMap,
     body: &[u8],
@@ -60,7 +60,7 @@ pub(crate) fn message(
     secrets: &RequestSecrets<'_>,
 ) -> (Message, Option<Box<str>>) {
     let body = unmarked(body);
-    // What stands below other names is read only where it is needed: what is skipped need not be JSON that serde takes.
+    // Members with other names are read only if needed: a skipped one need not be JSON that serde accepts.
     let usual = said(body, Place::Beside);
     let any = usual.as_ref().filter(|said| said.words.is_none() && !success).and_then(|_| said(body, Place::Top));
     let Some(said) = any.or(usual) else { return (not_json(headers, body, success, secrets), None) };
@@ -90,13 +90,13 @@ fn not_json(headers: &HeaderMap, body: &[u8], success: bool, secrets: &RequestSe
     if success || !is_type("text/plain") {
         return Message::None;
     }
-    // All of it is judged: a credential may go on in the next line.
+    // The whole body is checked: a credential may span two lines.
     let Some(told) = secrets.told(core::str::from_utf8(body).unwrap_or_default()) else { return Message::Withheld };
     let line = told.lines().map(str::trim).find(|line| !line.is_empty());
     line.map_or(Message::None, |line| Message::Text(clean(line, MESSAGE_LIMIT)))
 }
 
-/// `x-request-id`, if it is visible ASCII within its bound and repeats nothing that the request carried.
+/// `x-request-id`, if it is visible ASCII within its bound and repeats nothing of the request.
 pub(crate) fn request_id(headers: &HeaderMap, secrets: &RequestSecrets<'_>) -> Option<Box<str>> {
     secrets.word(headers.get("x-request-id")?.to_str().ok()?)
 }
@@ -111,14 +111,14 @@ fn essence(headers: &HeaderMap) -> &str {
     text.split(';').next().unwrap_or_default().trim_ascii()
 }
 
-/// The coding of the body, unless it stands as it is.
+/// The body's content coding, unless it is `identity`.
 pub(crate) fn coding(headers: &HeaderMap) -> Option<&str> {
     let texts = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     let mut codings = texts.flat_map(|text| text.split(',')).map(str::trim_ascii);
     codings.find(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
 }
 
-/// What JSON says, if it is JSON.
+/// Reads the message and the code of a body, if it is JSON.
 fn said(body: &[u8], place: Place) -> Option<Said> {
     let mut json = serde_json::Deserializer::from_str(core::str::from_utf8(body).ok()?);
     let said = Words { place, depth: DEPTH }.deserialize(&mut json).ok()?;
@@ -132,11 +132,11 @@ struct Said {
     code: Option<Zeroizing<String>>,
 }
 
-/// Reads a value for its words, by one rule: the first text that a person could read.
+/// Reads the words of a value, by one rule: the first text that a person could read.
 ///
-/// A text that is not blank is its own words; a list has those of its first element that has some; an object has those of its members of
-/// the usual names, in the order of [`NAMES`] and joined by colons, behind its `name`. Where it has no such member it has those of the
-/// first other one, behind that one's name, which says whose fault it is. How deep is bounded; what is deeper is skipped unread.
+/// A text that is not blank is its own words. A list has the words of its first element with words. An object has the words of its members
+/// with usual names, in the order of [`NAMES`] and joined by colons, behind its `name`. If it has no such member, it has the words of the
+/// first other member, behind that member's name, which says what the words are about. The depth is bounded: the rest is skipped unread.
 #[derive(Clone, Copy)]
 struct Words {
     place: Place,
@@ -146,13 +146,13 @@ struct Words {
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
     Top,
-    /// Below a member of a usual name, where each text is about what went wrong.
+    /// Below a member with a usual name: each text there is about what went wrong.
     Below,
-    /// Below a member of another name, where only sentences are shown, and what is below usual names.
+    /// Below a member with another name: only sentences are shown there, and what is below usual names.
     Beside,
 }
 
-/// Those of OAuth's errors (RFC 6749 section 5.2) and of problem details (RFC 9457), and what else is usual, in any ASCII letter case.
+/// The names in OAuth's errors (RFC 6749 section 5.2) and in problem details (RFC 9457), and other usual ones, in any ASCII letter case.
 const NAMES: [&str; 9] =
     ["error", "error_description", "message", "msg", "title", "detail", "description", "reason", "errors"];
 
@@ -183,7 +183,7 @@ impl<'de> Visitor<'de> for Words {
     }
     fn visit_str<E>(self, text: &str) -> Result<Said, E> {
         let mut characters = text.trim().chars().peekable();
-        // Not trimmed where it is shown: a space at its end may be a credential's.
+        // It is shown untrimmed: a space at its end may be a credential's.
         let told = characters.peek().is_some() && (self.place != Place::Beside || characters.any(char::is_whitespace));
         let kept = |text: &str| Zeroizing::new(String::from(text));
         Ok(Said {

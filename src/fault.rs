@@ -1,8 +1,8 @@
-//! One vocabulary of blame for every error.
+//! Who has to act, for every error.
 
 use core::fmt;
 
-/// Who has to change something before it can go well.
+/// Who has to change something before a retry can succeed.
 ///
 /// ```
 /// use location_auth::{Error, Fault};
@@ -17,9 +17,9 @@ use core::fmt;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The embedding program or its user: a setting, a credential, the rate of its requests.
+    /// Your program or its user: a setting, a credential, or the rate of requests.
     Caller,
-    /// What carries requests and responses.
+    /// The transport, or the network: what carries requests and responses.
     Transport,
     /// The service.
     Service,

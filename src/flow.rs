@@ -1,4 +1,4 @@
-//! The whole contract between a flow and whoever carries its messages.
+//! The contract between a flow and the program that sends its requests.
 
 use core::fmt;
 
@@ -7,16 +7,16 @@ use http::{Request, Response};
 
 use crate::{Error, Fault, LocationId, Retry, Step};
 
-/// A login in progress: a value that can always say what to send, and that a response turns into what comes next.
+/// A login in progress: a value that always has a request to send, and that a response turns into the next flow or a token.
 ///
 /// ```text
 ///          request()                    receive(response)
 /// Flow ───────────────▶ Request    Flow ───────────────▶ Ok(Progress::Next(flow))    send its request
-///   ▲     as often as you like      given up        ├──▶ Ok(Progress::Done(token))   the end
+///   ▲     as often as you like      consumed        ├──▶ Ok(Progress::Done(token))   the end
 ///   └───────────────────────────────────────────────┴──▶ Err(ReceiveError { flow, error }) yours to send again
 /// ```
 ///
-/// Receiving consumes the flow, so that no call can come at the wrong time. Whoever carries the messages writes this loop:
+/// [`receive`](Self::receive) consumes the flow, so that it can't be called at the wrong time. The program that sends the requests has this loop:
 ///
 /// ```
 /// use location_auth::{Bytes, Error, Flow, Progress};
@@ -38,26 +38,28 @@ use crate::{Error, Fault, LocationId, Retry, Step};
 /// The trait is sealed: its implementors are [`UserLogin`](crate::UserLogin), [`LocationLogin`](crate::LocationLogin)
 /// and [`TokenExchange`](crate::TokenExchange).
 pub trait Flow: Sized + sealed::Sealed {
-    /// What the flow ends with.
+    /// The token that the flow ends with.
     type Output;
 
-    /// What to send now. Pure and repeatable: the same bytes each time.
+    /// Builds the request to send now: the same bytes each time.
     ///
-    /// The request holds secrets. Its body is one buffer that all requests of the step share, and is wiped when the last of them and the flow
-    /// are dropped. `http::Request` prints its body in `Debug`: log [`Redacted`](crate::Redacted) instead.
-    /// Send it once, to its own URI, and follow no redirect (`Q7`). You may add headers of your own.
+    /// The request holds secrets. All requests of a step share one body, which is overwritten when the last of them and the flow are dropped.
+    /// `http::Request` prints its body in `Debug`: log [`Redacted`](crate::Redacted) instead. Send the request once, to its own URI, and follow
+    /// no redirect. You may add your own headers.
+    // `Q7`.
     fn request(&self) -> Request<Bytes>;
 
-    /// Takes the response to [`request`](Self::request), whatever its status.
+    /// Takes the response to [`request`](Self::request), whatever its status, and returns the next flow or the token.
     ///
     /// # Errors
-    /// Anything but a success with a usable token (`Q5` to `Q8`): [`ReceiveError`] has the reason and gives the flow back.
+    /// Any response except a success with a usable token: [`ReceiveError`] has the reason and the flow.
+    // `Q5` to `Q8`.
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>>;
 
-    /// Which request [`request`](Self::request) is.
+    /// The step whose request [`request`](Self::request) builds.
     fn step(&self) -> Step;
 
-    /// The Location that a token is wanted for: `None` for a [`UserLogin`](crate::UserLogin).
+    /// The Location that the token is for: `None` for a [`UserLogin`](crate::UserLogin).
     fn location(&self) -> Option<&LocationId>;
 }
 
@@ -65,7 +67,7 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// What a response led to.
+/// What [`Flow::receive`] returns for a success: the next flow, or the token.
 ///
 /// ```
 /// use location_auth::{Flow, Progress};
@@ -82,15 +84,15 @@ pub(crate) mod sealed {
 /// ```
 #[derive(Debug)]
 pub enum Progress<F: Flow> {
-    /// There is another request to send: the flow goes on.
+    /// There is another request to send.
     Next(F),
     /// The flow is done.
     Done(F::Output),
 }
 
-/// A response that did not help, and the flow as it was, to be sent again where [`Error::retry`] allows it.
+/// An error that says what was wrong with a response, and has the flow, to send again if [`Error::retry`] allows it.
 ///
-/// A flow that failed at step 2 is still at step 2: sending it again does not repeat step 1 (`Q10`).
+/// A flow that failed at step 2 is still at step 2: sending it again does not repeat step 1.
 ///
 /// ```
 /// use location_auth::{Flow, Retry};
@@ -104,6 +106,7 @@ pub enum Progress<F: Flow> {
 /// assert!(failed.flow.receive(&user).is_ok());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// `Q10`.
 pub struct ReceiveError<F> {
     /// The flow as it was before the response.
     pub flow: F,

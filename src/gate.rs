@@ -1,26 +1,26 @@
-//! What the outcome of a token request means for the next one (`Q17`): counted for an owner (step 1) and for a Location (step 2).
+//! Whether the outcome of a token request allows the next one (`Q17`): one gate for an owner (step 1), and one for each Location (step 2).
 
 use core::time::Duration;
 
 use crate::outcome::Outcome;
 use crate::{RenewError, RenewErrorKind};
 
-/// As many token requests in a row may have an unknown outcome: each may have created a token that nobody has.
+/// At most this many token requests in a row may have an unknown outcome: each may have created a token that nobody has.
 const MOST_UNKNOWN: u8 = 2;
 
 /// Whether the next token request may be sent.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    /// How often the program has armed it again: what began before says nothing of what came after.
+    /// How often the program has set credentials. The outcome of a request that began before the last time does not count.
     armed: u64,
-    /// A request was let through and has not ended. Whoever takes the next turn knows by it that its sender was dropped.
+    /// A request has begun and has not ended. If it is set when a caller takes the next turn, the sender was dropped.
     in_flight: bool,
-    /// Outcomes in a row that are unknown.
+    /// How many outcomes in a row are unknown.
     unknown: u8,
     latch: Option<RenewError>,
-    /// The service asked that nobody sends before.
+    /// The service asked for no request before this time.
     not_before: Option<Duration>,
-    /// How many requests have ended. Who waits for one sees by it that it has.
+    /// How many requests have ended. A caller that waits for one sees from it that the request has ended.
     ended: u64,
     /// How the last of them failed, if it did, and how often the gate was armed when it began.
     failure: Option<(u64, RenewError)>,
@@ -34,13 +34,13 @@ pub(crate) struct Ticket {
 }
 
 impl Gate {
-    /// The program has set credentials: that decision is the program's alone.
+    /// The program has set credentials: only that opens the gate again.
     pub(crate) fn arm(&mut self) {
         let (armed, ended) = (self.armed.saturating_add(1), self.ended);
         *self = Self { armed, ended, ..Self::default() };
     }
 
-    /// Why nobody may send, if nobody may.
+    /// Returns an error if no request may be sent now.
     pub(crate) fn check(&self, now: Duration) -> Result<(), RenewError> {
         if let Some(latch) = &self.latch {
             return Err(latch.clone());
@@ -65,20 +65,20 @@ impl Gate {
         Ticket { armed: self.armed, ended: self.ended }
     }
 
-    /// How the request failed that the caller waited for: it failed for all who waited.
+    /// The error of the request that the caller waited for. All callers that waited get it.
     pub(crate) fn failed_since(&self, ticket: Ticket) -> Option<RenewError> {
         let (armed, failure) = self.failure.as_ref()?;
         (self.ended != ticket.ended && *armed == ticket.armed).then(|| failure.clone())
     }
 
-    /// Notes a request before it is sent.
+    /// Records a request before it is sent.
     pub(crate) fn begin(&mut self) -> Ticket {
         self.in_flight = true;
         self.ticket()
     }
 
-    /// A request has led to a token, or to an answer that says nothing of whom the gate is for. What was unknown before stays counted until
-    /// the token has worked.
+    /// Records that a request got a token, or an answer that says nothing about the owner or Location of this gate. Earlier unknown outcomes stay
+    /// counted until the token has worked.
     pub(crate) fn end(&mut self, ticket: Ticket) {
         if ticket.armed == self.armed {
             self.in_flight = false;
@@ -87,13 +87,13 @@ impl Gate {
         self.failure = None;
     }
 
-    /// A request, or what had to come before it, has failed: for all who wait now.
+    /// Records that a request, or one that had to come before it, failed for all callers that wait now.
     pub(crate) fn fail(&mut self, ticket: Ticket, error: &RenewError) {
         self.end(ticket);
         self.failure = Some((ticket.armed, error.clone()));
     }
 
-    /// A request has failed, and this is what is known of it.
+    /// Records a failed request and its outcome.
     pub(crate) fn fail_with(&mut self, ticket: Ticket, error: &RenewError, outcome: Outcome, now: Duration) {
         self.fail(ticket, error);
         if ticket.armed != self.armed {
@@ -118,7 +118,7 @@ impl Gate {
         self.unknown >= MOST_UNKNOWN
     }
 
-    /// The token that was issued last has worked: nothing is in doubt any more.
+    /// Records that the newest token has worked: nothing is in doubt any more.
     pub(crate) fn token_works(&mut self) {
         self.unknown = 0;
     }

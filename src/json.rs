@@ -1,4 +1,4 @@
-//! Reading what others wrote, with serde, without quoting it: an error of serde's own repeats the value that it does not like.
+//! Reads other people's text with serde, and never quotes it: serde's own errors repeat the value that they refuse.
 
 use alloc::string::String;
 use core::fmt;
@@ -6,12 +6,12 @@ use core::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-/// A body's text behind a byte order mark, if there is one: RFC 8259 section 8.1 lets whoever reads JSON skip it.
+/// Returns the body without a byte order mark: RFC 8259 section 8.1 allows a reader of JSON to skip it.
 pub(crate) fn unmarked(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body)
 }
 
-/// Visits of values that all have the same effect.
+/// Visitor functions that all have the same effect.
 macro_rules! visit_as {
     ($same:expr; $($visit:ident($value:ty)),* $(,)?) => {$(
         fn $visit<E>(self, _: $value) -> Result<Self::Value, E> {
@@ -21,7 +21,7 @@ macro_rules! visit_as {
 }
 pub(crate) use visit_as;
 
-/// Visits of values that are all refused with this text: serde's own refusal of a scalar quotes it.
+/// Visitor functions that all return an error with this text: serde's own error for a scalar quotes the scalar.
 macro_rules! refuse_unquoted {
     ($text:literal; $($visit:ident($value:ty)),* $(,)?) => {$(
         fn $visit<E: ::serde::de::Error>(self, _: $value) -> Result<Self::Value, E> {
@@ -40,7 +40,7 @@ pub(crate) enum Member<'a> {
     Nothing,
     Other,
     Borrowed(&'a str),
-    /// The string had escapes in it.
+    /// A string that had escapes.
     Unescaped(Zeroizing<String>),
 }
 

@@ -25,14 +25,14 @@
 //! # fn main() {}
 //! ```
 //!
-//! A *Location* is a business's premises (a salon, a garage), not a place on a map. Step 1 exchanges its owner's email and password for a
-//! User Access Token. Step 2 exchanges that token for a Location Access Token, which acts as the Location's owner. Tokens never
-//! expire: log in once, and keep the token as a [`SavedToken`].
+//! A *Location* is one place of business (a salon, a garage), not a place on a map. Step 1 exchanges its owner's email and password for a
+//! User Access Token. Step 2 exchanges that token for a Location Access Token: a call with it has the rights of the Location's owner.
+//! Tokens never expire: log in once, and keep the token as a [`SavedToken`].
 //!
 //! # The loop
 //!
-//! Under every transport is one loop. A flow is a value: [`request`](Flow::request) says what to send, and [`receive`](Flow::receive) takes the flow
-//! and the response, and returns what comes next.
+//! Every transport runs under one loop. A flow is a value: [`request`](Flow::request) builds the request to send. [`receive`](Flow::receive) takes
+//! the flow and the response, and returns the next flow or the token.
 //!
 //! ```
 //! use location_auth::{App, Environment, Flow, Progress, Settings};
@@ -81,32 +81,31 @@
 //!
 //! ```text
 //! your program
-//!  ├─▶ transports::client               calls: a session and a transport tied together      ┐
+//!  ├─▶ transports::client               calls, with a session over a transport              ┐
 //!  ├─▶ transports                       the drivers, which run a flow over a transport      │ IO
 //!  │    └─▶ ureq, reqwest, hyper        adapters for client libraries                       ┘
-//!  ├─▶ the root                         what to send, and what an answer means: flows, sessions, tokens, errors   ┐
+//!  ├─▶ the root                         what to send, and what a response means: flows, sessions, tokens, errors  ┐
 //!  ├─▶ emulator                         the service's half of the protocol, for tests                             │ pure
-//!  └─▶ testing                          scripted and failing transports, a network of faults, for tests           ┘
+//!  └─▶ testing                          scripted and failing transports, a simulated network, for tests           ┘
 //! ```
 //!
-//! The pure part touches no socket, clock, randomness, thread or environment, and names nothing that does IO. The IO part uses the pure part's
-//! public items alone, so your own transport can do what an adapter does.
+//! The pure part uses no socket, clock, randomness, thread or environment variable, and no item that does IO. The IO part uses only public
+//! items of the pure part, so your own transport can do what an adapter does.
 //!
 //! | you want | see |
 //! | --- | --- |
 //! | to log in with a ready-made transport, or with your own | [`transports`] |
-//! | to know what the crate makes of each response | [`ErrorKind`], which has the whole table |
-//! | to try again | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
+//! | to know how the crate reads each response | [`ErrorKind`], which has the whole table |
+//! | to retry | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
 //! | to make calls, and get a new token after a 401 | [`transports::client`], or [`Session`] and [`Call`] with a client of your own |
-//! | to keep a token over a restart | [`SavedToken`] |
+//! | to keep a token after a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
 //! | to log what the drivers and clients do | the feature `tracing`, in [`transports`] |
 //! | to test your program without a network | [`testing`], [`emulator`] |
-//! | to test it against what the real service answered | [`transports::cassette`] |
+//! | to test it with recorded responses of the real service | [`transports::cassette`] |
 //! | to know the rules, and why | [`protocol`] |
 //!
-//! Out of scope: a default host, since the URLs come with your credentials; the calls of the API itself; storing passwords; any other way
-//! to log in.
+//! Out of scope: a default host (the URLs come with your credentials), the API's own methods, storage of passwords, and any other way to log in.
 //!
 //! # Features
 //!
@@ -115,46 +114,46 @@
 //! | feature | what it adds |
 //! | --- | --- |
 //! | `ureq-rustls` | [`transports::ureq`] with TLS by rustls: start here |
-//! | `ureq` | the same without TLS of its own: loopback, or the TLS of a ureq feature that you choose |
+//! | `ureq` | the same without TLS: for loopback, or with the TLS of a ureq feature that you choose |
 //! | `reqwest-rustls` | [`transports::reqwest`] with TLS by rustls, for tokio |
-//! | `reqwest` | the same without TLS of its own |
-//! | `hyper` | [`transports::hyper`], over connections of your own, for any runtime or none |
-//! | `cassette` | [`transports::cassette`]: the real service recorded without a credential, and replayed |
+//! | `reqwest` | the same without TLS |
+//! | `hyper` | [`transports::hyper`], over your own connections, for any runtime or none |
+//! | `cassette` | [`transports::cassette`]: records the real service without credentials, and replays it |
 //! | `client` | [`transports::client`]: the ready-made clients, blocking and async |
-//! | `tower` | a [tower](https://docs.rs/tower/0.5) layer over a client's state, for calls of any body: `transports::client::tower` |
-//! | `emulator` | [`emulator`]: the service's half of the protocol |
-//! | `testing` | [`testing`]: scripted and failing transports, a network of faults by seed; and [`emulator`] |
-//! | `tracing` | events at each step of a login and each call, without a secret, for whatever collects them |
+//! | `tower` | a [tower](https://docs.rs/tower/0.5) layer that puts a client's credentials on calls with any body: `transports::client::tower` |
+//! | `emulator` | [`emulator`]: an emulated service for tests |
+//! | `testing` | [`testing`]: scripted and failing transports, and a simulated network with faults from a seed. It turns on [`emulator`] |
+//! | `tracing` | log events for each step of a login and each call, without a secret |
 //!
 //! # What can go wrong
 //!
-//! | error | who made the mistake, and when you see it |
+//! | error | what it means, and where it is from |
 //! | --- | --- |
-//! | [`Misuse`] | the caller's settings or arguments, before anything is sent |
-//! | [`Error`] | whoever [`Error::fault`] names, in a response: [`Flow::receive`] returns it with the flow, in a [`ReceiveError`] |
-//! | [`RunError`](transports::RunError) | a driver returns it: an [`Error`], or the transport's own error, with the flow |
-//! | `CallError` | a ready-made client returns it: any of the three, or a revoked token |
+//! | [`Misuse`] | a wrong setting or argument of the caller, found before anything is sent |
+//! | [`Error`] | a response without a usable token: [`Flow::receive`] returns it with the flow, in a [`ReceiveError`] |
+//! | [`RunError`](transports::RunError) | an [`Error`] or the transport's own error, with the flow: a driver returns it |
+//! | `CallError` | any of the three, or a rejected token: a ready-made client returns it |
 //!
 //! Each prints as one line that says what happened, who is at fault and what to do.
 //!
 //! # Words
 //!
-//! - *API Key*, *Client ID*, *Client Secret*, *Data Source Name*: what the service issues to an integrator, different ones for each
-//!   [`Environment`] ([`Settings`]).
+//! - *API Key*, *Client ID*, *Client Secret*, *Data Source Name*: the service issues them to an integrator, different ones for each
+//!   [`Environment`]. You put them into the [`Settings`].
 //! - *User Access Token*: authenticates one specific user. *Location Access Token*: authenticates a Location, always as its owner.
 //!   Neither ever expires.
-//! - *Origin*: scheme, host and port of a URL. Credentials go only to those that the settings name.
+//! - *Origin*: scheme, host and port of a URL. Credentials go only to the origins in the settings.
 //! - *Fault*: who has to change something: [`Fault::Caller`], [`Fault::Transport`] or [`Fault::Service`].
-//! - `P1` to `P9` in these pages are the rules that the service's documentation fixes, `Q1` to `Q19` what it leaves open and this
-//!   crate decided: [`protocol`] lists both.
+//! - *Rules*: `P1` to `P9` are in the service's documentation, and `Q1` to `Q19` are this crate's decisions where it says nothing:
+//!   [`protocol`] lists both.
 //!
 //! # Secrets
 //!
-//! No `Debug`, `Display` or `source()` of any type here shows a credential. The crate wipes what it owns when the last holder drops
-//! it. It can't wipe the requests that you get, which are plain [`http::Request`]s (whose own `Debug` prints the body), the buffers of
-//! your client library, and the buffer in which `serde_json` unescapes what the service wrote with JSON escapes.
+//! No `Debug`, `Display` or `source()` of any type here shows a credential. The crate overwrites its secrets when their last holder is
+//! dropped. It can't overwrite the requests that you get (plain [`http::Request`]s, whose own `Debug` prints the body), the buffers of your
+//! HTTP client, and the buffer in which `serde_json` decodes a string with JSON escapes.
 //!
-// A page that is built without a feature has no page of its module to lead to.
+// Without its feature a module has no page: then the link goes to the table of features.
 #![cfg_attr(feature = "cassette", doc = "[`transports::cassette`]: transports::cassette")]
 #![cfg_attr(not(feature = "cassette"), doc = "[`transports::cassette`]: #features")]
 #![cfg_attr(feature = "client", doc = "[`transports::client`]: transports::client")]
@@ -183,11 +182,11 @@
     clippy::missing_errors_doc,
     clippy::missing_panics_doc
 )]
-// On docs.rs each item says which feature it needs.
+// On docs.rs each item shows which feature it needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 extern crate alloc;
-// The adapters name the core as an outsider would.
+// The adapters use the core by its public path, as another crate does.
 extern crate self as location_auth;
 
 mod app;

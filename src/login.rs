@@ -1,4 +1,4 @@
-//! The two steps, and both in a row: the three flows, each with its states drawn at its type.
+//! The three flows: step 1, step 2, and both in a row. The page of each has a drawing of its states.
 
 use core::fmt;
 
@@ -15,7 +15,7 @@ use crate::{
     UserAccessToken, response,
 };
 
-/// Both steps: an owner's email and password for a Location Access Token. Made by [`Location::login`].
+/// A login with both steps: an owner's email and password for a Location Access Token. [`Location::login`] makes it.
 ///
 /// ```text
 /// Location::login ───▶ at step 1 ── 2xx, token ──▶ Next: at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
@@ -106,7 +106,7 @@ impl Flow for LocationLogin {
     }
 }
 
-/// Step 1: an owner's email and password for a User Access Token. Made by [`App::user_login`].
+/// A login with step 1 alone: an owner's email and password for a User Access Token. [`App::user_login`] makes it.
 ///
 /// ```text
 /// App::user_login ───▶ at step 1 ── 2xx, token ──▶ Done(UserAccessToken)
@@ -145,7 +145,7 @@ impl UserLogin {
         &self.app
     }
 
-    /// The token that a response holds, or why it holds none.
+    /// Returns the token of a response, or an error that says why there is none.
     pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<UserAccessToken, Error> {
         let environment = self.app.environment();
         self.judge(response).map(|secret| UserAccessToken { environment, secret })
@@ -189,7 +189,7 @@ impl Flow for UserLogin {
     }
 }
 
-/// Step 2: a User Access Token for a Location Access Token. Made by [`Location::exchange`].
+/// An exchange (step 2 alone): a User Access Token for a Location Access Token. [`Location::exchange`] makes it.
 ///
 /// ```text
 /// Location::exchange ───▶ at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
@@ -197,7 +197,7 @@ impl Flow for UserLogin {
 ///                        └──┘ else: ReceiveError
 /// ```
 ///
-/// One user token is exchanged for a token of each of its owner's Locations:
+/// One User Access Token is enough for the tokens of all its owner's Locations:
 ///
 /// ```
 /// use location_auth::{App, Flow, TokenExchange, Misuse, UserAccessToken};
@@ -218,7 +218,7 @@ impl TokenExchange {
         Self { location, user }
     }
 
-    /// The token that a response holds, or why it holds none.
+    /// Returns the token of a response, or an error that says why there is none.
     pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<LocationAccessToken, Error> {
         let secret = response::token(response, Some(&self.user)).map_err(|kind| {
             let app = self.location.app().inner();
@@ -263,13 +263,13 @@ impl Flow for TokenExchange {
     }
 }
 
-/// What stands for them in what the service said.
+/// What replaces them in the service's message.
 const EMAIL: &str = "[email]";
 const CLIENT_ID: &str = "[client id]";
 
 macro_rules! debug_as_flow {
     ($($flow:ident),*) => {$(
-        /// Step and Location, no credential.
+        /// Shows step and Location, no credential.
         impl fmt::Debug for $flow {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 let mut flow = f.debug_struct(stringify!($flow));
@@ -281,28 +281,29 @@ macro_rules! debug_as_flow {
 debug_as_flow!(LocationLogin, UserLogin, TokenExchange);
 
 impl App {
-    /// Step 1 alone: for an owner of many Locations, whose one User Access Token is then exchanged for a token of each by
-    /// [`Location::exchange`], since every user token lives for ever. For one Location there is [`Location::login`].
+    /// Builds a login for a User Access Token (step 1 alone), for an owner of many Locations. Exchange that token for a token of each with
+    /// [`Location::exchange`]. One login is enough: a second one creates a second token that never expires. For one Location, use
+    /// [`Location::login`].
     ///
     /// # Errors
-    /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that a line end was read with.
+    /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that ends in a line break.
     pub fn user_login(&self, email: &str, password: &str) -> Result<UserLogin, Misuse> {
         UserLogin::new(self.clone(), email, password)
     }
 }
 
 impl Location {
-    /// Both steps: the owner's email and password for a Location Access Token.
+    /// Builds a login for a Location Access Token (both steps).
     ///
     /// The User Access Token in between is dropped as soon as it has been used.
     ///
     /// # Errors
-    /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that a line end was read with.
+    /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that ends in a line break.
     pub fn login(&self, email: &str, password: &str) -> Result<LocationLogin, Misuse> {
         Ok(LocationLogin::new(self.clone(), self.app().user_login(email, password)?))
     }
 
-    /// Step 2 alone: a User Access Token for a Location Access Token.
+    /// Builds an exchange of a User Access Token for a Location Access Token (step 2 alone).
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token is of the other environment.

@@ -1,12 +1,12 @@
-//! The caller's own mistakes: each names the field and what is wrong with it, and never the value.
+//! The caller's mistakes. Each names the field and what is wrong with it, never the value.
 
 use core::fmt;
 
 use crate::{Environment, Fault};
 
-/// A mistake in what the caller gave, found before anything is sent. It never holds the value.
+/// A mistake in the caller's settings or arguments, found before anything is sent. It never holds the value.
 ///
-/// Never worth a repeat.
+/// A retry never helps.
 ///
 /// ```
 /// use location_auth::{Environment, Field, LocationId, Misuse};
@@ -20,19 +20,19 @@ pub enum Misuse {
     /// The field must not be empty.
     #[error("the {0} is empty: fill it in")]
     Empty(Field),
-    /// White space stands before or after the value: it was copied along.
+    /// The value has white space before or after it, which was copied with it.
     #[error("the {0} has white space around it: copy it again, without spaces or line breaks")]
     WhiteSpaceAround(Field),
-    /// The value stands between quotes: they were copied along.
+    /// The value has quotes around it, which were copied with it.
     #[error("the {0} has quotes around it: remove them")]
     QuotesAround(Field),
-    /// An email or a password ends in a line end, as what is read from a file or a prompt does.
+    /// An email or a password ends in a line break, as a line from a file or a prompt does.
     #[error("the {0} ends with a line break: remove it")]
     LineEnd(Field),
-    /// The field holds a character it can't have.
+    /// The field holds a character that it can't have.
     ///
-    /// An API Key must be visible ASCII, because it goes into a header; a Client ID, a Client Secret and a Data Source Name free of control characters; a
-    /// Location's id of these and of marks that turn the direction of text.
+    /// An API Key must be visible ASCII, because it is sent in a header. A Client ID, a Client Secret and a Data Source Name can't have control
+    /// characters. A Location's id can't have these, line separators, or marks that change the direction of text.
     #[error("the {0} holds a character that it cannot have: copy it again")]
     Character(Field),
     /// The field makes a URL longer than 64 KiB.
@@ -54,7 +54,7 @@ pub enum Misuse {
     /// The environment's name is neither of the two.
     #[error("the environment is unknown: write staging or production")]
     UnknownEnvironment,
-    /// A token of one environment met an [`App`](crate::App) of the other.
+    /// A token of one environment was used with an [`App`](crate::App) of the other.
     #[error("a {token} token was used with a {app} App: use the App of the token's environment")]
     WrongEnvironment {
         /// The token's environment.
@@ -62,46 +62,46 @@ pub enum Misuse {
         /// The App's environment.
         app: Environment,
     },
-    /// A saved token is a user's where a Location's is needed, or the other way round.
+    /// A saved token is a user's, but a Location's is needed, or the other way round.
     #[error("the saved token is not of the type that it is read as: read it as the type that it was saved from")]
     WrongKind,
-    /// A token of another Location met a session or a login, or one that is not a Location's at all.
+    /// A session got a token of another Location, or it is not a Location's session.
     #[error("the token or login belongs to another Location than this session's: use that Location's own")]
     WrongLocation,
-    /// An attempt or a replay met another session than the one that it is from.
+    /// An attempt or a replay was used with another session than its own.
     #[error("the attempt belongs to another session: give it to the session that authorized the call")]
     ForeignAttempt,
-    /// A transport, or a store of tokens, made a call with the very client that was renewing a token over it.
+    /// A transport or a token store made a call with the same client that was using it to renew a token.
     #[error("a transport or a store calls the client that is renewing a token over it: give it a client of its own")]
     Reentrant,
-    /// A call's URL is a path alone, or has no scheme. The request was not touched.
+    /// A call's URL is a path alone, or has no scheme. The request is unchanged.
     #[error("the call's URL has no scheme and host: write it out, from https:// on")]
     RelativeUrl,
-    /// A call's URL is of no origin that credentials may go to. The request was not touched.
+    /// A call's URL has an origin that credentials may not go to. The request is unchanged.
     #[error(
         "the call's URL has an origin that credentials may not go to: add it to the API origins in the settings if it is the service's"
     )]
     OriginNotAllowed,
-    /// A call's `Host` header names another host than its URL, and a front that many services share would go by it. The request
-    /// was not touched.
+    /// A call's `Host` header names another host than its URL, and a proxy in front of many services would follow the header. The request is
+    /// unchanged.
     #[error("the call's Host header names another host than its URL: remove it, since the client sets the right one")]
     HostMismatch,
-    /// The query parameter for the token is there already. The request was not touched.
+    /// The call's query already has the parameter for the token. The request is unchanged.
     #[error("the call's query has the token's parameter already: authorize a clone of the original request")]
     DuplicateParameter,
-    /// The request has more than 1024 headers, or a URL that the token would make longer than 64 KiB. The request was not touched.
+    /// The request has more than 1024 headers, or a URL that the token would make longer than 64 KiB. The request is unchanged.
     #[error("the call has too many headers or too long a URL: make it smaller")]
     RequestTooLarge,
 }
 
 impl Misuse {
-    /// [`Fault::Caller`], like every mistake of the caller's.
+    /// Returns [`Fault::Caller`], for every mistake.
     pub fn fault(&self) -> Fault {
         Fault::Caller
     }
 }
 
-/// The value as it was given, unless it is empty or something was copied along with it.
+/// Returns the value, unless it is empty or has white space or quotes around it.
 pub(crate) fn copied(field: Field, value: &str) -> Result<&str, Misuse> {
     const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
     let quoted = |(start, end)| value.strip_prefix(start).is_some_and(|rest: &str| rest.ends_with(end));
@@ -113,12 +113,12 @@ pub(crate) fn copied(field: Field, value: &str) -> Result<&str, Misuse> {
     }
 }
 
-/// Likewise for a text that travels in JSON, where it may hold anything but control characters.
+/// Likewise for a text that is sent in JSON: it may hold anything except control characters.
 pub(crate) fn text(field: Field, value: &str) -> Result<&str, Misuse> {
     if copied(field, value)?.chars().any(char::is_control) { Err(Misuse::Character(field)) } else { Ok(value) }
 }
 
-/// An owner's own email or password: whatever it holds, except what ends the line that it was read from.
+/// Returns an owner's email or password, unless it is empty or ends in a line break.
 pub(crate) fn line(field: Field, value: &str) -> Result<&str, Misuse> {
     match value {
         "" => Err(Misuse::Empty(field)),
@@ -149,7 +149,7 @@ pub enum UrlProblem {
     /// It does not parse, or is not absolute.
     #[error("is not an absolute URL: write it out, from https:// on")]
     Invalid,
-    /// A character in its path or query that no URL has.
+    /// A character in its path or query that no URL can have.
     #[error("has a character in its path or query that no URL can have: write it percent-encoded")]
     Character,
     /// A host that is not ASCII.
@@ -178,7 +178,7 @@ pub enum UrlProblem {
         "has a brace out of place: write {{location_id}} in the path or query of the location token URL, and no other brace"
     )]
     Placeholder,
-    /// A path or query where an origin is wanted.
+    /// A path or query in a setting that is an origin.
     #[error("has a path: write scheme, host and port alone")]
     Path,
 }

@@ -1,4 +1,4 @@
-//! What an answer says of the request that it came for, or the want of one (`Q17`).
+//! What a response, or no response, says about the token request (`Q17`).
 
 use core::time::Duration;
 
@@ -6,12 +6,12 @@ use http::StatusCode;
 
 use crate::{Delivery, Error};
 
-/// What is known of a token request that came to no token.
+/// What is known about a token request that got no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// The service did not act. Nobody sends for as long as it asked.
+    /// The service did not act. No request is sent for as long as it asked.
     NotActed(Option<Duration>),
-    /// A repeat would have the same outcome.
+    /// A retry would have the same outcome.
     Final,
     /// There may be a token that nobody has.
     Unknown,
@@ -24,7 +24,7 @@ impl Outcome {
             429 | 503 => Self::NotActed(error.retry_after()),
             408 | 425 | 500..=599 => Self::Unknown,
             200..=499 => Self::Final,
-            // No final response: something between here and the service is out of step.
+            // Not a final response: something between here and the service is broken.
             _ => Self::Unknown,
         }
     }
@@ -37,8 +37,8 @@ impl Outcome {
     }
 }
 
-/// Whether the status of a call shows that the service looked at the token and took it. What a limiter, a proxy, a login page or a service in
-/// trouble answers before anybody looks at a token shows nothing.
+/// Whether the status of a call shows that the service checked the token and accepted it. A rate limiter, a proxy, a login page or a failing
+/// service may answer before anybody checks the token, so such a status shows nothing.
 pub(crate) fn shows_that_token_works(status: StatusCode) -> bool {
     status.is_success() || status.is_client_error() && !matches!(status.as_u16(), 401 | 403 | 407 | 408 | 425 | 429)
 }

@@ -6,11 +6,11 @@ use crate::attempt::Identity;
 use crate::gate::Gate;
 use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
 
-/// What the Locations of one owner share: the owner's User Access Token, or the login that gets one, or both.
+/// The credentials of one owner, for all their Locations: a User Access Token, or the login that gets one, or both.
 ///
 /// An `Owner` renews the Location Access Tokens of its sessions after a 401. With a User Access Token it sends step 2 alone, and the
 /// program needs no password in memory. With a login it gets a User Access Token first, once for all Locations, and again only
-/// after the service refused the one it has. Pure: no lock, no clock.
+/// after the service refused the one it has. It has no lock and no clock.
 ///
 /// ```
 /// use location_auth::{App, Misuse, Owner, UserAccessToken};
@@ -34,11 +34,11 @@ pub struct Owner {
     pub(crate) identity: Identity,
     pub(crate) login: Option<UserLogin>,
     pub(crate) token: Option<UserAccessToken>,
-    /// Which token it is: counts those that the owner has had.
+    /// Which token it is: how many the owner has had.
     pub(crate) generation: u64,
-    /// Whether a Location Access Token was issued for the token, or is the program's own.
+    /// Whether the service issued a Location Access Token for the token, or the program set the token.
     pub(crate) works: bool,
-    /// A new token that the program's store has not been given, and the generation that it replaces.
+    /// A new token that is not in the program's store yet, and the generation that it replaces.
     pub(crate) unsaved: Option<(u64, UserAccessToken)>,
     /// How often the program has set credentials.
     pub(crate) armed: u64,
@@ -46,7 +46,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// An owner who renews nothing: a caller whose token is rejected gets an error.
+    /// Makes an owner without credentials. It renews nothing: a caller whose token is rejected gets an error.
     pub fn new(app: &App) -> Self {
         Self {
             environment: app.environment(),
@@ -61,8 +61,7 @@ impl Owner {
         }
     }
 
-    /// Lets the owner log in when a new User Access Token is needed. Whatever stopped the owner or its Locations so far is forgotten: they try
-    /// again.
+    /// Sets the login for a new User Access Token, when one is needed. It also clears what stopped the owner or their Locations: they try again.
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the login is for the other environment.
@@ -73,7 +72,7 @@ impl Owner {
         Ok(())
     }
 
-    /// Lets the owner use this User Access Token. Whatever stopped the owner or its Locations so far is forgotten: they try again.
+    /// Sets the User Access Token. It also clears what stopped the owner or their Locations: they try again.
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
@@ -84,8 +83,7 @@ impl Owner {
         Ok(())
     }
 
-    /// Forgets the login and the User Access Token. A token request that is on its way still ends, and its token still reaches the
-    /// store.
+    /// Removes the login and the User Access Token. A token request in flight still ends, and its token is still saved in the store.
     pub fn forget(&mut self) {
         self.login = None;
         self.replace_token(None);
@@ -102,7 +100,7 @@ impl Owner {
         self.login.is_some()
     }
 
-    /// Why the owner gets no new User Access Token until the program sets credentials.
+    /// The error that stops the owner from getting a new User Access Token until the program sets credentials.
     pub fn stopped(&self) -> Option<&RenewError> {
         self.gate.latched()
     }
@@ -112,7 +110,7 @@ impl Owner {
         self.gate.in_doubt()
     }
 
-    /// A new User Access Token that was not yet given to the program's store: the next renewal gives it first.
+    /// A new User Access Token that is not in the program's store yet: the next renewal saves it first.
     pub fn unsaved(&self) -> Option<SavedToken> {
         self.unsaved.as_ref().map(|(_, token)| SavedToken::from(token))
     }
@@ -125,7 +123,7 @@ impl Owner {
         self.environment
     }
 
-    /// The store was given the new token. It is the owner's now, unless the program has set another one meanwhile.
+    /// Uses the new token, now that the store has it, unless the program has set another one meanwhile.
     pub(crate) fn saved(&mut self) {
         if let Some((replaced, token)) = self.unsaved.take() {
             if replaced == self.generation {
@@ -135,7 +133,7 @@ impl Owner {
         }
     }
 
-    /// A Location Access Token was issued for the token.
+    /// Records that the service issued a Location Access Token for the token.
     pub(crate) fn token_works(&mut self, generation: u64) {
         if generation == self.generation {
             self.works = true;
@@ -160,7 +158,7 @@ impl Owner {
     }
 }
 
-/// Its state, no credential.
+/// Shows its state, no credential.
 impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Owner")

@@ -1,4 +1,4 @@
-//! The token in a query, for services that take it there (`P7`, `Q3`).
+//! The token as a query parameter (`P7`, `Q3`).
 
 use alloc::vec::Vec;
 
@@ -10,15 +10,15 @@ use zeroize::Zeroizing;
 use crate::Misuse;
 use crate::token::{BearerToken, RESERVED};
 
-/// The URI with the token as one more query parameter, in a buffer that is wiped.
+/// Adds the token to the URI as one more query parameter, in a buffer that is overwritten.
 pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<Uri, Misuse> {
     let query = uri.query().unwrap_or_default();
-    // Some servers take a semicolon for an ampersand.
+    // Some servers read a semicolon as an ampersand.
     if query.split('&').chain(query.split(['&', ';'])).any(|pair| names(pair, parameter)) {
         return Err(Misuse::DuplicateParameter);
     }
     let before = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    // A query that is there but empty, or that ends in an ampersand, needs no further one.
+    // An empty query, or one that ends in an ampersand, needs no separator.
     let separator = match (uri.query(), query) {
         (None, _) => "?",
         (Some(_), query) if query.is_empty() || query.ends_with('&') => "",

@@ -10,8 +10,8 @@ use crate::text::harmless;
 
 /// A request that can be logged: `Display` and `Debug` print its method, URL and shape, and no value that could be a secret.
 ///
-/// Query values, the values of all headers but `accept` and `content-type`, and the values of a JSON body are replaced by an
-/// ellipsis; of any other body only the length is shown. Names (a body's in alphabetical order) and paths are shown.
+/// An ellipsis replaces query values, the values of a JSON body, and the values of all headers except `accept` and `content-type`. Of any other
+/// body only the length is shown. Names (a body's in alphabetical order) and paths are shown.
 ///
 /// ```
 /// use location_auth::Redacted;
@@ -34,7 +34,7 @@ impl<B: AsRef<[u8]>> fmt::Display for Redacted<'_, B> {
         write!(f, "{} ", self.0.method())?;
         if let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) {
             let authority = authority.as_str();
-            // What stands before an '@' is a user name and a password.
+            // What is before an '@' is a user name and a password.
             let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
             write!(f, "{scheme}://{host}")?;
         }
@@ -71,7 +71,7 @@ impl<B: AsRef<[u8]>> fmt::Display for Redacted<'_, B> {
     }
 }
 
-/// `http::Uri` takes any character beyond ASCII in paths and queries.
+/// Replaces control characters: `http::Uri` accepts any character beyond ASCII in paths and queries.
 fn write_harmless(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.chars().map(harmless).try_for_each(|c| f.write_char(c))
 }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::outcome::Outcome;
 use crate::{Delivery, Error, Fault, LocationId, Misuse, Retry, Step};
 
-/// Why a token that the service rejected was not replaced by a new one.
+/// An error that says why a rejected token was not renewed.
 ///
 /// It holds no credential, no flow and no error of a client library. All callers that waited for the same token request get the same error.
 ///
@@ -29,7 +29,7 @@ pub struct RenewError {
     kind: RenewErrorKind,
 }
 
-/// What kept a token from being renewed.
+/// The reason why a token was not renewed.
 ///
 /// ```
 /// use location_auth::RenewErrorKind;
@@ -43,19 +43,19 @@ pub struct RenewError {
 pub enum RenewErrorKind {
     /// The [`Owner`](crate::Owner) has neither a User Access Token nor a login, or the session's token is not a Location's.
     NotEnabled,
-    /// The service answered a token request without a token.
+    /// The response to a token request has no token.
     Response(Error),
-    /// No response to a token request came.
+    /// There was no response to a token request.
     NoResponse(Delivery),
-    /// A new token was rejected before it had worked: another one would be, too.
+    /// A new token was rejected before it had worked: another new one would be, too.
     InVain,
     /// The newer token that the call was sent again with was rejected as well. It has worked for other calls.
     RejectedAgain,
     /// The outcome of two token requests in a row is unknown. Each may have created a token that nobody has.
     InDoubt,
-    /// The service asked for a wait, and this much of it is left. Nothing was sent.
+    /// The service asked for a wait, and this much of it is left. No token request was sent.
     Postponed(Duration),
-    /// The renewal met a session or an owner that it is not of.
+    /// The renewal was used with a session or an owner that is not its own.
     Misuse(Misuse),
 }
 
@@ -74,17 +74,17 @@ impl RenewError {
         Self { location: location.cloned(), ..self }
     }
 
-    /// What kept the token from being renewed.
+    /// The reason why the token was not renewed.
     pub fn kind(&self) -> &RenewErrorKind {
         &self.kind
     }
 
-    /// The Location whose token was rejected: `None` where the session is not a Location's.
+    /// The Location whose token was rejected: `None` if the session is not a Location's.
     pub fn location(&self) -> Option<&LocationId> {
         self.location.as_ref()
     }
 
-    /// Which token request it is about: `None` where it is about neither.
+    /// The step whose token request the error is about: `None` if it is about neither.
     pub fn step(&self) -> Option<Step> {
         self.step
     }

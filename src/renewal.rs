@@ -1,4 +1,4 @@
-//! What follows a 401: who waits for whom, which token request is sent, and what each answer leads to (`Q12`, `Q17`, `Q18`).
+//! Renewal after a 401: which caller waits, which token request is sent, and what follows each response (`Q12`, `Q17`, `Q18`).
 
 use core::time::Duration;
 
@@ -13,7 +13,8 @@ use crate::{
 };
 
 impl Renewal {
-    /// Says what is first. `now` is any clock that only goes forward, the same one for all of an owner's calls.
+    /// Begins the renewal, and returns its first state. `now` is the time of a clock that only goes forward. Use the
+    /// same clock for all calls of an owner.
     pub fn start(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
         let environments = (session.app().environment(), owner.environment());
         if session.identity != self.session {
@@ -44,12 +45,12 @@ impl Renewal {
 }
 
 impl AwaitTurn {
-    /// Whose turn it is.
+    /// The turn to wait for.
     pub fn turn(&self) -> Turn {
         self.turn
     }
 
-    /// It is the caller's turn now.
+    /// Takes the turn, once no other caller has it, and returns the next state.
     pub fn granted(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
         let Self { context, turn, ticket } = self;
         if let Err(error) = context.check(session, owner) {
@@ -79,7 +80,7 @@ impl AwaitTurn {
 }
 
 impl SendToken {
-    /// Which token request it is.
+    /// The step whose request it is.
     pub fn step(&self) -> Step {
         match self.sent {
             Sent::Login { .. } => Step::UserToken,
@@ -87,7 +88,7 @@ impl SendToken {
         }
     }
 
-    /// The request to send, once. It holds secrets.
+    /// Builds the request. Send it once. It holds secrets.
     pub fn request(&self) -> Request<Bytes> {
         match &self.sent {
             Sent::Login { login, .. } => login.request(),
@@ -95,7 +96,7 @@ impl SendToken {
         }
     }
 
-    /// The response came, whatever its status.
+    /// Takes the response, whatever its status, and returns the next state.
     pub fn received<B: AsRef<[u8]>>(
         self,
         response: &Response<B>,
@@ -145,7 +146,7 @@ impl SendToken {
         }
     }
 
-    /// No response came.
+    /// Takes the failure if there is no response, and returns the next state.
     pub fn failed(self, delivery: Delivery, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
         let (step, outcome) = (self.step(), Outcome::of_delivery(delivery));
         if let Err(error) = self.context.check(session, owner) {
@@ -166,12 +167,13 @@ impl SendToken {
 }
 
 impl Keep {
-    /// The new token: a user's or a Location's. It lives for ever.
+    /// The new token: a user's or a Location's. It never expires.
     pub fn token(&self) -> SavedToken {
         self.token.clone()
     }
 
-    /// The store was given the token. Where it failed, the token is used all the same, and telling the caller is the driver's part.
+    /// Uses the token, once the store has it, and returns the next state. If the store fails, call it, too: the token is used, and the driver
+    /// reports the failure.
     pub fn kept(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
         if let Err(error) = self.context.check(session, owner) {
             return failed(session, error);
@@ -197,7 +199,7 @@ impl Context {
         Err(RenewErrorKind::Misuse(Misuse::ForeignAttempt).into())
     }
 
-    /// What somebody else has done meanwhile: the token is renewed, or only the store has not been given it.
+    /// Checks whether another caller has got a new token meanwhile, and whether that token is saved.
     fn saved_or_replaced(self, session: &Session) -> Option<Renewing> {
         if let Some((_, token)) = &session.unsaved {
             return Some(Renewing::Keep(Keep { context: self, of: Turn::Location, token: SavedToken::from(token) }));
@@ -224,7 +226,7 @@ impl Context {
         }
     }
 
-    /// The service refused step 2 with 401: that says nothing of the Location.
+    /// Step 2 got a 401: that says nothing about the Location.
     fn user_token_rejected(
         self,
         error: Error,
@@ -245,7 +247,7 @@ impl Context {
         self.await_owner(session, owner, now)
     }
 
-    /// There is no User Access Token to use: the owner logs in, or somebody does so already, or nobody can.
+    /// There is no User Access Token to use: waits for the turn to log in, or fails if the owner can't log in.
     fn await_owner(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
         if owner.unsaved.is_none() {
             if let Err(error) = may_log_in(owner, now) {
@@ -255,7 +257,7 @@ impl Context {
         Renewing::AwaitTurn(AwaitTurn { context: self, turn: Turn::Owner, ticket: owner.gate.ticket() })
     }
 
-    /// Step 1, unless somebody else has done it. It is the owner's turn.
+    /// Step 1, unless another caller has done it. It is the owner's turn.
     fn log_in(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
         if let Some((_, token)) = &owner.unsaved {
             return Renewing::Keep(Keep { context: self, of: Turn::Owner, token: SavedToken::from(token) });
@@ -273,7 +275,7 @@ impl Context {
         }
     }
 
-    /// The owner can't: all who wait for this Location get the error.
+    /// Ends the renewal with an error, for all callers that wait for this Location.
     fn give_up(self, session: &mut Session, error: RenewError) -> Renewing {
         let error = error.of(session.location());
         session.gate.fail(self.ticket, &error);

@@ -4,12 +4,12 @@ use crate::attempt::Identity;
 use crate::gate::Ticket;
 use crate::{RenewError, Replay, SavedToken, TokenExchange, UserLogin};
 
-/// What a [`Renewal`](crate::Renewal) needs next: its page shows a loop over it.
+/// What to do next for a [`Renewal`](crate::Renewal). The page of `Renewal` has a loop over it.
 ///
 /// ```
 /// use location_auth::Renewing;
 ///
-/// /// What a driver may tell its log.
+/// /// Text that a driver may log.
 /// fn in_words(next: &Renewing) -> &'static str {
 ///     match next {
 ///         Renewing::AwaitTurn(_) => "somebody else may be renewing the token",
@@ -21,17 +21,17 @@ use crate::{RenewError, Replay, SavedToken, TokenExchange, UserLogin};
 /// ```
 #[derive(Debug)]
 pub enum Renewing {
-    /// Wait until nobody else has this turn.
+    /// Wait until no other caller has this turn.
     AwaitTurn(AwaitTurn),
     /// Send a token request.
     SendToken(SendToken),
-    /// Give a new token to the program's store.
+    /// Save a new token in the program's store.
     Keep(Keep),
-    /// There is a newer token, and the call may be sent again; or there is none.
+    /// The renewal has ended: send the call again with the newer token, or return the error.
     Done(Result<Replay, RenewError>),
 }
 
-/// For what one caller at a time acts.
+/// What only one caller at a time may do.
 ///
 /// ```
 /// use location_auth::{Renewing, Turn};
@@ -50,7 +50,7 @@ pub enum Turn {
 }
 
 impl Renewing {
-    /// Whether the caller keeps this turn until the next state. A turn that it does not keep passes to the next who waits.
+    /// Whether the caller keeps this turn until the next state. If not, the next caller that waits gets it.
     pub fn holds(&self, turn: Turn) -> bool {
         match (self, turn) {
             (Self::AwaitTurn(AwaitTurn { turn: Turn::Location, .. }) | Self::Done(_), _) => false,
@@ -69,17 +69,17 @@ pub(crate) struct Context {
     pub(crate) owner: Identity,
     /// Which of the Location's tokens was rejected.
     pub(crate) generation: u64,
-    /// When it became the Location's turn: what fails says nothing to who came after a later hand-over.
+    /// When it became the Location's turn: a failure does not count for callers that began after the program set credentials again.
     pub(crate) ticket: Ticket,
 }
 
-/// Waiting for a turn: the page of [`Renewal`](crate::Renewal) shows where it stands.
+/// A wait for a turn. See the drawing on the page of [`Renewal`](crate::Renewal).
 ///
 /// ```
 /// use core::time::Duration;
 /// use location_auth::{AwaitTurn, Owner, Renewing, Session};
 ///
-/// /// Once the lock is held that stands for `waiting.turn()`.
+/// /// Call it while you hold the lock of `waiting.turn()`.
 /// fn go_on(waiting: AwaitTurn, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
 ///     waiting.granted(session, owner, now)
 /// }
@@ -92,7 +92,7 @@ pub struct AwaitTurn {
     pub(crate) ticket: Ticket,
 }
 
-/// A token request to send: the page of [`Renewal`](crate::Renewal) shows where it stands.
+/// A token request to send. See the drawing on the page of [`Renewal`](crate::Renewal).
 ///
 /// ```
 /// use location_auth::{Redacted, SendToken};
@@ -115,7 +115,7 @@ pub(crate) enum Sent {
     Exchange { exchange: TokenExchange, owner_generation: u64 },
 }
 
-/// A new token to give to the program's store before it is used: the page of [`Renewal`](crate::Renewal) shows where it stands.
+/// A new token to save in the program's store before it is used. See the drawing on the page of [`Renewal`](crate::Renewal).
 ///
 /// ```
 /// use location_auth::Keep;

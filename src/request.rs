@@ -1,4 +1,4 @@
-//! What a request is made of: the head of a token request, and what credentials are put on.
+//! The head of a token request, and the requests that credentials are put on.
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts};
 
@@ -7,7 +7,7 @@ use crate::secret::SecretHeader;
 
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// A step's request without its body, made once for an App: to copy headers costs less than to insert them.
+/// Builds a step's request without its body, once for an App: copying headers costs less than inserting them.
 pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
     let (mut head, ()) = Request::new(()).into_parts();
@@ -18,7 +18,7 @@ pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
     headers.insert(header::ACCEPT, JSON);
     headers.insert(X_API_KEY, api_key.header().clone());
     if step == Step::LocationToken {
-        // Keeps the place of the user token: a copy has no room for one header more.
+        // Reserves the place of the user token: a copy has no room for one more header.
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
     }
     head
@@ -29,11 +29,11 @@ fn as_body_of_credentials(mut content_type: HeaderValue) -> HeaderValue {
     content_type
 }
 
-/// Whether this is the request of a [`Flow`](crate::Flow), on whose answer a token may come. For transports that keep connections: they send such a
-/// request on one that nobody else's request was answered on, or a stray answer of another owner's becomes this owner's token.
+/// Whether this is the request of a [`Flow`](crate::Flow), whose response may have a token. A transport that keeps connections sends it on a
+/// connection that carried nobody else's response. Otherwise a stray response of another owner could become this owner's token.
 ///
-/// A flow marks the `content-type` of its requests as sensitive, as it marks each header that holds a credential: here the body does.
-/// The mark is not sent. A call of yours that shall have a connection of its own can be marked the same way.
+/// A flow marks the `content-type` of its requests as sensitive, because the body holds credentials. The mark is not sent. To give a call of
+/// yours its own connection, mark it the same way.
 ///
 /// ```
 /// use http::{HeaderValue, Request, header::CONTENT_TYPE};
@@ -56,7 +56,7 @@ pub fn is_token_request<B>(request: &Request<B>) -> bool {
     request.headers().get(header::CONTENT_TYPE).is_some_and(HeaderValue::is_sensitive)
 }
 
-/// What credentials are put on: `http::Request<B>` and `http::request::Parts`. Sealed.
+/// A request that credentials can be put on: `http::Request<B>` or `http::request::Parts`. Sealed.
 ///
 /// ```
 /// use location_auth::{Misuse, RequestHead, Session};

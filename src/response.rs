@@ -1,4 +1,4 @@
-//! Judging the response to a token request: bounds, status, JSON (`Q5` to `Q8`, `Q13`).
+//! Reads the response to a token request: size, status, JSON (`Q5` to `Q8`, `Q13`).
 //!
 //! ```text
 //! status    1xx ──▶ UnexpectedStatus     3xx ──▶ Redirected     429 ──▶ Throttled      503 ──▶ Unavailable
@@ -9,7 +9,7 @@
 //!                 TooLarge   Body(problem)   Body(problem), or Refused if it carries an error
 //! ```
 //!
-//! The service is taken to be hostile: nothing of its answer reaches an error but what is bounded and checked.
+//! The service may be hostile: an error has nothing of its response that is not bounded and checked.
 
 use core::fmt;
 
@@ -25,7 +25,7 @@ use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 
 /// The longest response to a token request, in bytes: 64 KiB.
 ///
-/// A transport stops reading there; a longer success is an error here as well. The drivers pass it to the transport as the `limit`:
+/// A transport stops reading there, and a longer success is an error. The drivers pass it to the transport as the `limit`:
 ///
 /// ```
 /// use location_auth::transports::run;
@@ -40,7 +40,7 @@ use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 /// ```
 pub const RESPONSE_LIMIT: usize = 64 * 1024;
 
-/// The token of a success, or what is wrong with the response. `sent` is the user token that step 2 carried.
+/// Returns the token of a success, or what is wrong with the response. `sent` is the user token that step 2 carried.
 pub(crate) fn token<B: AsRef<[u8]>>(
     response: &Response<B>,
     sent: Option<&BearerToken>,
@@ -72,7 +72,7 @@ pub(crate) fn token<B: AsRef<[u8]>>(
     })
 }
 
-/// What the error says of a response that has no token.
+/// Builds the error for a response without a token.
 pub(crate) fn error<B: AsRef<[u8]>>(
     kind: ErrorKind,
     step: Step,
@@ -107,7 +107,7 @@ pub(crate) fn error<B: AsRef<[u8]>>(
     })
 }
 
-/// What matters of the body of a success. Other members are skipped unread.
+/// The members of a success that matter. Others are skipped unread.
 struct TokenObject<'a> {
     token: Member<'a>,
     duplicate: bool,
@@ -122,7 +122,7 @@ impl<'a> TokenObject<'a> {
             return Err(BodyProblem::Empty);
         }
         let mut json = serde_json::Deserializer::from_str(text);
-        // serde's message quotes values: of the error only its category and place are kept.
+        // serde's message quotes values: only the error's category and place are kept.
         let object = json.deserialize_map(ObjectVisitor).map_err(|error| match error.classify() {
             Category::Eof => BodyProblem::Truncated,
             Category::Data => BodyProblem::NotAnObject,
@@ -149,7 +149,7 @@ impl<'a> TokenObject<'a> {
     }
 }
 
-/// Visits the object alone: a sequence, which serde would read a struct from, is refused.
+/// Accepts an object alone. serde would read a struct from a sequence, too.
 struct ObjectVisitor;
 
 impl<'de> Visitor<'de> for ObjectVisitor {

@@ -1,4 +1,4 @@
-//! Whether, when and how often to send again. No clock: the caller waits, or a driver that was given a way to sleep.
+//! Whether, when and how often to retry. It has no clock: the caller waits, or a driver with a sleep function.
 
 use core::time::Duration;
 
@@ -7,22 +7,22 @@ use http::{HeaderMap, Response, header};
 /// Whether, and when, the same request may be sent again without the risk of a second token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Retry {
-    /// No: it would be refused again, or the service may have acted. The flow is still yours.
+    /// No: the service would refuse it again, or may have acted. You still have the flow.
     Never,
     /// At once: the service asked for no wait.
     Now,
-    /// After this wait, which the service asked for. Never longer than [`Retry::MAX_DELAY`].
+    /// After this wait, which the service asked for. It is at most [`Retry::MAX_DELAY`].
     After(Duration),
-    /// Yes, but nothing says when: [`Backoff`] does.
+    /// Yes, but the service did not say when: [`Backoff`] does.
     Unspecified,
 }
 
 impl Retry {
-    /// The longest wait: 365 days. A longer one is cut to this, so that adding it to a clock can't overflow.
+    /// The longest wait: 365 days. A longer one is reduced to this, so that adding it to a clock can't overflow.
     pub const MAX_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-    /// What the response to an ordinary call says: after 429 and 503 the service did not act and may have asked for a wait.
-    /// After any other status: [`Retry::Never`]. Only your program sends a call again.
+    /// Returns whether, and when, an ordinary call with this response may be sent again. After 429 and 503 it may: the service did not act, and
+    /// may have asked for a wait. After any other status it is [`Retry::Never`].
     ///
     /// ```
     /// use std::time::Duration;
@@ -39,7 +39,7 @@ impl Retry {
         }
     }
 
-    /// For a response that says that the service did not act.
+    /// For a response which shows that the service did not act.
     pub(crate) fn told(retry_after: Option<Duration>) -> Self {
         match retry_after {
             None => Self::Unspecified,
@@ -51,8 +51,7 @@ impl Retry {
 
 /// Reads `Retry-After` (RFC 9110 section 10.2.3, `Q9`): whole seconds, or a date, read against the response's own `Date`.
 ///
-/// `None` where it says nothing: missing, negative, fractional, no date of HTTP's, a date without a `Date`, or given twice
-/// (two answers are none).
+/// `None` if the header is missing, negative, fractional, not an HTTP date, a date without a `Date` header, or there twice.
 pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = only(headers, header::RETRY_AFTER)?;
     let wait = if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -77,8 +76,8 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
 
 /// How often to send again and how long to wait in between: a budget of tries, waits that double up to a cap.
 ///
-/// A policy beside the flow. It has no clock and no randomness: programs that start in great numbers at one moment add their
-/// own jitter to what [`next_delay`](Self::next_delay) returns.
+/// It is independent of the flow, and has no clock and no randomness. If many programs start at the same moment, add jitter to what
+/// [`next_delay`](Self::next_delay) returns.
 ///
 /// ```
 /// use core::time::Duration;
@@ -100,15 +99,15 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// At most `max_retries` further max_retries. Where the service does not say how long to wait: `first`, then twice that, and so
-    /// on up to `cap`. Where it asks for more than `cap`, the answer is to give up, since the service would refuse again after a shorter wait.
+    /// Makes a policy with at most `max_retries` retries. If the service does not say how long to wait, the waits are `first`, then twice that, and
+    /// so on up to `cap`. If it asks for more than `cap`, the policy gives up, since the service would refuse again after a shorter wait.
     ///
     /// So all waits together are at most `max_retries` times `cap`.
     pub const fn new(max_retries: u32, first: Duration, cap: Duration) -> Self {
         Self { max_retries, next: first, cap }
     }
 
-    /// How long to wait before the next try, or `None` to give up. Each wait told takes one try off the budget.
+    /// Returns how long to wait before the next retry, or `None` to give up. Each wait that it returns uses up one retry.
     #[must_use = "nothing here waits"]
     pub fn next_delay(&mut self, retry: Retry) -> Option<Duration> {
         let wait = match retry {
@@ -126,7 +125,7 @@ impl Backoff {
     }
 }
 
-/// Four further tries, after 1, 2, 4 and 8 seconds or what the service asks for, up to one minute.
+/// Four retries, after 1, 2, 4 and 8 seconds or what the service asks for, up to one minute.
 impl Default for Backoff {
     fn default() -> Self {
         Self::new(4, Duration::from_secs(1), Duration::from_secs(60))

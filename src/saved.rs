@@ -1,4 +1,4 @@
-//! A token as it is written and read again, so that a restart needs no password.
+//! A token that can be saved and read again, so that a restart needs no password.
 
 use core::fmt;
 
@@ -9,23 +9,21 @@ use crate::json::Member;
 use crate::token::BearerToken;
 use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToken};
 
-/// The one type through which a token is written and read: whoever serializes it writes a secret.
+/// A token to save and to read again. Its serialized form is a secret.
 ///
-/// With serde, in any self-describing format: JSON, TOML, YAML, RON, CBOR, MessagePack. Not in one whose reader must know the types, like
-/// bincode or postcard: write JSON into that. The form, version 1, is
-/// `{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": "…"}`, where the kind `user` has no
-/// location. A file of this version can be read for ever. Reading checks what a fresh response is checked for (`Q5`): a token that no
-/// header can carry, a member that comes twice, an unknown version or kind is an error, whose text quotes nothing of the file. What the
-/// format itself says of a broken file is not told, since it may quote a line of it; but the libraries of TOML and YAML read ahead, and an error
-/// that they find before they ask is theirs.
+/// serde reads and writes it in any self-describing format: JSON, TOML, YAML, RON, CBOR, MessagePack. Other formats, like bincode or postcard,
+/// can't read it: store JSON in them. The form, version 1, is
+/// `{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "access_token": "…"}`. The kind `user` has no
+/// location. Files of this version can always be read.
 ///
-/// What a format's own error shows is its crate's: `toml`'s `Display` quotes the line that it stops at, and that line may be the token's. Print
-/// its `message()` alone. `serde_json`'s tells line and column, and no text.
+/// Reading makes the same checks as for a fresh response. A token that no header can carry, a member that is there twice, and an unknown version
+/// or kind are errors. Their text quotes nothing of the file, and does not show the format's own error, which may quote a line. But the
+/// libraries for TOML and YAML read ahead, and return their own error for a mistake that they find first. `toml`'s `Display` quotes the line
+/// with the mistake, which may be the token's: print its `message()` alone. `serde_json`'s error shows line and column, and no text.
 ///
-/// Keep it in the operating system's secret store, or in a file that only its owner can read. Not in the repository, not in a log, not
-/// in an environment variable that child processes inherit. A saved token works with a new [`App`](crate::App) of the same environment for as
-/// long as the service takes it; whether it outlives a changed API Key or Client Secret is not documented (`Q16`), so be ready for a
-/// 401 then.
+/// Keep it in the operating system's secret store, or in a file that only its owner can read. Do not keep it in the repository, in a log, or in
+/// an environment variable that child processes inherit. A saved token works with a new [`App`](crate::App) of the same environment for as long
+/// as the service accepts it. Whether it works after a change of the API Key or the Client Secret is not documented: be ready for a 401.
 ///
 /// ```
 /// use location_auth::{LocationAccessToken, SavedToken};
@@ -39,6 +37,7 @@ use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToke
 /// assert_eq!(written.replace(':', ": ").replace(',', ", "), file);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// `Q5`, `Q16`.
 #[derive(Clone, Debug)]
 pub struct SavedToken {
     environment: Environment,
@@ -53,7 +52,7 @@ impl SavedToken {
         self.environment
     }
 
-    /// The Location that it is of: `None` for a User Access Token.
+    /// The token's Location: `None` for a User Access Token.
     pub fn location(&self) -> Option<&LocationId> {
         self.location.as_ref()
     }
@@ -98,7 +97,7 @@ const VERSION: u64 = 1;
 const NAMES: [&str; 5] = ["version", "environment", "kind", "location", "access_token"];
 
 impl Serialize for SavedToken {
-    /// As a map, since a format may write a struct without the names of its fields, and then nobody can read it back.
+    /// Writes a map, since some formats write a struct without its field names, and then nobody can read it back.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let [version, environment, kind, location, access_token] = NAMES;
         let mut form = serializer.serialize_map(Some(if self.location.is_some() { 5 } else { 4 }))?;
@@ -123,8 +122,8 @@ fn written(environment: Environment) -> &'static str {
 
 impl<'de> Deserialize<'de> for SavedToken {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not `deserialize_map`, with which serde_json quotes a text that stands where the object should. What a format itself says is
-        // dropped: it may quote the line.
+        // Not `deserialize_map`, with which serde_json quotes a text in place of the object. The format's own error is dropped: it may
+        // quote the line.
         let read = deserializer.deserialize_any(SavedVisitor).unwrap_or(Err(NONE));
         read.map_err(|problem| de::Error::custom(format_args!("{problem}: log in again and save the new token")))
     }
@@ -132,7 +131,7 @@ impl<'de> Deserialize<'de> for SavedToken {
 
 const NONE: &str = "this is not a saved token";
 
-/// The token, or what is wrong, in words that quote nothing.
+/// Returns the token, or an error that quotes nothing.
 struct SavedVisitor;
 
 impl<'de> Visitor<'de> for SavedVisitor {
@@ -155,7 +154,7 @@ impl<'de> Visitor<'de> for SavedVisitor {
     }
 }
 
-/// Checks everything that a fresh response is checked for. What is said on error quotes nothing.
+/// Makes the same checks as for a fresh response. The error quotes nothing.
 fn read(members: [Option<Member<'_>>; NAMES.len()]) -> Result<SavedToken, &'static str> {
     let [version, environment, kind, location, access_token] = members;
     if !matches!(version, Some(Member::Number(VERSION))) {

@@ -1,6 +1,6 @@
-//! What is never shown and is wiped when its last holder drops it.
+//! Secrets that are never shown, and are overwritten when their last holder drops them.
 //!
-//! Neither type has `Display`, `==`, `Deref` or serde; what `Debug` there is says that something is hidden.
+//! Neither type has `Display`, `==`, `Deref` or serde. `Debug`, if there is one, shows only that something is hidden.
 
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
@@ -9,10 +9,10 @@ use bytes::Bytes;
 use http::HeaderValue;
 use zeroize::Zeroize;
 
-/// What stands wherever a `Debug` would show a secret.
+/// What a `Debug` shows in place of a secret.
 pub(crate) const REDACTED: &str = "[redacted]";
 
-/// Secret bytes. Wiped as one slice, which takes a fraction of what `Zeroizing<Box<[u8]>>` takes for one byte after another.
+/// Secret bytes. They are overwritten as one slice: `Zeroizing<Box<[u8]>>` does it byte by byte, and takes many times as long.
 #[derive(Clone)]
 pub(crate) struct SecretBytes(Box<[u8]>);
 
@@ -35,7 +35,7 @@ impl Drop for SecretBytes {
     }
 }
 
-/// A secret kept as the header value that it is sent as, so that every request shares one copy.
+/// A secret as the header value that is sent, so that all requests share one copy.
 #[derive(Clone)]
 pub(crate) struct SecretHeader {
     value: HeaderValue,

@@ -1,4 +1,4 @@
-//! Ordinary calls: credentials go on them here, and nowhere else (`P3`, `P4`, `P7`, `Q3`, `Q4`).
+//! Sessions: credentials are put on ordinary calls here, and nowhere else (`P3`, `P4`, `P7`, `Q3`, `Q4`).
 
 use alloc::string::String;
 use core::fmt;
@@ -16,10 +16,10 @@ use crate::{
 };
 use crate::{endpoint, query};
 
-/// What puts the credentials on ordinary calls: the API Key, and a token where the session has one. Pure: no lock, no clock.
+/// A session puts the credentials on ordinary calls: the API Key, and a token if it has one. It has no lock and no clock.
 ///
-/// It also knows what follows a 401: [`received`](Self::received) says it, and the [`Owner`] gets a new token where there is one. Share it behind
-/// a lock of yours, or use one of the ready-made clients (feature `client`).
+/// After a 401, [`received`](Self::received) says what to do, and an [`Owner`] can get a new token. Share the session behind your own lock, or
+/// use a ready-made client (feature `client`).
 ///
 /// ```
 /// use location_auth::{Session, Verdict};
@@ -44,14 +44,14 @@ use crate::{endpoint, query};
 /// assert_eq!(first.headers()["x-api-key"], "k-12");
 /// assert_eq!(first.headers()["authorization"], "Bearer l-1");
 ///
-/// // The answer is 401, and there is no newer token: it has to be renewed.
+/// // The status is 401, and there is no newer token: it has to be renewed.
 /// let unauthorized = http::StatusCode::UNAUTHORIZED;
 /// let mut late = call.clone();
 /// let late_attempt = session.authorize(&mut late)?;
 /// assert!(matches!(session.received(attempt, unauthorized)?, Verdict::Renew(_)));
 /// session.renew(new_token)?;
 ///
-/// // Now there is one, and a call that meets a 401 is sent again, once.
+/// // Now there is one, and a call that gets a 401 is sent again, once.
 /// let Verdict::Replay(replay) = session.received(late_attempt, unauthorized)? else { unreachable!() };
 /// let mut again = call;
 /// session.replay(replay, &mut again)?;
@@ -59,7 +59,7 @@ use crate::{endpoint, query};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What follows from what:
+/// The effect of each event:
 ///
 #[doc = include_str!("session.md")]
 pub struct Session {
@@ -69,23 +69,23 @@ pub struct Session {
     pub(crate) target: Option<Location>,
     token: Option<BearerToken>,
     parameter: Option<String>,
-    /// Which token it is: counts those that the session has had.
+    /// Which token it is: how many the session has had.
     pub(crate) generation: u64,
-    /// Whether the token has worked, or is the program's own.
+    /// Whether the token has worked, or the program set it.
     works: bool,
     /// Whether the token was rejected, and has not worked since.
     rejected: bool,
-    /// The last token that works and was rejected all the same for a call that was sent again with it. Cleared when a call that is sent
-    /// again is answered otherwise.
+    /// The last token that works, but was rejected for a call that was sent again with it. Cleared when a call that is sent again gets
+    /// another answer.
     in_vain: Option<u64>,
-    /// A new token that the program's store has not been given, and the generation that it replaces.
+    /// A new token that is not in the program's store yet, and the generation that it replaces.
     pub(crate) unsaved: Option<(u64, LocationAccessToken)>,
-    /// How often the owner was armed when this session last saw it.
+    /// How often the program had set the owner's credentials when this session last saw the owner.
     armed: u64,
     pub(crate) gate: Gate,
 }
 
-/// How a session's token fares: for a health route.
+/// The state of a session's token, for a health check.
 ///
 /// ```
 /// use location_auth::{Owner, Session, TokenState};
@@ -103,33 +103,32 @@ pub enum TokenState {
     Present,
     /// The token was rejected, and there is no newer one yet.
     Rejected,
-    /// The token was rejected, and this keeps it from being renewed until the program sets credentials.
+    /// The token was rejected, and this error stops its renewal until the program sets credentials.
     Stopped(RenewError),
-    /// The token was rejected, and the outcome of two token requests in a row is unknown. No other is sent until the program hands
-    /// credentials over.
+    /// The token was rejected, and the outcome of two token requests in a row is unknown. No other is sent until the program sets credentials.
     InDoubt,
 }
 
 impl Session {
-    /// Calls that act as the Location's owner.
+    /// Makes a session for calls that act as the Location's owner.
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the token is of the other environment than the App; [`Misuse::TooLarge`] if the Location's id makes the
+    /// [`Misuse::WrongEnvironment`] if the token and the App have different environments; [`Misuse::TooLarge`] if the Location's id makes the
     /// App's location token URL longer than 64 KiB.
     pub fn for_location(app: &App, token: LocationAccessToken) -> Result<Self, Misuse> {
         let target = app.location(token.location.as_str())?;
         Ok(Self { target: Some(target), ..Self::new(app, token.environment, token.secret)? })
     }
 
-    /// Calls that act as one specific user: only for methods that need just that.
+    /// Makes a session for calls that act as one specific user: only for methods that need just that.
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the token is of the other environment than the App.
+    /// [`Misuse::WrongEnvironment`] if the token and the App have different environments.
     pub fn for_user(app: &App, token: UserAccessToken) -> Result<Self, Misuse> {
         Self::new(app, token.environment, token.secret)
     }
 
-    /// Calls that need no token: the API Key alone.
+    /// Makes a session for calls that need no token: they carry the API Key alone.
     pub fn without_token(app: &App) -> Self {
         Self {
             app: app.clone(),
@@ -154,8 +153,8 @@ impl Session {
         Ok(Self { token: Some(secret), ..Self::without_token(app) })
     }
 
-    /// Sends the token in a query parameter instead of the `Authorization` header, which is to be preferred: URLs
-    /// end up in logs. The usual name is `access_token` (RFC 6750 section 2.3).
+    /// Sends the token in a query parameter instead of the `Authorization` header. Prefer the header: URLs end up in logs. The usual
+    /// name is `access_token` (RFC 6750 section 2.3).
     ///
     /// # Errors
     /// [`Misuse::Empty`] for an empty name.
@@ -182,9 +181,9 @@ impl Session {
         self.token.is_some()
     }
 
-    /// How the token fares, and what keeps the owner from renewing it.
+    /// Returns the token's state, and the error that stops its renewal.
     pub fn state(&self, owner: &Owner) -> TokenState {
-        // What stopped the session before the program handed credentials over is forgotten by the next renewal.
+        // The next renewal clears what stopped the session before the program set credentials.
         let own = (self.armed == owner.armed).then_some(&self.gate);
         let stopped = own.and_then(Gate::latched).or(owner.gate.latched());
         let in_doubt = own.is_some_and(Gate::in_doubt) || owner.gate.in_doubt();
@@ -197,29 +196,29 @@ impl Session {
         }
     }
 
-    /// A new token that was not yet given to the program's store: the next renewal gives it first.
+    /// A new token that is not in the program's store yet: the next renewal saves it first.
     pub fn unsaved(&self) -> Option<SavedToken> {
         self.unsaved.as_ref().map(|(_, token)| SavedToken::from(token))
     }
 
-    /// Puts the API Key and the token on a request: an `http::Request` of any body, or its `Parts`.
+    /// Puts the API Key and the token on a request: an `http::Request` with any body, or its `Parts`.
     ///
-    /// An `x-api-key` and, where the session has a token, an `Authorization` that are there are replaced, since a call carries one
-    /// token (RFC 6750 section 2); the query is left byte for byte, so see to it that it holds no token of
-    /// another. A `Host` that is there has to be the URL's. To send a request again, authorize a clone of the original.
+    /// It replaces an `x-api-key` header and, if the session has a token, an `Authorization` header, since a call carries one token (RFC 6750
+    /// section 2). It keeps the query byte for byte: make sure that the query holds no other token. A `Host` header must be the URL's. To send
+    /// a request again, authorize a clone of the original.
     ///
     /// # Errors
-    /// The request is then as it was: [`Misuse::RelativeUrl`], [`Misuse::OriginNotAllowed`], [`Misuse::HostMismatch`], [`Misuse::DuplicateParameter`],
+    /// They leave the request unchanged: [`Misuse::RelativeUrl`], [`Misuse::OriginNotAllowed`], [`Misuse::HostMismatch`], [`Misuse::DuplicateParameter`],
     /// [`Misuse::RequestTooLarge`].
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
         Ok(Attempt { session: self.identity, generation: self.generation, again: false })
     }
 
-    /// What follows now that an attempt was answered with this status. The attempt is given up: none leads to two replays.
+    /// Returns what to do after a response with this status. It consumes the attempt, so that no attempt leads to two replays.
     ///
     /// # Errors
-    /// [`Misuse::ForeignAttempt`] if another session made it.
+    /// [`Misuse::ForeignAttempt`] if another session made the attempt.
     #[inline]
     pub fn received(&mut self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {
         self.check(attempt.session)?;
@@ -233,14 +232,14 @@ impl Session {
         Ok(Verdict::Answered)
     }
 
-    /// The token of the attempt was rejected.
+    /// The service rejected the token of the attempt.
     fn unauthorized(&mut self, attempt: &Attempt) -> Verdict {
         let rejected = |kind: RenewErrorKind| RenewError::from(kind).at(Step::LocationToken).of(self.location());
         let (in_vain, again) = (rejected(RenewErrorKind::InVain), rejected(RenewErrorKind::RejectedAgain));
         let is_newest = attempt.generation == self.generation;
         if is_newest {
             self.rejected = true;
-            // A new token did not help the call that it was for: the second one of which that can be said is the last.
+            // A new token did not help the call that it was for. After the second such token, no other is requested.
             let did_not_help =
                 attempt.again && self.in_vain.replace(self.generation).is_some_and(|last| last != self.generation);
             if !self.works || did_not_help {
@@ -255,7 +254,7 @@ impl Session {
         }
     }
 
-    /// Puts the newest credentials on a call that is sent again: on a clone of the original request.
+    /// Puts the newest credentials on a call to send again: on a clone of the original request.
     ///
     /// # Errors
     /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session gave the leave.
@@ -265,11 +264,11 @@ impl Session {
     }
 
     /// Takes a new token from outside, such as one that the owner's login came to in another process. Whatever stopped the session so
-    /// far is forgotten. Calls that are under way and meet a 401 are sent again with it.
+    /// far is cleared. Calls in flight that get a 401 are sent again with the new token.
     ///
     /// # Errors
-    /// The session is then as it was: [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a token of another Location, and
-    /// for any if the session is not a Location's.
+    /// They leave the session unchanged: [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a token of another Location, and for any token
+    /// if the session is not a Location's.
     pub fn renew(&mut self, token: LocationAccessToken) -> Result<(), Misuse> {
         if token.environment != self.app.environment() {
             return Err(Misuse::WrongEnvironment { token: token.environment, app: self.app.environment() });
@@ -282,8 +281,7 @@ impl Session {
         Ok(())
     }
 
-    /// The store was given the new token. It is the session's now, unless the program has brought another one meanwhile that was not
-    /// rejected.
+    /// Uses the new token, now that the store has it, unless the program has set another one meanwhile that was not rejected.
     pub(crate) fn saved(&mut self) {
         if let Some((replaced, token)) = self.unsaved.take() {
             if replaced == self.generation || self.rejected {
@@ -293,7 +291,7 @@ impl Session {
         }
     }
 
-    /// What stopped the session is forgotten where the program has set credentials of its owner since.
+    /// Clears what stopped the session, if the program has set its owner's credentials since.
     pub(crate) fn arm_after(&mut self, owner: &Owner) {
         if self.armed != owner.armed {
             self.armed = owner.armed;
@@ -338,7 +336,7 @@ impl Session {
         if !endpoint::names_its_own_host(request.headers(), request.uri()) {
             return Err(Misuse::HostMismatch);
         }
-        // `HeaderMap::insert` panics when its map is full, which this one is far from.
+        // `HeaderMap::insert` panics when the map is full. The limit is far below that.
         if request.headers().len() > HEADERS_LIMIT {
             return Err(Misuse::RequestTooLarge);
         }
@@ -362,7 +360,7 @@ impl Session {
 /// Far more headers than any server takes.
 const HEADERS_LIMIT: usize = 1024;
 
-/// Location and place of the token, no credential.
+/// Shows the session's state, no credential.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")

@@ -1,4 +1,4 @@
-//! What the caller configures, as he fills it in or as serde reads it. [`App::new`](crate::App::new) judges it.
+//! The caller's settings, from code or from serde. [`App::new`](crate::App::new) checks them.
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
@@ -11,11 +11,10 @@ use crate::json::{Member, refuse_unquoted};
 use crate::secret::REDACTED;
 use crate::{Environment, LocationId, Misuse};
 
-/// Everything that [`App::new`](crate::App::new) needs, by name: what the service issued, and the URLs that came with it.
+/// The settings of an [`App`](crate::App): the credentials that the service issued, and the URLs that came with them.
 ///
-/// A value of its own, with a function for each setting: so a later version can add one, each stands beside its name where it is
-/// filled in, and it can be kept and handed on. It holds the secrets in buffers that are wiped, and its `Debug` hides them. A `String` that
-/// is moved in is not copied.
+/// Each setting has a function. The secrets are in buffers that are overwritten on drop, and `Debug` hides them. A `String` that you move in
+/// is not copied.
 ///
 /// Nothing is checked before [`App::new`](crate::App::new), which names the first setting that is missing or wrong.
 ///
@@ -24,7 +23,7 @@ use crate::{Environment, LocationId, Misuse};
 ///
 /// let staging = Settings::new(Environment::Staging)
 ///     .user_token_url("https://staging.example.com/user_token")
-///     .location_token_url("https://staging.example.com/location_token") // the Location's id is a label then (`Q2`)
+///     .location_token_url("https://staging.example.com/location_token") // without {location_id}, the id is your own label
 ///     .api_key("k-12")
 ///     .client_id("c-34")
 ///     .client_secret("s-56");
@@ -33,9 +32,9 @@ use crate::{Environment, LocationId, Misuse};
 /// # Ok::<(), location_auth::Misuse>(())
 /// ```
 ///
-/// serde reads it from a map of the same names, with `api_origins` for all of the [`api_origin`](Self::api_origin)s: a list, or one text with
-/// commas between them, as an environment variable holds it. An unknown or repeated name is an error, and so is a value that is no
-/// text. What such an error says quotes no value, but the libraries of TOML and YAML show the line that it is on.
+/// serde reads them from a map with the same names. `api_origins` has all [`api_origin`](Self::api_origin)s: a list, or one text with commas,
+/// as in an environment variable. An unknown or repeated name is an error, and so is a value that is not a text. The error quotes no value,
+/// but the libraries for TOML and YAML show its line.
 ///
 /// ```
 /// use location_auth::{App, Settings};
@@ -55,6 +54,7 @@ use crate::{Environment, LocationId, Misuse};
 /// assert_eq!(App::new(settings)?.data_source_name(), Some("salon-software"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+// With a function for each setting, a later version can add one.
 #[derive(Clone)]
 pub struct Settings {
     pub(crate) environment: Environment,
@@ -68,7 +68,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Which of the service's environments the settings are for. A wrong label can't be detected.
+    /// Makes empty settings for one of the service's environments. A wrong environment can't be detected.
     pub fn new(environment: Environment) -> Self {
         Self {
             environment,
@@ -82,50 +82,51 @@ impl Settings {
         }
     }
 
-    /// Where step 1 is sent: `https`, or `http` to a loopback host.
+    /// Sets the URL of step 1: `https`, or `http` to a loopback host.
     #[must_use]
     pub fn user_token_url(mut self, url: impl Into<String>) -> Self {
         self.user_token_url = url.into();
         self
     }
 
-    /// Where step 2 is sent. Each `{location_id}` in its path or query stands for the Location's id.
+    /// Sets the URL of step 2. The Location's id replaces each `{location_id}` in its path or query.
     #[must_use]
     pub fn location_token_url(mut self, url: impl Into<String>) -> Self {
         self.location_token_url = url.into();
         self
     }
 
-    /// Adds an origin that credentials may be sent to, like `https://data.example.com`. Those of the two URLs are allowed anyway,
-    /// and no other is (`Q4`).
+    /// Adds an origin that credentials may be sent to, like `https://data.example.com`. The origins of the two URLs are always
+    /// allowed, and no others are.
+    // `Q4`.
     #[must_use]
     pub fn api_origin(mut self, origin: impl Into<String>) -> Self {
         self.api_origins.push(origin.into());
         self
     }
 
-    /// Goes on every request: visible ASCII, since it goes into a header.
+    /// Sets the API Key, which every request carries: visible ASCII, since it is sent in a header.
     #[must_use]
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
         self.api_key = Zeroizing::new(key.into());
         self
     }
 
-    /// Goes into the body of both steps: any text without control characters, since it travels in JSON.
+    /// Sets the Client ID, which both steps carry in the body: any text without control characters, since it is sent in JSON.
     #[must_use]
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.client_id = Zeroizing::new(id.into());
         self
     }
 
-    /// Goes into the body of both steps: likewise.
+    /// Sets the Client Secret, which both steps carry in the body: any text without control characters, since it is sent in JSON.
     #[must_use]
     pub fn client_secret(mut self, secret: impl Into<String>) -> Self {
         self.client_secret = Zeroizing::new(secret.into());
         self
     }
 
-    /// For the sync calls that need one: authentication never sends it. Not secret, and not needed.
+    /// Sets the Data Source Name, for the sync calls that need one. It is optional and not secret, and authentication never sends it.
     #[must_use]
     pub fn data_source_name(mut self, name: impl Into<String>) -> Self {
         self.data_source_name = Some(name.into());
@@ -142,7 +143,7 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// [`Misuse::UnknownEnvironment`] for all but `staging` and `production`.
+/// [`Misuse::UnknownEnvironment`] for any name except `staging` and `production`.
 impl FromStr for Environment {
     type Err = Misuse;
 
@@ -180,7 +181,7 @@ const NAMES: [&str; 8] = [
 
 impl<'de> Deserialize<'de> for Settings {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // Not `deserialize_map`, with which serde_json quotes a text that stands where the object should.
+        // Not `deserialize_map`, with which serde_json quotes a text in place of the object.
         deserializer.deserialize_any(SettingsVisitor)
     }
 }
@@ -232,7 +233,7 @@ impl<'de> Visitor<'de> for SettingsVisitor {
     }
 }
 
-/// Only what looks like a setting's name is quoted: anything else could be a value that slipped.
+/// Quotes only what looks like a setting's name: anything else could be a value in the wrong place.
 fn unknown<E: de::Error>(name: &str) -> E {
     let named =
         !name.is_empty() && name.len() <= 32 && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
@@ -244,12 +245,12 @@ fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<String, A::Error> {
     Ok(core::mem::take(&mut *map.next_value::<Text>()?.0))
 }
 
-/// A text and nothing else: serde's own refusal of another value quotes it.
+/// A text and nothing else. serde's own error for another value quotes the value.
 struct Text(Zeroizing<String>);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // With `deserialize_str` serde_json quotes what is no text; a format without names, like postcard, has nothing else.
+        // With `deserialize_str`, serde_json quotes a value that is not a text. A format without names, like postcard, has nothing else.
         match deserializer.is_human_readable() {
             true => deserializer.deserialize_any(TextVisitor),
             false => deserializer.deserialize_str(TextVisitor),

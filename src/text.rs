@@ -1,16 +1,16 @@
-//! Text as a person reads it and as a machine writes it: what would disturb a log, what repeats a credential in whatever spelling.
+//! Text that is safe to show: no character that disturbs a log, no credential in any spelling.
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use zeroize::Zeroizing;
 
-/// The text with a name in place of each of the `named` values, in any ASCII letter case; `None` where it repeats one of the secrets, or a
-/// named value that is spelled unusually.
+/// Replaces each of the `named` values in a text with its name, in any ASCII letter case. It returns `None` if the text repeats a secret, or a
+/// named value in an encoded form.
 ///
-/// A secret is found as it is given, as JSON's escapes or percent-encoding write it, also one within the other, in any ASCII letter case. One with
-/// other characters than ASCII's is taken to be in every text that has such characters, too. An empty value is in every text.
+/// It finds a secret as given, with JSON's escapes, percent-encoded, or with one within the other, in any ASCII letter case. A secret that is
+/// not ASCII counts as found in every text that is not ASCII. An empty value counts as found in every text.
 ///
-/// For whoever writes down what others said: the feature `cassette` does.
+/// Use it before you store text from others, as the feature `cassette` does.
 ///
 /// ```
 /// use location_auth::strike_out;
@@ -35,8 +35,8 @@ pub fn strike_out(text: &str, named: &[(&str, &str)], secrets: &[&str]) -> Optio
 /// Whether the text holds one of the secrets: as given, or as JSON or percent-encoding writes it, also one within the other, in any
 /// ASCII letter case.
 ///
-/// The text is decoded rather than the secret encoded, since there are many ways to write the same. Letter cases and normal forms beyond
-/// ASCII are too many to know: there a secret is taken to be in every text that has other characters than ASCII's, too.
+/// The text is decoded rather than the secret encoded, since a text has many encodings. Beyond ASCII there are too many letter cases and
+/// normal forms: such a secret counts as found in every text that is not ASCII.
 fn repeats(text: &str, secrets: &[&str]) -> bool {
     let once = [percent_decode(text), json_decode(text)];
     let twice = once.iter().flat_map(|text| [percent_decode(text), json_decode(text)]);
@@ -48,15 +48,15 @@ fn repeats(text: &str, secrets: &[&str]) -> bool {
     holds_one(text) || once.iter().any(|text| holds_one(text)) || twice.into_iter().any(|text| holds_one(&text))
 }
 
-/// One spelling for ASCII's letter cases, for a space and the plus that a form writes for it, and for what [`clean`] makes one of.
+/// Maps to one spelling: ASCII's letter cases, a space and the plus that a form writes for it, and the characters that [`clean`] replaces.
 fn fold(text: &str) -> Zeroizing<String> {
-    // No character grows beyond three times its bytes, so nothing is left behind by a buffer that moves.
+    // No character grows beyond three times its bytes, so the buffer never moves and leaves no copy behind.
     let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
     folded.extend(text.chars().map(|c| if c == '+' { ' ' } else { harmless(c).to_ascii_lowercase() }));
     folded
 }
 
-/// The text with a name in place of each of these values, in any ASCII letter case.
+/// Replaces each `value` in the text with the name, in any ASCII letter case.
 fn replace(text: &str, value: &str, name: &str) -> Zeroizing<String> {
     let [folded, value] = [text, value].map(|text| Zeroizing::new(text.to_ascii_lowercase()));
     let names = folded.matches(value.as_str()).count().saturating_mul(name.len());
@@ -74,7 +74,7 @@ fn replace(text: &str, value: &str, name: &str) -> Zeroizing<String> {
 fn percent_decode(text: &str) -> Zeroizing<String> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     bytes.extend(percent_encoding::percent_decode_str(text));
-    // A byte that is no UTF-8 becomes a replacement character of three bytes.
+    // A byte that is not UTF-8 becomes a replacement character of three bytes.
     let mut decoded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
     for chunk in bytes.utf8_chunks() {
         decoded.push_str(chunk.valid());
@@ -85,7 +85,7 @@ fn percent_decode(text: &str) -> Zeroizing<String> {
     decoded
 }
 
-/// The text with JSON's escapes undone (RFC 8259 section 7); what is no escape stays as it is.
+/// Decodes JSON's escapes in the text (RFC 8259 section 7). The rest stays as it is.
 pub(crate) fn json_decode(text: &str) -> Zeroizing<String> {
     let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
     let mut rest = text;
@@ -99,7 +99,7 @@ pub(crate) fn json_decode(text: &str) -> Zeroizing<String> {
     decoded
 }
 
-/// The character that follows a backslash stands for, and what comes after it.
+/// Reads the escape that follows a backslash: returns its character, and the text after it.
 fn unescape(escape: &str) -> Option<(char, &str)> {
     let mut chars = escape.chars();
     let c = match chars.next()? {
@@ -134,7 +134,7 @@ fn hex4(text: &str) -> Option<(u16, &str)> {
     Some((u16::from_str_radix(digits, 16).ok()?, rest))
 }
 
-/// Control characters, line separators and marks that turn the direction of text replaced; then cut to the bound, in bytes.
+/// Replaces control characters, line separators and marks that change the direction of text, then cuts the text to the bound, in bytes.
 pub(crate) fn clean(text: &str, bound: usize) -> Box<str> {
     let mut cleaned = String::new();
     for c in text.chars().map(harmless) {
@@ -150,7 +150,7 @@ pub(crate) fn harmless(c: char) -> char {
     if disturbs(c) { char::REPLACEMENT_CHARACTER } else { c }
 }
 
-/// Whether a character could make a line of a log look like another.
+/// Whether a character could make a log line look like another.
 pub(crate) fn disturbs(c: char) -> bool {
     // Unicode's property Bidi_Control.
     let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -1,4 +1,4 @@
-//! The two access tokens, with nothing in common to confuse them by (`P5`).
+//! The two access tokens, as two types, so that nobody confuses them (`P5`).
 
 use alloc::sync::Arc;
 use core::fmt;
@@ -9,16 +9,16 @@ use crate::secret::SecretHeader;
 use crate::text::disturbs;
 use crate::{Environment, Field, Misuse};
 
-/// A token that authenticates one user. It is exchanged for Location Access Tokens by [`Location::exchange`](crate::Location::exchange).
+/// A token that authenticates one user. [`Location::exchange`](crate::Location::exchange) exchanges it for a Location Access Token.
 ///
-/// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
-/// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
+/// It never expires: one that leaks works until the service revokes it. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
+/// and it is overwritten when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
 ///
 /// ```
 /// use location_auth::{SavedToken, UserAccessToken};
 ///
 /// fn keep(user: &UserAccessToken, write: impl Fn(&SavedToken)) {
-///     write(&SavedToken::from(user)); // for Locations that come later: it gets their tokens, too
+///     write(&SavedToken::from(user)); // to get tokens of Locations that are added later, too
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ impl UserAccessToken {
         self.environment
     }
 
-    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
+    /// Returns the token itself: visible ASCII, not empty. Give it to a secret store, and to nothing that logs.
     pub fn expose_secret(&self) -> &str {
         self.secret.expose()
     }
@@ -41,8 +41,8 @@ impl UserAccessToken {
 
 /// A token that authenticates a Location, always as its owner.
 ///
-/// It never expires (`P6`): one that leaks has leaked for ever. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
-/// and it is wiped when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
+/// It never expires: one that leaks works until the service revokes it. So it has no `Display`, no `==` and no serde, its `Debug` hides it,
+/// and it is overwritten when its last clone is dropped. To keep it, write it as a [`SavedToken`](crate::SavedToken).
 ///
 /// ```
 /// use location_auth::{App, LocationAccessToken, Misuse, Session};
@@ -71,7 +71,7 @@ impl LocationAccessToken {
         &self.location
     }
 
-    /// The token itself: visible ASCII, not empty. Hand it to a secret store, and to nothing that logs.
+    /// Returns the token itself: visible ASCII, not empty. Give it to a secret store, and to nothing that logs.
     pub fn expose_secret(&self) -> &str {
         self.secret.expose()
     }
@@ -96,9 +96,9 @@ impl BearerToken {
     }
 }
 
-/// The service's id of a Location, or our user's own label for it where the location token URL has no `{location_id}`.
+/// The service's id of a Location, or your own label for it if the location token URL has no `{location_id}`.
 ///
-/// Not secret: it is in URLs, errors and logs. serde reads it from a text, and [`str::parse`] does.
+/// It is not secret: it is in URLs, errors and logs. serde and [`str::parse`] read it from a text.
 ///
 /// ```
 /// use location_auth::{LocationId, Misuse};
@@ -110,14 +110,15 @@ impl BearerToken {
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LocationId(Arc<str>);
 
-/// All but RFC 3986's unreserved characters: right for a path segment and for a query value.
+/// All characters except RFC 3986's unreserved ones: right for a path segment and for a query value.
 pub(crate) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl LocationId {
-    /// The id, if it can be one.
+    /// Makes an id from a text, and checks it.
     ///
     /// # Errors
-    /// [`Misuse::Empty`]; [`Misuse::Character`] for a control character, a line separator or a mark that turns the direction of text; [`Misuse::DotSegment`] for `.` and `..`.
+    /// [`Misuse::Empty`]; [`Misuse::Character`] for a control character, a line separator or a mark that changes the direction of text;
+    /// [`Misuse::DotSegment`] for `.` and `..`.
     pub fn new(id: &str) -> Result<Self, Misuse> {
         match id {
             "" => Err(Misuse::Empty(Field::LocationId)),
