@@ -85,7 +85,7 @@ pub enum Verdict {
 ///     Ok((call, attempt))
 /// }
 /// ```
-#[must_use = "it is the leave to send the call again"]
+#[must_use = "a replay does nothing until the call is sent again with it"]
 pub struct Replay {
     pub(crate) session: Identity,
 }

@@ -74,7 +74,7 @@ fn only(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
     Some(value.to_str().ok()?.trim_ascii())
 }
 
-/// How often to send again and how long to wait in between: a budget of tries, waits that double up to a cap.
+/// How often to retry, and how long to wait before each retry: a number of retries, and waits that double up to a maximum.
 ///
 /// It is independent of the flow, and has no clock and no randomness. If many programs start at the same moment, add jitter to what
 /// [`next_delay`](Self::next_delay) returns.

@@ -257,13 +257,13 @@ impl Session {
     /// Puts the newest credentials on a call to send again: on a clone of the original request.
     ///
     /// # Errors
-    /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session gave the leave.
+    /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session made the replay.
     pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.check(replay.session)?;
         Ok(Attempt { again: true, ..self.authorize(request)? })
     }
 
-    /// Takes a new token from outside, such as one that the owner's login came to in another process. Whatever stopped the session so
+    /// Takes a new token from outside, such as one from a login in another process. Whatever stopped the session so
     /// far is cleared. Calls in flight that get a 401 are sent again with the new token.
     ///
     /// # Errors
