@@ -8,8 +8,8 @@
 mod explorer;
 #[path = "support/model.rs"]
 mod model;
-#[path = "support/world.rs"]
-mod world;
+#[path = "support/test_service.rs"]
+mod test_service;
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -250,7 +250,7 @@ impl AsyncTransport for Wire {
 
     async fn send(&self, request: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, Cut> {
         let caller = self.0.borrow().polled;
-        let what = if world::is_login(&request) {
+        let what = if test_service::is_login(&request) {
             Pending::Token(self.1.borrow_mut().send_token(&request))
         } else {
             Pending::Call(self.1.borrow_mut().send_call(caller, &request))

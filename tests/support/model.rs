@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::{Request, Response};
 use location_auth::{App, Delivery, LocationAccessToken, Owner, SavedToken, Session, UserAccessToken, UserLogin};
 
-use crate::world;
+use crate::test_service;
 
 /// How often each thing may happen.
 #[derive(Clone, Copy, Debug)]
@@ -87,9 +87,9 @@ struct Made {
 }
 
 thread_local! {
-    static APP: App = App::new(world::settings()).unwrap();
+    static APP: App = App::new(test_service::settings()).unwrap();
     static MADE: Made = Made {
-        login: APP.with(|app| app.user_login(world::EMAIL, world::PASSWORD).unwrap()),
+        login: APP.with(|app| app.user_login(test_service::EMAIL, test_service::PASSWORD).unwrap()),
         user: saved(None, "user-0").try_into().unwrap(),
         locations: [0, 1]
             .map(|location| saved(Some(location), &format!("location-{location}-0")).try_into().unwrap()),

@@ -16,7 +16,7 @@ const EMAIL: &str = "owner@example.com";
 const PASSWORD: &str = "m4rk3r-word";
 
 /// The service, which counts what comes.
-pub struct World {
+pub struct TestService {
     base: String,
     pub emulator: Mutex<Emulator>,
     /// The calls, whatever they were answered with, and the bodies of those that arrived whole.
@@ -25,7 +25,7 @@ pub struct World {
     pub token_requests: AtomicUsize,
 }
 
-impl World {
+impl TestService {
     /// `base` is what its URLs start with.
     pub fn new(base: &str) -> Arc<Self> {
         let mut emulator = Emulator::new("m4rk3r-key", "m4rk3r-client", "m4rk3r-secret");
@@ -41,18 +41,18 @@ impl World {
     }
 
     pub fn router(self: &Arc<Self>) -> Router {
-        let world = Arc::clone(self);
+        let service = Arc::clone(self);
         Router::new().fallback(move |request: Request<Body>| {
-            let world = Arc::clone(&world);
+            let service = Arc::clone(&service);
             async move {
                 let (head, body) = request.into_parts();
-                world.calls.fetch_add(1, SeqCst);
+                service.calls.fetch_add(1, SeqCst);
                 let Ok(body) = to_bytes(body, usize::MAX).await else {
                     // It was cut on its way: a server sees no end of it.
                     return Response::builder().status(400).body(Body::empty()).expect("a valid response");
                 };
-                world.bodies.lock().unwrap().push(body.clone());
-                world.handle(Request::from_parts(head, body)).map(Body::from)
+                service.bodies.lock().unwrap().push(body.clone());
+                service.handle(Request::from_parts(head, body)).map(Body::from)
             }
         })
     }
@@ -119,8 +119,8 @@ impl World {
     }
 }
 
-/// Carries token requests to the world, in memory.
-pub struct TokenLine(pub Arc<World>);
+/// Carries token requests to the service, in memory.
+pub struct TokenLine(pub Arc<TestService>);
 
 impl AsyncTransport for TokenLine {
     type Error = Infallible;

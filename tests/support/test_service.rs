@@ -12,7 +12,7 @@ use location_auth::{
 pub const EMAIL: &str = "owner@example.com";
 pub const PASSWORD: &str = "the owner's password";
 
-pub struct World {
+pub struct TestService {
     pub app: App,
     pub emulator: Mutex<Emulator>,
 }
@@ -30,7 +30,7 @@ pub fn settings_for(environment: location_auth::Environment) -> Settings {
         .client_secret("secret-1")
 }
 
-impl World {
+impl TestService {
     pub fn new() -> Self {
         let mut emulator = Emulator::new("key-1", "client-1", "secret-1");
         emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).location("loc-2", EMAIL);
