@@ -13,9 +13,7 @@ use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Recorder, Replay};
 use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async};
-use location_auth::{
-    App, Bytes, Environment, Flow, LocationAccessToken, LocationLogin, RESPONSE_LIMIT, SavedToken, Session, Settings,
-};
+use location_auth::{App, Bytes, Flow, LocationAccessToken, LocationLogin, RESPONSE_LIMIT, SavedToken, Session};
 
 const OF_0_1: &str = include_str!("data/cassette-0.1.json");
 
@@ -46,13 +44,8 @@ const MADE_UP: Who = Who {
 
 impl Who {
     fn app(self) -> App {
-        let settings = Settings::new(Environment::Staging)
-            .user_token_url("https://api.example.com/user_token")
-            .location_token_url("https://api.example.com/locations/{location_id}/token")
-            .api_key(self.api_key)
-            .client_id(self.client_id)
-            .client_secret(self.client_secret);
-        App::new(settings).unwrap()
+        let settings = support::settings::settings().api_key(self.api_key);
+        App::new(settings.client_id(self.client_id).client_secret(self.client_secret)).unwrap()
     }
 
     fn credentials(self) -> Credentials {

@@ -672,7 +672,7 @@ fn a_client_that_forgets_its_owner_renews_nothing_any_more() {
 #[test]
 fn credentials_of_the_other_environment_are_not_taken() {
     with_both(TestService::session, nobody, |service, line, client| {
-        let production = App::new(test_service::settings_for(Environment::Production)).unwrap();
+        let production = App::new(test_service::settings::settings_for(Environment::Production)).unwrap();
         let login = production.user_login(EMAIL, PASSWORD).unwrap();
         let misuse = Misuse::WrongEnvironment { token: Environment::Production, app: Environment::Staging };
         assert_eq!(client.set_login(login).unwrap_err(), misuse);

@@ -5,11 +5,12 @@ mod support;
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::{App, Bytes, Flow, LocationAccessToken, Session, UserAccessToken};
-use support::{EMAIL, PASSWORD, done, settings};
+use location_auth::{Bytes, Flow, LocationAccessToken, Session, UserAccessToken};
+use support::settings::{API_KEY, CLIENT_ID, CLIENT_SECRET};
+use support::{EMAIL, PASSWORD, app, done};
 
 fn emulator() -> Emulator {
-    let mut emulator = Emulator::new("the-api-key", "the-client-id", "the-client-secret");
+    let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
     emulator.owner(EMAIL, PASSWORD).owner("other@example.com", "another password");
     emulator.location("loc-1", EMAIL).location("a/b é", EMAIL).location("loc-9", "other@example.com");
     emulator.add_route("/locations/{location_id}/contacts", Access::Location);
@@ -18,15 +19,6 @@ fn emulator() -> Emulator {
         .add_route("/status", Access::ApiKeyOnly)
         .add_route("/any", Access::Location);
     emulator
-}
-
-fn app() -> App {
-    App::new(
-        settings()
-            .user_token_url("https://api.example.com/user_token")
-            .location_token_url("https://api.example.com/locations/{location_id}/token"),
-    )
-    .unwrap()
 }
 
 fn text(response: Response<Vec<u8>>) -> Response<String> {

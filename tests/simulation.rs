@@ -6,6 +6,8 @@
 
 #[path = "support/over.rs"]
 mod over;
+#[path = "support/settings.rs"]
+mod settings;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +27,7 @@ use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError,
 use location_auth::transports::{AsyncTransport, SendError, Transport, run_async, run_async_with_retries};
 use location_auth::{
     App, Backoff, Bytes, Delivery, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Owner, Retry,
-    SavedToken, Session, Settings, Step, UserLogin,
+    SavedToken, Session, Step, UserLogin,
 };
 use over::{OVER, Over};
 
@@ -62,16 +64,8 @@ fn api_key(environment: Environment) -> &'static str {
 }
 
 fn app(environment: Environment) -> App {
-    let host = host(environment);
-    App::new(
-        Settings::new(environment)
-            .user_token_url(format!("https://{host}/user_token"))
-            .location_token_url(format!("https://{host}/locations/{{location_id}}/token"))
-            .api_key(api_key(environment))
-            .client_id(CLIENT_ID)
-            .client_secret(CLIENT_SECRET),
-    )
-    .unwrap()
+    let settings = settings::settings_at(environment, &format!("https://{}", host(environment)));
+    App::new(settings.api_key(api_key(environment)).client_id(CLIENT_ID).client_secret(CLIENT_SECRET)).unwrap()
 }
 
 /// All Locations of an environment have one owner.

@@ -87,7 +87,7 @@ struct Made {
 }
 
 thread_local! {
-    static APP: App = App::new(test_service::settings()).unwrap();
+    static APP: App = App::new(test_service::settings::settings()).unwrap();
     static MADE: Made = Made {
         login: APP.with(|app| app.user_login(test_service::EMAIL, test_service::PASSWORD).unwrap()),
         user: saved(None, "user-0").try_into().unwrap(),

@@ -2,12 +2,15 @@
 
 #![cfg(test)]
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    App, Attempt, Backoff, Environment, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing,
-    Replay, Retry, SavedToken, Session, Settings, UserAccessToken, Verdict,
+    App, Attempt, Backoff, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing, Replay, Retry,
+    SavedToken, Session, UserAccessToken, Verdict,
 };
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use proptest::prelude::*;
@@ -15,15 +18,7 @@ use proptest::test_runner::RngSeed;
 use url::Url;
 
 fn app() -> App {
-    App::new(
-        Settings::new(Environment::Staging)
-            .user_token_url("https://api.example.com/user_token")
-            .location_token_url("https://api.example.com/locations/{location_id}/token")
-            .api_key("~key~")
-            .client_id("~id~")
-            .client_secret("~secret~"),
-    )
-    .unwrap()
+    App::new(settings::settings().api_key("~key~").client_id("~id~").client_secret("~secret~")).unwrap()
 }
 
 fn token(token: &str) -> LocationAccessToken {

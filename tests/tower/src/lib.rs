@@ -1,5 +1,8 @@
 //! The emulated service as an axum `Router`, and a client of it whose token was revoked.
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -10,9 +13,9 @@ use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::client::{AsyncClient, NoStore};
 use location_auth::transports::{AsyncTransport, run};
-use location_auth::{App, Bytes, Environment, Owner, Session, Settings, UserAccessToken};
+use location_auth::{App, Bytes, Environment, Owner, Session, UserAccessToken};
+use settings::{EMAIL, settings_at};
 
-const EMAIL: &str = "owner@example.com";
 const PASSWORD: &str = "m4rk3r-word";
 
 /// The service, which counts what comes.
@@ -74,16 +77,8 @@ impl TestService {
     }
 
     fn app(&self) -> App {
-        let base = &self.base;
-        App::new(
-            Settings::new(Environment::Staging)
-                .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
-                .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
-                .api_key("m4rk3r-key")
-                .client_id("m4rk3r-client")
-                .client_secret("m4rk3r-secret"),
-        )
-        .expect("good settings")
+        let settings = settings_at(Environment::Staging, &self.base).api_key("m4rk3r-key");
+        App::new(settings.client_id("m4rk3r-client").client_secret("m4rk3r-secret")).expect("good settings")
     }
 
     fn user_token(&self) -> UserAccessToken {
