@@ -2,6 +2,8 @@
 //! were recorded, files that are none.
 #![cfg(all(feature = "cassette", feature = "emulator"))]
 
+#[path = "support/now.rs"]
+mod now;
 mod support;
 
 use std::cell::{Cell, RefCell};
@@ -14,6 +16,7 @@ use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Recorder, Replay};
 use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async};
 use location_auth::{App, Bytes, Flow, LocationAccessToken, LocationLogin, RESPONSE_LIMIT, SavedToken, Session};
+use now::now;
 
 const OF_0_1: &str = include_str!("data/cassette-0.1.json");
 
@@ -108,13 +111,6 @@ fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Re
     response.body(body.as_ref().to_vec()).unwrap()
 }
 
-fn at_once<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing here waits"),
-    }
-}
-
 #[test]
 fn a_cassette_of_0_1_loads_for_ever_is_written_the_same_and_is_replayed_by_made_up_credentials() {
     let cassette: Cassette = OF_0_1.parse().unwrap();
@@ -173,14 +169,14 @@ fn the_async_transports_record_and_replay_the_same() {
     let emulator = emulator();
     let transport = |request: Request<Bytes>, limit: usize| std::future::ready(emulator.send(request, limit));
     let recorder = Recorder::new(transport, RECORDED.credentials());
-    at_once(run_async(RECORDED.login(), &recorder)).unwrap();
+    now(run_async(RECORDED.login(), &recorder)).unwrap();
     let cassette = recorder.cassette();
     let blocking = Recorder::new(self::emulator(), RECORDED.credentials());
     run(RECORDED.login(), &blocking).unwrap();
     assert_eq!(cassette.to_string(), blocking.cassette().to_string());
 
     let replay = Replay::new(cassette, MADE_UP.credentials());
-    let token = at_once(run_async(MADE_UP.login(), &replay)).unwrap();
+    let token = now(run_async(MADE_UP.login(), &replay)).unwrap();
     assert_eq!(token.expose_secret(), "<location-token-1>");
     replay.finish().unwrap();
 }
@@ -201,7 +197,7 @@ fn exchanges_stand_in_the_order_that_they_were_begun_in_and_one_without_a_respon
     let mut context = Context::from_waker(Waker::noop());
     let mut slow = pin!(recorder.send(get("https://api.example.com/slow"), 0));
     assert!(slow.as_mut().poll(&mut context).is_pending());
-    at_once(recorder.send(get("https://api.example.com/quick"), 0)).unwrap();
+    now(recorder.send(get("https://api.example.com/quick"), 0)).unwrap();
     let lines = |cassette: &Cassette| cassette.to_string().matches("\"path\": \"/").count();
     assert_eq!(lines(&recorder.cassette()), 1, "the slow one has no response yet");
     assert!(slow.as_mut().poll(&mut context).is_ready());

@@ -1,15 +1,15 @@
 //! A client, one caller at a time: what it sends, what it sends again, and what it says when it can't.
 #![cfg(all(feature = "client", feature = "emulator"))]
 
+#[path = "support/now.rs"]
+mod now;
 #[path = "support/test_service.rs"]
 mod test_service;
 
 use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::future::{Future, ready};
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -22,6 +22,7 @@ use location_auth::{
     App, Attempt, Backoff, Bytes, Call, Delivery, Environment, Fault, LocationAccessToken, Misuse, Owner, RenewError,
     RenewErrorKind, Replay, Retry, SavedToken, Session, Step, TokenState, UserAccessToken, UserLogin,
 };
+use now::now;
 use test_service::{CONTACTS, EMAIL, PASSWORD, TestService, call, is_login};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -111,14 +112,6 @@ impl TokenStore for &Line<'_> {
 impl AsyncTokenStore for &Line<'_> {
     fn save(&self, token: SavedToken) -> impl Future<Output = Result<(), StoreError>> {
         ready(TokenStore::save(self, &token))
-    }
-}
-
-/// Nothing here ever waits, so one poll is enough.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing should wait"),
     }
 }
 

@@ -1,12 +1,12 @@
 //! The drivers: what they send, what they send again, and what they never do.
 
+#[path = "support/now.rs"]
+mod now;
 mod support;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, ready};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -14,6 +14,7 @@ use location_auth::transports::{
     AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async, run_async_with_retries, run_with_retries,
 };
 use location_auth::{Backoff, Bytes, Fault, Flow, LocationLogin, RESPONSE_LIMIT, Retry, Step};
+use now::now;
 use support::{EMAIL, PASSWORD, app, response, token_response};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -57,14 +58,6 @@ impl AsyncTransport for Script {
     }
     fn delivery(&self, error: &Dead) -> Delivery {
         error.0
-    }
-}
-
-/// Nothing here ever waits, so one poll is enough.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing should wait"),
     }
 }
 

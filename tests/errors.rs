@@ -1,6 +1,8 @@
 //! What every error says, read whole: the file `data/errors.txt` has each text, and each tells its reader what to do.
 #![cfg(all(feature = "cassette", feature = "tower"))]
 
+#[path = "support/now.rs"]
+mod now;
 #[path = "support/renew_errors.rs"]
 mod renew_errors;
 mod support;
@@ -10,8 +12,7 @@ use std::fmt::Display;
 use std::fs;
 use std::future::{Ready, ready};
 use std::path::Path;
-use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
 use location_auth::transports::cassette::CassetteError;
@@ -21,6 +22,7 @@ use location_auth::{
     App, Bytes, Environment, Flow, LocationAccessToken, LocationId, LocationLogin, Misuse, RESPONSE_LIMIT, SavedToken,
     Session, Settings, UserAccessToken,
 };
+use now::now;
 use serde::de::{Deserialize, value::Error as ValueError, value::MapDeserializer};
 use support::{EMAIL, PASSWORD, app, location_token, next, settings, settings_for, token_response, user_token};
 use tower_layer::Layer;
@@ -322,9 +324,8 @@ fn service_error() -> ServiceError {
     let transport = |_: Request<Bytes>, _: usize| ready(Ok::<_, SendError>(Response::default()));
     let mut service = AsyncClient::new(session, transport).layer().layer(Dead);
     let request = Request::get("https://api.example.com/x").body(Bytes::new()).unwrap();
-    let mut call = service.call(request);
-    match Pin::new(&mut call).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Err(CallError::Transport { error, delivery: Delivery::NotSent })) => error,
+    match now(service.call(request)) {
+        Err(CallError::Transport { error, delivery: Delivery::NotSent }) => error,
         other => panic!("{other:?}"),
     }
 }

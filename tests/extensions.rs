@@ -1,19 +1,20 @@
 //! What a program puts into a request's extensions reaches its own transport: a trace's context, a label for a cache, a priority.
 #![cfg(all(feature = "client", feature = "emulator"))]
 
+#[path = "support/now.rs"]
+mod now;
 #[path = "support/test_service.rs"]
 mod test_service;
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
-use std::pin::pin;
+use std::future::ready;
 use std::sync::Mutex;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::transports::client::{AsyncClient, Client, NoStore};
 use location_auth::{Backoff, Bytes, Call};
+use now::now;
 use test_service::{PASSWORD, TestService, call, is_login};
 
 #[derive(Clone, Debug, PartialEq)]
@@ -42,14 +43,6 @@ fn traced(number: u32) -> Request<Bytes> {
     let mut request = call(1);
     request.extensions_mut().insert(TraceId(number));
     request
-}
-
-/// Runs a future that waits for nothing.
-fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing here waits"),
-    }
 }
 
 #[test]

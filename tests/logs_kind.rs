@@ -1,6 +1,8 @@
 //! What the events of a failed send say of it: a time-out does not read like a cut.
 #![cfg(all(feature = "client", feature = "tracing"))]
 
+#[path = "support/now.rs"]
+mod now;
 #[path = "support/over.rs"]
 mod over;
 mod support;
@@ -8,9 +10,7 @@ mod support;
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::future::{Future, ready};
-use std::pin::pin;
 use std::sync::{Arc, Once};
-use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response};
 use location_auth::transports::client::{AsyncClient, Client, NoStore};
@@ -18,6 +18,7 @@ use location_auth::transports::{
     AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, Transport, run, run_async,
 };
 use location_auth::{Bytes, Flow, LocationAccessToken, LocationLogin, Owner, Progress, Session};
+use now::now;
 use over::OVER;
 use support::{EMAIL, PASSWORD, app, response, token_response};
 use tracing::field::{Field, Visit};
@@ -75,14 +76,6 @@ fn failures(work: impl FnOnce()) -> Vec<(String, Option<String>)> {
     FAILURES.take();
     work();
     FAILURES.take()
-}
-
-/// Nothing here ever waits, so one poll is enough.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing should wait"),
-    }
 }
 
 /// A way on which token requests fail like this, and calls are answered with 401.
