@@ -135,7 +135,7 @@ fn answers(secret: &str, text: &str) -> Vec<Response<Vec<u8>>> {
 }
 
 #[test]
-fn no_answer_brings_a_credential_into_a_cassette_however_it_is_spelled() {
+fn no_response_puts_a_credential_into_a_cassette_however_it_is_spelled() {
     let mut recorded = 0;
     for (index, secret) in SECRETS.iter().enumerate() {
         for spelling in spellings(secret) {
@@ -155,7 +155,7 @@ fn no_answer_brings_a_credential_into_a_cassette_however_it_is_spelled() {
 }
 
 #[test]
-fn no_call_brings_a_credential_into_a_cassette_by_its_path_or_query() {
+fn no_call_puts_a_credential_into_a_cassette_by_its_path_or_query() {
     let answer = Response::new(vec![]);
     let mut recorded = 0;
     for secret in SECRETS {

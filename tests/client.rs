@@ -264,7 +264,7 @@ fn a_call_is_authorized_and_sent_once() {
 }
 
 #[test]
-fn a_rejected_token_is_told_with_its_location_and_nothing_logs_in_by_itself() {
+fn a_rejected_token_is_reported_with_its_location_and_no_login_is_sent() {
     with_both(TestService::revoked_session, nobody, |_, line, client| {
         let error = client.call(call(1)).unwrap_err();
         assert!(
@@ -322,7 +322,7 @@ fn with_a_user_access_token_there_is_no_login_at_all() {
 }
 
 #[test]
-fn what_the_store_fails_to_keep_is_told_once_and_used_all_the_same() {
+fn a_token_that_the_store_fails_to_save_is_reported_once_and_still_used() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
         line.store_fails.set(true);
         let response = client.call(call(1)).unwrap();
@@ -343,7 +343,7 @@ fn what_the_store_fails_to_keep_is_told_once_and_used_all_the_same() {
 }
 
 #[test]
-fn what_the_store_failed_to_keep_is_told_by_the_next_response_where_the_call_has_none() {
+fn a_failed_save_is_reported_with_the_next_response_if_the_call_has_none() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
         line.store_fails.set(true);
         line.answers.borrow_mut().push(("contacts", 401));
@@ -360,7 +360,7 @@ fn what_the_store_failed_to_keep_is_told_by_the_next_response_where_the_call_has
 }
 
 #[test]
-fn a_new_token_is_in_the_store_though_the_call_failed_that_it_was_for() {
+fn a_new_token_is_saved_even_if_the_call_that_needed_it_fails() {
     with_both(TestService::session, with_login, |_, line, client| {
         line.answers.borrow_mut().push(("contacts", 401));
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
@@ -376,7 +376,7 @@ fn a_new_token_is_in_the_store_though_the_call_failed_that_it_was_for() {
 }
 
 #[test]
-fn a_second_401_is_not_tried_a_third_time() {
+fn a_call_is_not_sent_again_after_a_second_401() {
     with_both(TestService::revoked_session, with_login, |service, line, client| {
         // A route that no Location's token opens: the new token meets a 401 as well.
         service.emulator.lock().unwrap().add_route("/me", Access::User);
@@ -397,7 +397,7 @@ fn a_second_401_is_not_tried_a_third_time() {
 }
 
 #[test]
-fn whatever_the_repeat_meets_a_route_that_answers_401_costs_two_tokens_at_most() {
+fn a_route_that_answers_401_costs_at_most_two_tokens_whatever_the_repeat_is_answered_with() {
     for met in [302, 401, 403, 407, 408, 425, 429, 500, 502, 503, 504] {
         with_both(TestService::session, with_login, |service, line, client| {
             for _ in 0..30 {
@@ -421,7 +421,7 @@ fn whatever_the_repeat_meets_a_route_that_answers_401_costs_two_tokens_at_most()
 }
 
 #[test]
-fn a_token_that_has_worked_may_be_renewed_when_it_is_revoked_later() {
+fn a_token_that_has_worked_is_renewed_after_a_later_revocation() {
     for works in [200, 201, 204, 404, 409, 422] {
         with_both(TestService::session, with_login, |service, line, client| {
             for round in 1..5 {
@@ -434,7 +434,7 @@ fn a_token_that_has_worked_may_be_renewed_when_it_is_revoked_later() {
 }
 
 #[test]
-fn a_login_is_sent_once_whatever_final_answer_it_meets() {
+fn a_login_is_sent_once_whatever_final_answer_it_receives() {
     for status in [200, 204, 302, 307, 400, 401, 403, 404, 422, 451] {
         with_both(TestService::revoked_session, with_login, |service, line, client| {
             line.answers.borrow_mut().push(("user_token", status));
@@ -497,7 +497,7 @@ thread_local! {
 }
 
 #[test]
-fn a_wait_that_the_service_asks_for_is_kept_between_callers() {
+fn a_wait_that_the_service_asks_for_holds_for_the_next_callers() {
     for condition in [Condition::Throttling(Some(3600)), Condition::Down(Some(3600))] {
         let service = TestService::new();
         let line = Line::new(&service);
@@ -561,7 +561,7 @@ fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
 }
 
 #[test]
-fn a_call_whose_body_can_not_be_sent_again_is_told_so_and_the_token_is_renewed() {
+fn a_call_whose_body_cannot_be_sent_again_gets_an_error_and_the_token_is_renewed() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
         /// No `Clone`.
         struct Stream;
@@ -577,7 +577,7 @@ fn a_call_whose_body_can_not_be_sent_again_is_told_so_and_the_token_is_renewed()
 }
 
 #[test]
-fn a_call_whose_body_can_be_made_again_is_sent_again_with_the_new_token() {
+fn a_call_whose_body_can_be_rebuilt_is_sent_again_with_the_new_token() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
         let sent = RefCell::new(Vec::new());
         let upload = |part: &'static str| call(1).map(|_| Cell::new(part));
@@ -591,7 +591,7 @@ fn a_call_whose_body_can_be_made_again_is_sent_again_with_the_new_token() {
 }
 
 #[test]
-fn a_busy_service_is_asked_again_after_its_wait_by_the_callers_word_alone() {
+fn a_busy_service_is_retried_after_its_wait_only_if_the_caller_asks_for_it() {
     with_both(TestService::session, with_login, |_, line, client| {
         let waits = RefCell::new(Vec::new());
         let seconds = Duration::from_secs;
@@ -619,7 +619,7 @@ fn a_busy_service_is_asked_again_after_its_wait_by_the_callers_word_alone() {
 }
 
 #[test]
-fn a_request_of_the_programs_own_works_on_the_same_state() {
+fn a_request_that_the_program_sends_itself_shares_the_clients_state() {
     with_both(TestService::revoked_session, with_login, |service, line, client| {
         let mut request = call(1);
         let attempt = client.authorize(&mut request);
@@ -642,7 +642,7 @@ fn a_request_of_the_programs_own_works_on_the_same_state() {
 }
 
 #[test]
-fn a_token_from_outside_is_used_by_calls_that_are_under_way() {
+fn a_token_set_by_the_program_is_used_by_calls_in_flight() {
     with_both(TestService::revoked_session, nobody, |service, _, client| {
         let attempt = client.authorize(&mut call(1));
         client.renew(service.token()).unwrap();
@@ -654,7 +654,7 @@ fn a_token_from_outside_is_used_by_calls_that_are_under_way() {
 }
 
 #[test]
-fn a_client_that_forgets_its_owner_renews_nothing_any_more() {
+fn a_client_that_forgets_its_owner_no_longer_renews() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
         client.forget();
         assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::NotEnabled));
@@ -663,7 +663,7 @@ fn a_client_that_forgets_its_owner_renews_nothing_any_more() {
 }
 
 #[test]
-fn credentials_of_the_other_environment_are_not_taken() {
+fn credentials_of_the_other_environment_are_refused() {
     with_both(TestService::session, nobody, |service, line, client| {
         let production = App::new(test_service::settings::settings_for(Environment::Production)).unwrap();
         let login = production.user_login(EMAIL, PASSWORD).unwrap();
@@ -674,7 +674,7 @@ fn credentials_of_the_other_environment_are_not_taken() {
 }
 
 #[test]
-fn any_other_status_is_the_callers_to_judge() {
+fn any_other_status_is_returned_to_the_caller() {
     with_both(TestService::session, with_login, |_, line, client| {
         let elsewhere = Request::get("https://api.example.com/elsewhere").body(Bytes::new()).unwrap();
         assert_eq!(client.call(elsewhere).unwrap().status(), 404);
@@ -683,7 +683,7 @@ fn any_other_status_is_the_callers_to_judge() {
 }
 
 #[test]
-fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
+fn a_call_that_meets_503_429_or_a_broken_connection_is_not_sent_again() {
     with_both(TestService::session, with_login, |service, line, client| {
         for (condition, retry) in [
             (Condition::Down(Some(9)), Retry::After(Duration::from_secs(9))),
@@ -710,7 +710,7 @@ fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
 }
 
 #[test]
-fn a_401_of_a_session_without_a_token_is_a_response_like_any_other() {
+fn a_401_to_a_session_without_a_token_is_an_ordinary_response() {
     with_both(
         |service| Session::without_token(&service.app),
         with_login,
@@ -763,7 +763,7 @@ fn clients_of_an_owners_locations_share_the_owner() {
 }
 
 #[test]
-fn the_limit_of_a_response_is_the_clients_and_may_be_another_for_one_call() {
+fn the_response_limit_is_set_by_the_client_and_one_call_can_override_it() {
     let service = TestService::new();
     let limits = RefCell::new(vec![]);
     let transport = |request: Request<Bytes>, limit: usize| {
@@ -778,7 +778,7 @@ fn the_limit_of_a_response_is_the_clients_and_may_be_another_for_one_call() {
 }
 
 #[test]
-fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_where_it_would_wait_for_itself() {
+fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_instead_of_a_deadlock() {
     type Send = Box<dyn Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, Cut>>;
     type Save = Box<dyn Fn(&SavedToken) -> Result<(), StoreError>>;
     for store_calls in [false, true] {
@@ -826,7 +826,7 @@ fn a_restart_from_a_saved_token_needs_no_login() {
 }
 
 #[test]
-fn the_future_of_a_call_is_send_where_the_transport_is_and_need_not_be() {
+fn a_calls_future_is_send_if_the_transport_is() {
     fn is_send(_: &impl Send) {}
     let service = TestService::new();
     let answer = |_: Request<Bytes>, _: usize| ready(Ok::<_, Cut>(Response::new(vec![])));

@@ -117,7 +117,7 @@ fn a_login_is_two_requests() {
 }
 
 #[test]
-fn without_a_way_to_sleep_nothing_is_sent_twice() {
+fn nothing_is_sent_twice_without_a_way_to_sleep() {
     for answers in
         [(|| vec![wait(1)]) as fn() -> _, || vec![Err(Dead(Delivery::NotSent))], || vec![Err(Dead(Delivery::Unknown))]]
     {
@@ -127,7 +127,7 @@ fn without_a_way_to_sleep_nothing_is_sent_twice() {
 }
 
 #[test]
-fn what_the_service_did_not_act_on_is_sent_again_after_the_wait_it_asked_for() {
+fn a_request_that_the_service_did_not_act_on_is_retried_after_the_wait_it_asked_for() {
     let answers = || vec![wait(7), Ok(response(429, "")), user(), wait(9), location()];
     let (outcome, paths, slept) = drive(answers, Some(Backoff::default()));
     assert_eq!(outcome.unwrap(), "location-token");
@@ -140,7 +140,7 @@ fn what_the_service_did_not_act_on_is_sent_again_after_the_wait_it_asked_for() {
 }
 
 #[test]
-fn a_request_that_never_left_is_sent_again_and_one_that_may_have_is_not() {
+fn a_request_that_never_left_is_retried_and_one_that_may_have_is_not() {
     let answers = || vec![Err(Dead(Delivery::NotSent)), user(), Err(Dead(Delivery::NotSent)), location()];
     let (outcome, paths, slept) = drive(answers, Some(Backoff::default()));
     assert_eq!((outcome.unwrap().as_str(), paths.len(), slept), ("location-token", 4, vec![1, 2]));
@@ -157,7 +157,7 @@ fn a_request_that_never_left_is_sent_again_and_one_that_may_have_is_not() {
 }
 
 #[test]
-fn what_the_transport_sends_at_no_time_is_not_waited_for() {
+fn an_unsendable_request_is_not_retried() {
     let script = Script::new(vec![Err(Dead(Delivery::Unsendable))]);
     let stopped = run_with_retries(login(), &script, Backoff::default(), |_| panic!("no wait")).unwrap_err();
     assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Never));
@@ -173,7 +173,7 @@ fn a_refusal_is_not_sent_again() {
 }
 
 #[test]
-fn the_budget_is_one_for_both_steps_and_then_the_driver_gives_up() {
+fn both_steps_share_one_retry_budget_and_then_the_driver_gives_up() {
     let answers = || vec![wait(1), user(), wait(1), wait(1), wait(1)];
     let second = Duration::from_secs(1);
     let (outcome, paths, slept) = drive(answers, Some(Backoff::new(3, second, second)));
@@ -234,7 +234,7 @@ fn a_closure_is_a_transport_blocking_or_async() {
 
 #[test]
 #[allow(clippy::arc_with_non_send_sync, reason = "an Arc of what stays on one thread is a transport, too")]
-fn a_transport_that_is_shared_by_an_arc_says_what_it_says_itself() {
+fn a_transport_in_an_arc_reports_the_same_delivery_as_the_transport_itself() {
     let not_sent = || vec![Err(Dead(Delivery::NotSent)), user(), location()];
     let once = || Backoff::new(1, Duration::ZERO, Duration::ZERO);
 
@@ -251,7 +251,7 @@ fn a_transport_that_is_shared_by_an_arc_says_what_it_says_itself() {
 }
 
 #[test]
-fn a_closure_that_is_shared_by_an_arc_is_a_transport() {
+fn a_closure_in_an_arc_is_a_transport() {
     let closure = |_: Request<Bytes>, _: usize| Err::<Response<Vec<u8>>, _>(Dead(Delivery::NotSent));
     let stopped = run(login(), &Arc::new(closure)).unwrap_err();
     assert!(matches!(stopped.cause, Cause::Transport { delivery: Delivery::Unknown, .. }), "a closure can't tell");

@@ -44,7 +44,7 @@ fn call(emulator: &mut Emulator, session: &Session, path: &str) -> Response<Stri
 }
 
 #[test]
-fn our_two_steps_come_to_a_token_that_opens_the_locations_own_route() {
+fn both_steps_yield_a_token_that_opens_the_locations_own_route() {
     let mut emulator = emulator();
     for (id, path) in [("loc-1", "/locations/loc-1/contacts"), ("a/b é", "/locations/a%2Fb%20%C3%A9/contacts")] {
         let token = location_token(&mut emulator, id);
@@ -76,7 +76,7 @@ fn a_token_opens_only_what_it_is_for() {
 }
 
 #[test]
-fn what_is_revoked_is_counted_and_opens_nothing_any_more() {
+fn a_revoked_token_is_counted_and_no_longer_opens_a_route() {
     let mut emulator = emulator();
     let user = Session::for_user(&app(), user_token(&mut emulator)).unwrap();
     let location = Session::for_location(&app(), location_token(&mut emulator, "loc-1")).unwrap();
@@ -93,7 +93,7 @@ fn what_is_revoked_is_counted_and_opens_nothing_any_more() {
 }
 
 #[test]
-fn a_token_request_that_is_not_as_documented_is_refused() {
+fn a_token_request_that_differs_from_the_documentation_is_refused() {
     type Change = fn(&mut Request<Bytes>);
     let changes: [(u16, Change); 14] = [
         (200, |_| {}),
@@ -132,7 +132,7 @@ fn a_token_request_that_is_not_as_documented_is_refused() {
 }
 
 #[test]
-fn wrong_owners_and_wrong_tokens_buy_nothing() {
+fn wrong_owners_and_wrong_tokens_are_refused() {
     let mut emulator = emulator();
     for (email, password) in [(EMAIL, "wrong"), ("nobody@example.com", PASSWORD), (EMAIL, "another password")] {
         let request = app().user_login(email, password).unwrap().request();
@@ -166,7 +166,7 @@ fn a_revoked_token_is_answered_with_401() {
 }
 
 #[test]
-fn it_can_throttle_be_down_and_come_back() {
+fn the_emulator_can_throttle_be_down_and_recover() {
     let mut emulator = emulator();
     let keyed = Session::without_token(&app());
     for (condition, status, wait) in [

@@ -393,7 +393,7 @@ fn texts() -> Texts {
 }
 
 #[test]
-fn every_error_says_what_the_file_says() {
+fn every_error_has_the_text_in_the_file() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/errors.txt");
     let texts = texts();
     if std::env::var_os("UPDATE_TABLES").is_some() {
@@ -466,7 +466,7 @@ fn pieces(format: &str) -> Vec<String> {
 }
 
 #[test]
-fn no_text_of_the_sources_is_missing_in_the_file() {
+fn no_text_of_the_sources_is_missing_from_the_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let said = texts().said.join("\n");
     let mut seen = 0;

@@ -46,7 +46,7 @@ fn traced(number: u32) -> Request<Bytes> {
 }
 
 #[test]
-fn a_calls_extensions_reach_the_transport_and_so_do_those_of_its_repeat_after_a_401() {
+fn a_calls_extensions_reach_the_transport_also_with_its_repeat_after_a_401() {
     let (service, noted) = (TestService::new(), Noted::default());
     let transport = |request, _limit| noted.carry(&service, request);
     let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, NoStore);
@@ -56,7 +56,7 @@ fn a_calls_extensions_reach_the_transport_and_so_do_those_of_its_repeat_after_a_
 }
 
 #[test]
-fn an_async_calls_extensions_reach_the_transport_and_so_do_those_of_its_repeat_after_a_401() {
+fn an_async_calls_extensions_reach_the_transport_also_with_its_repeat_after_a_401() {
     let (service, noted) = (TestService::new(), Noted::default());
     let transport = |request, _limit| ready(noted.carry(&service, request));
     let client = AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, NoStore);
@@ -81,7 +81,7 @@ fn a_call_that_waits_out_a_503_carries_its_extensions_again() {
 }
 
 #[test]
-fn a_request_that_is_made_again_has_the_extensions_that_it_was_made_with() {
+fn a_rebuilt_request_has_the_extensions_it_was_built_with() {
     let (service, noted) = (TestService::new(), Noted::default());
     let transport = |request, _limit| noted.carry(&service, request);
     let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), &transport, NoStore);

@@ -561,7 +561,7 @@ fn no_public_value_shows_a_credential() {
 }
 
 #[test]
-fn the_sweep_leaves_out_no_public_type() {
+fn the_sweep_covers_every_public_type() {
     let swept: Vec<_> = sweep().shown.into_keys().map(str::to_owned).collect();
     let public: Vec<_> = public_types::public_types().into_iter().collect();
     assert_eq!(swept, public);

@@ -257,21 +257,21 @@ const STEP_2: [&str; 2] =
     ["DEBUG step started step=2 location=loc-1", "DEBUG step done step=2 location=loc-1 status=200"];
 
 #[test]
-fn a_login_tells_each_step_when_it_starts_and_when_it_is_done() {
+fn a_login_logs_each_step_when_it_starts_and_when_it_is_done() {
     let answers = || Script::new(vec![user(), location(LOCATION_TOKEN)]);
     let lines = told_by_both(|| drop(run(login(), &answers())), || drop(wait_for(run_async(login(), &answers()))));
     assert_eq!(lines, [STEP_1, STEP_2].concat());
 }
 
 #[test]
-fn a_users_login_tells_no_location() {
+fn a_users_login_logs_no_location() {
     let flow = || app().user_login(EMAIL, PASSWORD).unwrap();
     let lines = told(|| drop(run(flow(), &Script::new(vec![user()]))));
     assert_eq!(lines, ["DEBUG step started step=1", "DEBUG step done step=1 status=200"]);
 }
 
 #[test]
-fn a_refused_step_tells_status_request_id_fault_and_the_errors_line() {
+fn a_refused_step_logs_status_request_id_fault_and_the_errors_line() {
     let refused = || vec![status(401, ("x-request-id", "r-7"), r#"{"error": "wrong password"}"#)];
     let failed = "WARN step failed step=1 location=loc-1 status=401 request_id=r-7 fault=Caller retry=Never \
                   error=step 1 (User Access Token) of Location loc-1: the service refused (status 401), saying \
@@ -281,7 +281,7 @@ fn a_refused_step_tells_status_request_id_fault_and_the_errors_line() {
 }
 
 #[test]
-fn a_throttled_step_tells_the_wait_before_it_is_waited_for() {
+fn a_throttled_step_logs_the_wait_before_it_begins() {
     let answers =
         || vec![status(429, ("retry-after", "7"), ""), user(), Ok(response(503, "")), location(LOCATION_TOKEN)];
     let throttled = "WARN step failed step=1 location=loc-1 status=429 fault=Caller retry=After(7s) \
@@ -298,7 +298,7 @@ fn a_throttled_step_tells_the_wait_before_it_is_waited_for() {
 }
 
 #[test]
-fn a_step_without_a_response_tells_whether_the_request_was_sent_and_not_the_transports_words() {
+fn a_step_without_a_response_logs_whether_the_request_was_sent_and_not_the_transports_error() {
     let lines = with_retries(|| vec![Err(Dead(Delivery::NotSent)), Err(Dead(Delivery::Unknown))]);
     let never = "WARN step failed step=1 location=loc-1 delivery=NotSent kind=Other fault=Transport retry=Unspecified \
                  error=step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
@@ -316,18 +316,18 @@ const ANSWERED_401: &str = "DEBUG call answered location=loc-1 status=401";
 const USER_TOKEN_REJECTED: &str = "INFO user token rejected step=2 location=loc-1 status=401";
 
 #[test]
-fn a_call_tells_its_status() {
+fn a_call_logs_its_status() {
     assert_eq!(of_a_call(call, false, || vec![ok()]), [ANSWERED_200]);
 }
 
 #[test]
-fn a_call_with_a_revoked_token_tells_each_step_of_the_renewal_and_both_answers() {
+fn a_call_with_a_revoked_token_logs_each_step_of_the_renewal_and_both_answers() {
     let lines = of_a_call(call, true, || vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
     assert_eq!(lines, [ANSWERED_401, STEP_1[1], STEP_2[1], ANSWERED_200]);
 }
 
 #[test]
-fn a_user_token_that_was_revoked_too_is_told() {
+fn a_user_token_that_was_revoked_too_is_logged() {
     let (ours, theirs) = (session(), session());
     let answers =
         || Script::new(vec![unauthorized(), status(401, ("x-a", "b"), ""), user(), location(LOCATION_TOKEN), ok()]);
@@ -348,7 +348,7 @@ fn a_user_token_that_was_revoked_too_is_told() {
 }
 
 #[test]
-fn a_token_that_the_store_did_not_keep_is_told_without_the_stores_words() {
+fn a_token_that_the_store_failed_to_save_is_logged_without_the_stores_error() {
     let session = session();
     let answers = Script::new(vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
     let full = |token: &SavedToken| Err::<(), _>(std::io::Error::other(serde_json::to_string(token).unwrap()));
@@ -358,7 +358,7 @@ fn a_token_that_the_store_did_not_keep_is_told_without_the_stores_words() {
 }
 
 #[test]
-fn callers_at_once_tell_one_renewal() {
+fn concurrent_callers_log_one_renewal() {
     let session = session();
     let lines = told(|| {
         let mut answers: Vec<_> = (0..3).map(|_| unauthorized()).collect();
@@ -377,7 +377,7 @@ fn callers_at_once_tell_one_renewal() {
 }
 
 #[test]
-fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
+fn a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line() {
     let rejected = "WARN call failed location=loc-1 fault=Caller error=the access token of Location loc-1 was rejected; the caller \
                     is at fault: log in again, or let an Owner renew it";
     assert_eq!(of_a_call(call, false, || vec![unauthorized()]), [ANSWERED_401, rejected]);
@@ -441,11 +441,11 @@ fn no_event_repeats_a_secret_that_the_service_repeats() {
 #[test]
 fn the_documentation_lists_every_event_with_all_its_fields() {
     KINDS.take();
-    a_refused_step_tells_status_request_id_fault_and_the_errors_line();
-    a_throttled_step_tells_the_wait_before_it_is_waited_for();
-    a_user_token_that_was_revoked_too_is_told();
-    a_token_that_the_store_did_not_keep_is_told_without_the_stores_words();
-    a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line();
+    a_refused_step_logs_status_request_id_fault_and_the_errors_line();
+    a_throttled_step_logs_the_wait_before_it_begins();
+    a_user_token_that_was_revoked_too_is_logged();
+    a_token_that_the_store_failed_to_save_is_logged_without_the_stores_error();
+    a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line();
     let documentation = include_str!("../transports/mod.rs").lines();
     let rows = documentation.filter_map(|line| line.strip_prefix("//! ").filter(|row| row.contains("| `")));
     let rows = rows.filter(|row| ["| DEBUG ", "| INFO ", "| WARN "].iter().any(|level| row.starts_with(level)));

@@ -187,7 +187,7 @@ fn the_events_of_a_failed_send_name_its_kind() {
 }
 
 #[test]
-fn a_closure_cannot_tell_the_kind_and_a_response_has_none() {
+fn the_events_of_a_closure_and_of_a_response_name_no_kind() {
     let cut = |_: Request<Bytes>, _: usize| Err::<Response<Vec<u8>>, _>(std::io::Error::other("cut"));
     let told = failures(|| assert!(run(login(), &cut).is_err()));
     assert_eq!(told, [("step failed".to_owned(), Some("Other".to_owned()))]);

@@ -167,7 +167,7 @@ fn threads_whose_login_is_refused_try_it_once() {
 }
 
 #[test]
-fn threads_whose_login_is_cut_fail_or_come_late_enough_to_log_in_anew() {
+fn threads_whose_login_is_cut_fail_or_arrive_late_enough_to_log_in_again() {
     for (over, callers, seed) in crowds() {
         let (service, sends, outcomes) = on_threads(over, callers, seed, PASSWORD, true);
         let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
@@ -254,7 +254,7 @@ fn tasks_whose_login_is_refused_try_it_once() {
 }
 
 #[test]
-fn tasks_go_on_when_half_of_them_are_dropped_in_mid_flight() {
+fn tasks_go_on_when_half_of_them_are_dropped_in_flight() {
     let (mut taken_over, mut in_doubt) = (0, 0);
     for (over, callers, seed) in crowds() {
         let (service, sends, outcomes) = on_tasks(over, callers, seed, PASSWORD, callers / 2);
@@ -281,7 +281,7 @@ fn tasks_go_on_when_half_of_them_are_dropped_in_mid_flight() {
 }
 
 #[test]
-fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
+fn a_failed_login_fails_every_waiting_caller_and_the_next_caller_may_try() {
     for (over, seed) in OVER.iter().flat_map(|over| (0..50).map(move |seed| (over, seed))) {
         let service = TestService::new();
         let sends = Sends::new(201);
@@ -328,7 +328,7 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
 }
 
 #[test]
-fn threads_that_panic_in_the_middle_of_a_login_send_the_password_twice_at_most() {
+fn threads_that_panic_during_a_login_send_the_password_at_most_twice() {
     let (service, passwords, panics) = (TestService::new(), AtomicUsize::new(0), AtomicUsize::new(0));
     let transport = |request: Request<Bytes>, _: usize| {
         if is_login(&request) {
@@ -538,7 +538,7 @@ fn kind(outcome: Option<Outcome>) -> RenewErrorKind {
 }
 
 #[test]
-fn new_credentials_are_tried_though_an_older_renewals_token_meets_a_401_afterwards() {
+fn new_credentials_are_tried_even_if_an_older_renewals_token_meets_a_401_afterwards() {
     for over in OVER {
         let (service, desk) = (TestService::new(), Desk::default());
         let handle = |request: Request<Bytes>| service.handle(request);
@@ -567,7 +567,7 @@ fn new_credentials_are_tried_though_an_older_renewals_token_meets_a_401_afterwar
 }
 
 #[test]
-fn a_slow_callers_old_401_says_nothing_against_a_token_that_has_worked() {
+fn a_slow_callers_old_401_does_not_count_against_a_token_that_has_worked() {
     for over in OVER {
         let (service, desk) = (TestService::new(), Desk::default());
         let handle = |request: Request<Bytes>| service.handle(request);
@@ -595,7 +595,7 @@ fn a_slow_callers_old_401_says_nothing_against_a_token_that_has_worked() {
 }
 
 #[test]
-fn the_refusal_of_an_old_login_is_not_told_to_who_came_after_new_credentials() {
+fn callers_after_new_credentials_do_not_get_the_refusal_of_an_old_login() {
     for over in OVER {
         let (service, desk) = (TestService::new(), Desk::default());
         let handle = |request: Request<Bytes>| service.handle(request);

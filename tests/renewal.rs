@@ -158,7 +158,7 @@ fn table() -> String {
 }
 
 #[test]
-fn every_outcome_of_a_token_request_leads_to_what_the_documentation_says() {
+fn every_outcome_of_a_token_request_has_the_documented_effect() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/renewal.md");
     let documented = std::fs::read_to_string(file).unwrap();
     let (text, documented) = documented.split_at(documented.find("| outcome").unwrap());
@@ -176,7 +176,7 @@ const UNKNOWN: Came = Came::Nothing(Delivery::Unknown);
 const TOKEN: Came = Came::Token;
 
 #[test]
-fn at_most_two_outcomes_in_a_row_are_unknown_whatever_they_are() {
+fn at_most_two_unknown_outcomes_follow_each_other_whatever_their_kind() {
     let unknown = [UNKNOWN, Came::Dropped, Came::Status(408), Came::Status(500)];
     for before in [Before::Login, Before::TokenAndLogin] {
         for (first, second) in unknown.iter().flat_map(|first| unknown.map(|second| (*first, second))) {
@@ -195,7 +195,7 @@ fn at_most_two_outcomes_in_a_row_are_unknown_whatever_they_are() {
 }
 
 #[test]
-fn what_was_unknown_is_counted_until_a_new_token_has_worked() {
+fn an_unknown_outcome_counts_until_a_new_token_has_worked() {
     // A Location's.
     let mut callers = Callers::new().with_token();
     callers.renew(A, UNKNOWN);
@@ -231,7 +231,7 @@ fn what_was_unknown_is_counted_until_a_new_token_has_worked() {
 }
 
 #[test]
-fn a_new_token_that_is_rejected_before_it_has_worked_is_in_vain_wherever_the_401_is_read() {
+fn a_new_token_that_is_rejected_before_it_has_worked_ends_the_renewals_whoever_reads_the_401() {
     for answered in [None, Some(403), Some(429), Some(503)] {
         let mut callers = Callers::new().with_token();
         callers.renew(A, TOKEN);
@@ -246,7 +246,7 @@ fn a_new_token_that_is_rejected_before_it_has_worked_is_in_vain_wherever_the_401
 }
 
 #[test]
-fn a_slow_callers_old_401_leads_to_the_newer_token_and_latches_nothing() {
+fn a_slow_caller_with_an_old_401_repeats_with_the_newer_token_and_stops_no_renewal() {
     for has_worked in [false, true] {
         let mut callers = Callers::new().with_token();
         callers.renew(A, TOKEN);
@@ -263,7 +263,7 @@ fn a_slow_callers_old_401_leads_to_the_newer_token_and_latches_nothing() {
 }
 
 #[test]
-fn a_refusal_of_an_old_login_is_not_told_to_who_came_after_the_new_one() {
+fn callers_after_a_new_login_do_not_get_the_refusal_of_the_old_one() {
     for place in [A, B] {
         let mut callers = Callers::new().with_login();
         let sender = callers.enter(A);
@@ -284,7 +284,7 @@ fn a_refusal_of_an_old_login_is_not_told_to_who_came_after_the_new_one() {
 }
 
 #[test]
-fn a_wait_that_the_service_asks_for_is_kept_between_callers_and_ends() {
+fn a_wait_that_the_service_asks_for_holds_for_the_next_callers_and_ends() {
     for (before, step) in [(Before::Login, 1), (Before::TokenAndLogin, 2)] {
         let (mut callers, sender) = before.callers();
         callers.now = SECONDS(100);
@@ -303,7 +303,7 @@ fn a_wait_that_the_service_asks_for_is_kept_between_callers_and_ends() {
 }
 
 #[test]
-fn a_user_token_that_is_set_in_the_middle_of_an_exchange_is_tried_before_any_login() {
+fn a_user_token_that_is_set_during_an_exchange_is_tried_before_any_login() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.owner.set_token(kept_user_token()).unwrap();
     callers.outcome(sender, Came::Status(401));
@@ -319,7 +319,7 @@ fn a_user_token_that_is_set_in_the_middle_of_an_exchange_is_tried_before_any_log
 }
 
 #[test]
-fn what_is_forgotten_in_the_middle_of_a_renewal_is_not_used_and_its_token_is_not_lost() {
+fn credentials_forgotten_during_a_renewal_are_not_used_and_their_token_is_not_lost() {
     let (mut callers, sender) = Before::Login.callers();
     callers.owner.forget();
     callers.outcome(sender, TOKEN);
@@ -340,7 +340,7 @@ fn what_is_forgotten_in_the_middle_of_a_renewal_is_not_used_and_its_token_is_not
 }
 
 #[test]
-fn a_token_whose_keeping_was_dropped_is_given_to_the_store_by_the_next_renewal_and_nothing_is_sent_for_it() {
+fn a_token_whose_save_was_dropped_is_saved_by_the_next_renewal_without_a_request() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.outcome(sender, TOKEN);
     callers.drop(sender);
@@ -358,7 +358,7 @@ fn a_token_whose_keeping_was_dropped_is_given_to_the_store_by_the_next_renewal_a
 }
 
 #[test]
-fn a_user_token_that_the_store_was_not_given_goes_there_first_though_the_program_has_set_another() {
+fn an_unsaved_user_token_is_saved_first_even_if_the_program_has_set_another() {
     let (mut callers, sender) = Before::Login.callers();
     callers.outcome(sender, TOKEN);
     callers.drop(sender);
@@ -368,7 +368,7 @@ fn a_user_token_that_the_store_was_not_given_goes_there_first_though_the_program
 }
 
 #[test]
-fn a_token_that_the_store_was_not_given_replaces_one_that_the_program_has_brought_only_where_that_is_rejected() {
+fn an_unsaved_token_replaces_one_that_the_program_has_set_only_if_that_is_rejected() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.outcome(sender, TOKEN);
     callers.drop(sender);
@@ -379,7 +379,7 @@ fn a_token_that_the_store_was_not_given_replaces_one_that_the_program_has_brough
 }
 
 #[test]
-fn a_failure_is_told_to_those_who_waited_for_it_and_not_to_who_came_later() {
+fn a_failure_is_reported_to_the_callers_who_waited_for_it_and_not_to_later_ones() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.renew_as(sender, Came::Status(503));
     let rejected = callers.enter(A);
@@ -392,7 +392,7 @@ fn a_failure_is_told_to_those_who_waited_for_it_and_not_to_who_came_later() {
 }
 
 #[test]
-fn a_renewal_meets_its_own_session_its_own_owner_and_their_environment_alone() {
+fn a_renewal_is_refused_with_another_session_owner_or_environment() {
     let now = Duration::ZERO;
     let foreign = |next: Renewing| match next {
         Renewing::Done(Err(error)) => assert!(matches!(error.kind(), RenewErrorKind::Misuse(Misuse::ForeignAttempt))),
@@ -444,7 +444,7 @@ fn a_renewal_meets_its_own_session_its_own_owner_and_their_environment_alone() {
 }
 
 #[test]
-fn a_session_that_is_no_locations_is_not_renewed() {
+fn a_session_without_a_location_is_not_renewed() {
     let app = support::app();
     let mut session = Session::for_user(&app, kept_user_token()).unwrap();
     let mut owner = Owner::new(&app);
@@ -458,7 +458,7 @@ fn a_session_that_is_no_locations_is_not_renewed() {
 }
 
 #[test]
-fn a_route_that_always_answers_401_costs_two_tokens_though_others_are_answered_well_with_each() {
+fn a_route_that_always_answers_401_costs_two_tokens_even_if_other_routes_accept_each() {
     let mut callers = Callers::new().with_token();
     for bought in 1..=20 {
         let caller = callers.enter_with_newest(A);
@@ -477,7 +477,7 @@ fn a_route_that_always_answers_401_costs_two_tokens_though_others_are_answered_w
 }
 
 #[test]
-fn a_token_that_is_revoked_again_and_again_is_renewed_as_often_as_that_helps() {
+fn a_token_that_is_revoked_repeatedly_is_renewed_as_long_as_each_new_one_works() {
     let mut callers = Callers::new().with_token();
     for _ in 0..20 {
         for status in [401, 200] {

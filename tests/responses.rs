@@ -61,7 +61,7 @@ fn table() -> String {
 }
 
 #[test]
-fn every_state_meets_every_class_of_response_as_the_documentation_says() {
+fn every_state_handles_every_class_of_response_as_documented() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/responses.md");
     let documented = std::fs::read_to_string(file).unwrap();
     let (text, documented) = documented.split_at(documented.find("| response").unwrap());

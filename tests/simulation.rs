@@ -478,7 +478,7 @@ fn shows_no_secret(error: &(dyn Error + 'static)) {
 }
 
 #[test]
-fn whatever_the_network_does_nothing_hangs_leaks_or_logs_in_for_nothing_and_all_recovers() {
+fn no_network_makes_a_caller_hang_leak_or_log_in_needlessly_and_all_recover() {
     if let Ok(seed) = std::env::var("SIMULATION_SEED") {
         OVER.iter().for_each(|over| _ = simulate(*over, seed.parse().unwrap()));
         return;
@@ -511,7 +511,7 @@ fn whatever_the_network_does_nothing_hangs_leaks_or_logs_in_for_nothing_and_all_
 }
 
 #[test]
-fn the_same_seed_does_the_same() {
+fn the_same_seed_gives_the_same_run() {
     let trace = |seed| simulate(Over::Client, seed).trace;
     for seed in 0..20 {
         assert!(trace(seed) == trace(seed), "seed {seed}");

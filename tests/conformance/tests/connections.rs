@@ -107,7 +107,7 @@ fn login(server: &Server) -> LocationLogin {
 }
 
 #[test]
-fn a_call_does_not_go_out_on_a_connection_that_was_closed_while_nobody_looked() {
+fn a_call_is_not_sent_on_a_connection_that_was_closed_while_idle() {
     let server = closing();
     let transport = adapters::ureq(&Wishes::default());
     for _ in 0..50 {
@@ -126,7 +126,7 @@ fn a_call_does_not_go_out_on_a_connection_that_was_closed_while_nobody_looked() 
 }
 
 #[test]
-fn a_thousand_logins_at_a_server_that_closes_after_each_answer_all_come_through() {
+fn a_thousand_logins_at_a_server_that_closes_after_each_answer_all_succeed() {
     let server = closing();
     let transport = adapters::ureq(&Wishes::default());
     for _ in 0..1000 {

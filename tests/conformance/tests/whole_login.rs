@@ -79,17 +79,17 @@ fn wrapped(log_in: impl Fn(LocationLogin, &Wishes) -> LocationAccessToken) {
 }
 
 #[test]
-fn a_token_in_whatever_wrapping_is_taken_over_ureq() {
+fn a_token_is_accepted_with_any_content_type_or_byte_order_mark_over_ureq() {
     wrapped(|login, wishes| run(login, &adapters::ureq(wishes)).unwrap());
 }
 
 #[test]
-fn a_token_in_whatever_wrapping_is_taken_over_reqwest() {
+fn a_token_is_accepted_with_any_content_type_or_byte_order_mark_over_reqwest() {
     wrapped(|login, wishes| tokio().block_on(run_async(login, &adapters::reqwest(wishes))).unwrap());
 }
 
 #[test]
-fn a_token_in_whatever_wrapping_is_taken_over_hyper() {
+fn a_token_is_accepted_with_any_content_type_or_byte_order_mark_over_hyper() {
     wrapped(|login, wishes| tokio().block_on(run_async(login, &adapters::hyper(wishes))).unwrap());
 }
 

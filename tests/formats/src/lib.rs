@@ -108,7 +108,7 @@ fn a_saved_token_is_read_as_it_was_written_in_every_format() {
 }
 
 #[test]
-fn what_is_no_saved_token_says_so_and_what_to_do_in_every_format() {
+fn an_invalid_saved_token_is_reported_with_what_to_do_in_every_format() {
     for Format { name, write, read } in FORMATS {
         let whole = write(&saved(Some("loc-1"), "S3CR3T"));
         let cut = &whole[..whole.len() / 2];
@@ -127,7 +127,7 @@ fn what_is_no_saved_token_says_so_and_what_to_do_in_every_format() {
 }
 
 #[test]
-fn a_format_that_has_to_be_told_what_comes_is_refused_when_it_is_read() {
+fn a_format_that_is_not_self_describing_is_refused_when_it_is_read() {
     let bytes = postcard::to_allocvec(&saved(None, "u-1")).unwrap();
     assert!(postcard::from_bytes::<SavedToken>(&bytes).unwrap_err().to_string().len() > 10);
     // What is a text alone needs no telling.
@@ -183,7 +183,7 @@ fn settings_are_read_from_files_and_from_the_environment() {
 }
 
 #[test]
-fn settings_that_cannot_be_read_are_told_without_their_values() {
+fn unreadable_settings_are_reported_without_their_values() {
     for (name, written, read) in SETTINGS {
         for (from, to, why) in [
             ("client_id", "client_di", "client_di is not known"),

@@ -123,7 +123,7 @@ proptest! {
     }
 
     #[test]
-    fn a_message_that_shares_no_character_with_a_credential_is_told_up_to_the_bound(
+    fn a_message_that_shares_no_character_with_a_credential_is_shown_up_to_the_bound(
         password in "[a-f0-9]{1,40}", message in "[g-zG-Z .ä漢😀]{1,300}",
     ) {
         prop_assume!(!message.trim().is_empty());
@@ -134,7 +134,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_told_is_one_clean_line(message in any::<String>()) {
+    fn a_message_is_shown_as_one_clean_line(message in any::<String>()) {
         if let Some(told) = refused("~password~", &message).message() {
             prop_assert!(told.len() <= 256);
             prop_assert!(!told.chars().any(char::is_control));
@@ -144,7 +144,7 @@ proptest! {
     }
 
     #[test]
-    fn a_location_id_is_one_segment_of_the_path_and_reads_back(id in "\\PC{1,60}") {
+    fn a_location_id_is_one_segment_of_the_path_and_decodes_to_itself(id in "\\PC{1,60}") {
         let Ok(location) = app().location(&id) else { return Ok(()) };
         let response = Response::new(r#"{"access_token": "u"}"#);
         let Ok(Progress::Done(user)) = app().user_login("e", "p").unwrap().receive(&response) else { unreachable!() };
@@ -155,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_in_the_query_reads_back_and_all_before_it_stands(
+    fn a_token_in_the_query_decodes_to_itself_and_the_rest_is_unchanged(
         secret in "[!-~]{1,60}", parameter in "[a-z+ &=%é]{1,8}", query in "[a-z]=[!$-;=@-Z~]{0,20}",
     ) {
         let session = Session::for_location(&app(), token(&secret)).unwrap().with_query_parameter(&parameter).unwrap();
@@ -169,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn however_calls_and_renewals_mix_a_401_leads_to_the_newest_token_and_only_that_ones_to_a_renewal(
+    fn a_call_is_repeated_after_a_401_with_the_newest_token_and_only_a_401_to_that_one_starts_a_renewal(
         events in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..60),
     ) {
         let mut session = Session::for_location(&app(), token("t-0")).unwrap();

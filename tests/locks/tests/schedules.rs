@@ -165,7 +165,7 @@ fn in_many_orders(check: fn()) {
 }
 
 #[test]
-fn all_are_answered_by_one_login_and_one_exchange_for_each_location() {
+fn one_login_and_one_exchange_for_each_location_answer_all_calls() {
     in_many_orders(|| {
         let ending = three_calls(GOOD);
         assert_eq!((ending.answered(), ending.logins, ending.exchanges, ending.saved), (3, 1, 2, 3));
@@ -181,7 +181,7 @@ fn two_locations_do_not_wait_for_each_others_exchange() {
 }
 
 #[test]
-fn a_wrong_password_is_sent_once_and_all_are_told() {
+fn a_wrong_password_is_sent_once_and_every_caller_gets_the_error() {
     in_many_orders(|| {
         let ending = three_calls(Scene { password: "an old password", ..GOOD });
         assert_eq!((ending.rejected(), ending.logins, ending.exchanges, ending.saved), (3, 1, 0, 0));

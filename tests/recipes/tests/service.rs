@@ -136,7 +136,7 @@ fn the_health_route_names_the_locations_whose_owner_has_to_log_in_again_and_no_o
 }
 
 #[test]
-fn an_owners_login_by_the_form_brings_all_her_locations_back() {
+fn an_owners_login_by_the_form_restores_all_her_locations() {
     let service = TestService::new();
     service.revoke_anns_tokens();
     block_on(async {
@@ -166,7 +166,7 @@ fn a_wrong_password_changes_nothing_and_is_not_repeated() {
 }
 
 #[test]
-fn a_strangers_password_is_not_sent_on() {
+fn a_strangers_password_is_not_forwarded() {
     let service = TestService::new();
     let before = service.emulator().counts().requests;
     let answer = block_on(service.log_in("email=eve%40example.com&password=hunter2"));

@@ -84,7 +84,7 @@ async fn a_programs_state_names_the_service_by_a_box() {
 
 /// A response's extensions say which new tokens the store failed to keep.
 #[tokio::test]
-async fn a_response_tells_what_the_store_failed_to_keep() {
+async fn a_response_reports_the_tokens_that_the_store_failed_to_save() {
     use location_auth::transports::client::NotSaved;
 
     let api = TestService::new(BASE);
@@ -213,14 +213,14 @@ async fn a_retry_above_does_not_repeat_a_401() {
 // ---- A limit of concurrency: one place, thirty callers. ----
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_for_a_new_token_holds_no_place_of_a_limit_below() {
+async fn a_call_that_waits_for_a_new_token_holds_no_permit_of_a_limit_below() {
     let api = TestService::new(BASE);
     let layers = ServiceBuilder::new().layer(api.client().layer()).layer(ConcurrencyLimitLayer::new(1));
     many(&api, layers.service(api.router())).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_place_that_was_reserved_is_the_one_that_is_used() {
+async fn the_reserved_permit_is_the_one_that_is_used() {
     let api = TestService::new(BASE);
     let layers = ServiceBuilder::new().layer(api.client().layer()).layer(ConcurrencyLimitLayer::new(1));
     let mut service = layers.service(api.router());
@@ -232,7 +232,7 @@ async fn the_place_that_was_reserved_is_the_one_that_is_used() {
 }
 
 #[tokio::test]
-async fn whoever_renews_holds_the_place_of_a_limit_above_and_gives_it_up() {
+async fn a_call_that_renews_holds_its_permit_of_a_limit_above_and_releases_it() {
     let api = TestService::new(BASE);
     let layers = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(1)).layer(api.client().layer());
     many(&api, layers.service(api.router())).await;
@@ -289,7 +289,7 @@ async fn the_whole_stack_renews_once_for_all() {
 }
 
 #[test]
-fn a_call_is_send_where_the_inner_one_is() {
+fn a_call_is_send_if_the_inner_call_is() {
     fn is_send<T: Send>(_: &T) {}
     let api = TestService::new(BASE);
     let mut service = api.client().layer().layer(api.router());
@@ -299,7 +299,7 @@ fn a_call_is_send_where_the_inner_one_is() {
 }
 
 #[tokio::test]
-async fn a_call_says_how_far_it_has_got_and_is_never_ready_again() {
+async fn a_calls_debug_output_names_its_state_and_it_is_never_ready_again() {
     let api = TestService::new(BASE);
     let handler = Arc::clone(&api);
     let inner = service_fn(move |request: Request<Bytes>| {
@@ -324,7 +324,7 @@ async fn a_call_says_how_far_it_has_got_and_is_never_ready_again() {
 }
 
 #[tokio::test]
-async fn nothing_need_be_send_on_a_local_set() {
+async fn on_a_local_set_nothing_needs_to_be_send() {
     let (api, tokens, calls) = (TestService::new(BASE), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     let (line, counted) = (Arc::clone(&api), Rc::clone(&tokens));
     let transport = move |request: Request<Bytes>, _: usize| {

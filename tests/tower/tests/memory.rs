@@ -46,7 +46,7 @@ async fn length(mut body: Repeated) -> usize {
 }
 
 #[test]
-fn a_gibibyte_goes_up_twice_and_comes_down_once_and_none_of_it_is_held_or_copied() {
+fn a_gibibyte_is_uploaded_twice_and_downloaded_once_and_none_of_it_is_held_or_copied() {
     let _alone = alone();
     let api = TestService::new("https://api.example.com");
     let shared = Arc::clone(&api);

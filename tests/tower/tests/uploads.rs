@@ -69,7 +69,7 @@ fn http() -> Client<hyper_util::client::legacy::connect::HttpConnector, Upload> 
 }
 
 #[tokio::test]
-async fn an_upload_that_can_be_made_again_is_sent_whole_a_second_time() {
+async fn an_upload_that_can_be_rebuilt_is_sent_whole_a_second_time() {
     let api = serve().await;
     let service = api.client().layer_repeating(Upload::again).layer(http());
     assert_eq!(service.oneshot(upload(&api, true)).await.unwrap().status(), 200);
@@ -77,7 +77,7 @@ async fn an_upload_that_can_be_made_again_is_sent_whole_a_second_time() {
 }
 
 #[tokio::test]
-async fn an_upload_that_cannot_be_made_again_is_told_so_and_the_next_call_has_the_new_token() {
+async fn an_upload_that_cannot_be_rebuilt_gets_an_error_and_the_next_call_has_the_new_token() {
     let api = serve().await;
     let service = api.client().layer_repeating(Upload::again).layer(http());
     let error = service.clone().oneshot(upload(&api, false)).await.unwrap_err();
