@@ -29,7 +29,7 @@ use test_service::{CONTACTS, EMAIL, PASSWORD, TestService, call, is_login};
 #[error("the line was cut")]
 struct Cut;
 
-/// Carries requests to the service and keeps tokens, notes both, and does as it is told.
+/// Carries requests to the service and keeps tokens, notes both, and fails where a test says so.
 struct Line<'a> {
     service: &'a TestService,
     noted: RefCell<Vec<String>>,
@@ -328,12 +328,12 @@ fn a_token_that_the_store_fails_to_save_is_reported_once_and_still_used() {
         let response = client.call(call(1)).unwrap();
         assert_eq!((response.status().as_u16(), line.take()), (200, BOTH_STEPS.map(String::from).to_vec()));
         let not_saved = response.extensions().get::<NotSaved>().unwrap();
-        let told: Vec<_> = not_saved
+        let errors: Vec<_> = not_saved
             .tokens()
             .map(|(token, error)| (token.location().map(ToString::to_string), error.to_string()))
             .collect();
         let full = || "the disk is full".to_owned();
-        assert_eq!(told, [(None, full()), (Some("loc-1".to_owned()), full())]);
+        assert_eq!(errors, [(None, full()), (Some("loc-1".to_owned()), full())]);
         assert_eq!(format!("{not_saved:?}"), "NotSaved { tokens: 2, .. }");
 
         let response = client.call(call(1)).unwrap();
@@ -384,7 +384,7 @@ fn a_call_is_not_sent_again_after_a_second_401() {
         assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
         assert_eq!(line.take(), ["me", "user_token", "save a user's", "token", "save loc-1", "me"]);
 
-        // It was in vain, so a route that always answers 401 does not cost a token for each call.
+        // The new token did not help, so a route that always answers 401 does not cost a token for each call.
         for _ in 0..50 {
             assert_eq!(client.call(call(1)).unwrap().status(), 200);
             assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
@@ -392,7 +392,7 @@ fn a_call_is_not_sent_again_after_a_second_401() {
         assert_eq!(service.issued(), (2, 2));
         client.set_login(service.login(PASSWORD)).unwrap();
         assert!(client.call(me()).is_err());
-        assert_eq!(service.issued(), (2, 3), "who hands credentials over again allows one again");
+        assert_eq!(service.issued(), (2, 3), "setting credentials again allows one more");
     });
 }
 
@@ -782,13 +782,13 @@ fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_instead_of_a_d
     type Send = Box<dyn Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, Cut>>;
     type Save = Box<dyn Fn(&SavedToken) -> Result<(), StoreError>>;
     for store_calls in [false, true] {
-        let (service, told) = (Rc::new(TestService::new()), Rc::new(RefCell::new(vec![])));
+        let (service, errors) = (Rc::new(TestService::new()), Rc::new(RefCell::new(vec![])));
         let client = Rc::new(RefCell::new(None::<Client<Send, Save>>));
         let call_from_within = {
-            let (client, told) = (Rc::clone(&client), Rc::clone(&told));
+            let (client, errors) = (Rc::clone(&client), Rc::clone(&errors));
             Rc::new(move || {
                 let own = client.borrow().clone().unwrap();
-                told.borrow_mut().push(own.call(call(2)).unwrap_err().to_string());
+                errors.borrow_mut().push(own.call(call(2)).unwrap_err().to_string());
             })
         };
         let (shared, within) = (Rc::clone(&service), Rc::clone(&call_from_within));
@@ -808,8 +808,8 @@ fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_instead_of_a_d
         let own = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), send, save);
         *client.borrow_mut() = Some(own.clone());
         assert_eq!(own.call(call(1)).unwrap().status(), 200);
-        assert_eq!(told.borrow().len(), 2, "once for each step");
-        assert!(told.borrow().iter().all(|told| told.contains("give it a client of its own")), "{told:?}");
+        assert_eq!(errors.borrow().len(), 2, "once for each step");
+        assert!(errors.borrow().iter().all(|error| error.contains("give it a client of its own")), "{errors:?}");
         client.borrow_mut().take();
     }
 }

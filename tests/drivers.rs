@@ -239,7 +239,7 @@ fn a_transport_in_an_arc_reports_the_same_delivery_as_the_transport_itself() {
     let once = || Backoff::new(1, Duration::ZERO, Duration::ZERO);
 
     let of_any_kind: Arc<dyn Transport<Error = Dead>> = Arc::new(Script::new(not_sent()));
-    assert!(run_with_retries(login(), &of_any_kind, once(), |_| {}).is_ok(), "it was told that nothing had left");
+    assert!(run_with_retries(login(), &of_any_kind, once(), |_| {}).is_ok(), "its error says that nothing was sent");
     let shared = Arc::new(Script::new(not_sent()));
     let again = Arc::clone(&shared);
     assert!(run_with_retries(login(), &again, once(), |_| {}).is_ok());

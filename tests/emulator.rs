@@ -82,7 +82,7 @@ fn a_revoked_token_is_counted_and_no_longer_opens_a_route() {
     let location = Session::for_location(&app(), location_token(&mut emulator, "loc-1")).unwrap();
     let status = |emulator: &mut Emulator, session: &Session, path| call(emulator, session, path).status().as_u16();
     assert_eq!((emulator.revoke_owner("nobody"), emulator.revoke_location("loc-9")), (0, 0));
-    assert_eq!(emulator.revoke_owner(EMAIL), 2, "each login bought one");
+    assert_eq!(emulator.revoke_owner(EMAIL), 2, "each login issued one");
     assert_eq!((status(&mut emulator, &user, "/me"), status(&mut emulator, &location, "/any")), (401, 200));
     assert_eq!(emulator.revoke_location("loc-1"), 1);
     assert_eq!(status(&mut emulator, &location, "/any"), 401);
@@ -139,9 +139,9 @@ fn wrong_owners_and_wrong_tokens_are_refused() {
         assert_eq!(emulator.handle(request).status(), 401);
     }
     let user = user_token(&mut emulator);
-    let mut buy =
+    let mut exchange =
         |id: &str| emulator.handle(app().location(id).unwrap().exchange(&user).unwrap().request()).status().as_u16();
-    assert_eq!(["loc-1", "loc-9", "loc-2"].map(&mut buy), [200, 403, 404]);
+    assert_eq!(["loc-1", "loc-9", "loc-2"].map(&mut exchange), [200, 403, 404]);
 
     let location = location_token(&mut emulator, "loc-1");
     let mut request = app().location("loc-1").unwrap().exchange(&user).unwrap().request();

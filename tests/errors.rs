@@ -1,4 +1,4 @@
-//! What every error says, read whole: the file `data/errors.txt` has each text, and each tells its reader what to do.
+//! What every error says, read whole: the file `data/errors.txt` has each text, and each says what to do.
 #![cfg(all(feature = "cassette", feature = "tower"))]
 
 #[path = "support/cases.rs"]

@@ -163,16 +163,16 @@ fn expected(kind: SendErrorKind) -> Vec<(String, Option<String>)> {
 #[test]
 fn the_events_of_a_failed_send_name_its_kind() {
     for (kind, delivery) in FAILED_SENDS {
-        let told = failures(|| {
+        let logged = failures(|| {
             let way = Arc::new(Way(kind, delivery));
             assert!(run(login(), &way).is_err());
             let client = Client::with_owner(session(), owner(), way, NoStore);
             assert!(client.call(call("/contacts")).is_err());
             assert!(client.call(call("/rejected")).is_err());
         });
-        assert_eq!(told, expected(kind));
+        assert_eq!(logged, expected(kind));
         for over in OVER {
-            let told = failures(|| {
+            let logged = failures(|| {
                 let way = SharedTransport::new(Way(kind, delivery), |way, request, limit| async move {
                     AsyncTransport::send(&*way, request, limit).await
                 });
@@ -181,7 +181,7 @@ fn the_events_of_a_failed_send_name_its_kind() {
                 assert!(now(over.call(&client, &way, call("/contacts"))).is_err());
                 assert!(now(over.call(&client, &way, call("/rejected"))).is_err());
             });
-            assert_eq!(told, expected(kind), "async, over {over:?}");
+            assert_eq!(logged, expected(kind), "async, over {over:?}");
         }
     }
 }
@@ -189,9 +189,9 @@ fn the_events_of_a_failed_send_name_its_kind() {
 #[test]
 fn the_events_of_a_closure_and_of_a_response_name_no_kind() {
     let cut = |_: Request<Bytes>, _: usize| Err::<Response<Vec<u8>>, _>(std::io::Error::other("cut"));
-    let told = failures(|| assert!(run(login(), &cut).is_err()));
-    assert_eq!(told, [("step failed".to_owned(), Some("Other".to_owned()))]);
+    let logged = failures(|| assert!(run(login(), &cut).is_err()));
+    assert_eq!(logged, [("step failed".to_owned(), Some("Other".to_owned()))]);
     let refused = |_: Request<Bytes>, _: usize| Ok::<_, SendError>(response(403, "").map(String::into_bytes));
-    let told = failures(|| assert!(run(login(), &refused).is_err()));
-    assert_eq!(told, [("step failed".to_owned(), None)]);
+    let logged = failures(|| assert!(run(login(), &refused).is_err()));
+    assert_eq!(logged, [("step failed".to_owned(), None)]);
 }

@@ -293,7 +293,7 @@ fn a_failed_login_fails_every_waiting_caller_and_the_next_caller_may_try() {
                 if !is_login(&request) || fail_now.load(SeqCst) {
                     return Ok(service.handle(request));
                 }
-                // The first login hangs until it is told to fail.
+                // The first login hangs until the test makes it fail.
                 poll_fn(|context| {
                     if fail_now.load(SeqCst) {
                         return Poll::Ready(());

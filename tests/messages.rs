@@ -48,7 +48,7 @@ fn a_message_is_found_in_any_shape_of_body() {
         (r#"{"errors": [[]]}"#, None),
         (r#"{"errors": [7, null, "", "no"]}"#, Some("no")),
         (r#"{"errors": [[["no"]]]}"#, Some("no")),
-        // Whose fault it is stands in the member's name.
+        // The member's name says whose fault it is.
         (r#"{"errors": {"email": ["is invalid"]}}"#, Some("email: is invalid")),
         (r#"{"errors": {"email": "is invalid", "password": "is short"}}"#, Some("email: is invalid")),
         (r#"{"errors": {"owner": {"email": ["is invalid"]}}}"#, Some("owner: email: is invalid")),
@@ -91,7 +91,7 @@ fn a_message_is_found_in_any_shape_of_body() {
 
 #[test]
 fn plain_text_is_shown_by_its_first_line_and_html_only_as_html() {
-    for (content_type, body, told) in [
+    for (content_type, body, shown) in [
         ("text/plain", "no", r#", saying "no""#),
         ("text/plain; charset=utf-8", "\r\n  no such owner \r\nat line 7", r#", saying "no such owner""#),
         ("Text/Plain", "\u{feff}no", r#", saying "no""#),
@@ -113,7 +113,7 @@ fn plain_text_is_shown_by_its_first_line_and_html_only_as_html() {
         let response = Response::builder().status(500).header("content-type", content_type).body(body).unwrap();
         let error = app().user_login(EMAIL, "hunter2").unwrap().receive(&response).unwrap_err().error;
         let text = error.to_string();
-        let start = format!("step 1 (User Access Token): the service failed (status 500){told};");
+        let start = format!("step 1 (User Access Token): the service failed (status 500){shown};");
         assert!(text.starts_with(&start), "{content_type} {body}: {text}");
     }
     let response = Response::builder().status(403).body("<html>Blocked</html>").unwrap();
@@ -158,7 +158,7 @@ fn the_services_own_code_is_shown_even_if_its_words_are_withheld() {
 
 #[test]
 fn the_email_and_the_client_id_are_replaced_by_their_names() {
-    for (said, told) in [
+    for (said, shown) in [
         ("no user owner@example.com", Some("no user [email]")),
         ("OWNER@EXAMPLE.COM is locked, owner@example.com", Some("[email] is locked, [email]")),
         ("client the-client-id is unknown", Some("client [client id] is unknown")),
@@ -171,7 +171,7 @@ fn the_email_and_the_client_id_are_replaced_by_their_names() {
         ("the-client-secret of the-client-id", None),
     ] {
         let error = refused("hunter2", saying(said), "1");
-        assert_eq!((error.message(), error.is_message_withheld()), (told, told.is_none()), "{said}");
+        assert_eq!((error.message(), error.is_message_withheld()), (shown, shown.is_none()), "{said}");
     }
     for secret in ["hunter2 ", " hunter2", "\nhunter2", "hun\nter2"] {
         let plain =

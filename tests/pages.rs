@@ -1,4 +1,4 @@
-//! The pages and what they speak of stay together: links lead somewhere, and what is shown of a program is what stands in it.
+//! The pages match the repository: their links lead to files, and the programs that they show are those in the files.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -263,8 +263,8 @@ fn a_token_is_refused_by_an_app_of_the_other_environment() {
     assert_eq!(Session::for_user(&production, user_token(&staging)).unwrap_err(), misuse);
 }
 
-/// A session whose token the owner has bought, and the call that led to it, sent again: the token has not worked yet.
-fn bought(app: &App) -> (Session, Attempt) {
+/// A session whose token the owner has renewed, and the call that led to it, sent again: the token has not worked yet.
+fn renewed_by_owner(app: &App) -> (Session, Attempt) {
     let mut session = session();
     let mut owner = Owner::new(app);
     owner.set_token(user_token(app)).unwrap();
@@ -291,11 +291,11 @@ fn columns() -> [(&'static str, Session, Attempt); 8] {
     replayed.renew(token(&app, "loc-1", "t-2")).unwrap();
     let Ok(Verdict::Replay(replay)) = replayed.received(first, StatusCode::UNAUTHORIZED) else { panic!("a newer one") };
     let again = replayed.replay(replay, &mut get(CALL)).unwrap();
-    let bought = bought(&app);
+    let renewed = renewed_by_owner(&app);
     [
         authorize("the newest token", session()),
-        authorize("the newest token, bought, not seen to work", self::bought(&app).0),
-        ("…by the call that led to it, sent again", bought.0, bought.1),
+        authorize("the newest token, bought, not seen to work", renewed_by_owner(&app).0),
+        ("…by the call that led to it, sent again", renewed.0, renewed.1),
         older,
         ("a call that was sent again", replayed, again),
         authorize("a user's session", Session::for_user(&app, user_token(&app)).unwrap()),
@@ -311,11 +311,11 @@ fn code(text: String) -> String {
 /// What the session says of these statuses, one call after the other, and how its token fares then.
 fn received(session: &mut Session, attempt: Attempt, statuses: &[u16]) -> Result<String, Misuse> {
     let mut attempt = Some(attempt);
-    let mut told = String::new();
+    let mut text = String::new();
     for status in statuses {
         let attempt = attempt.take().unwrap_or_else(|| session.authorize(&mut get(CALL)).unwrap());
         let verdict = session.received(attempt, StatusCode::from_u16(*status).unwrap())?;
-        told = match &verdict {
+        text = match &verdict {
             Verdict::Rejected(error) => format!("`Rejected`: {}", code(format!("{:?}", error.kind()))),
             verdict => code(format!("{verdict:?}")),
         };
@@ -329,7 +329,7 @@ fn received(session: &mut Session, attempt: Attempt, statuses: &[u16]) -> Result
         TokenState::Stopped(error) => format!("`Stopped`: {}", code(format!("{:?}", error.kind()))),
         state => code(format!("{state:?}")),
     };
-    Ok(format!("{told}; {state}"))
+    Ok(format!("{text}; {state}"))
 }
 
 fn renewed(session: &mut Session, environment: Environment, location: &str) -> Result<String, Misuse> {

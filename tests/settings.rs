@@ -213,7 +213,7 @@ fn an_email_or_a_password_may_hold_anything_but_the_end_of_its_line() {
 #[test]
 fn a_value_with_a_character_it_cannot_have_is_refused() {
     let [key, id, secret, name] = ISSUED.map(|field| Some(Misuse::Character(field)));
-    // They stand in JSON, but the API Key in a header.
+    // They go into JSON, and the API Key into a header.
     for value in ["a\nb", "a\0b", "a\u{7f}", "a\tb", "a\u{85}b"] {
         assert_eq!(value_problems(value), [key.clone(), id.clone(), secret.clone(), name.clone()], "{value:?}");
     }
@@ -331,7 +331,7 @@ fn unreadable_settings_are_reported_without_a_value() {
         assert!(WRITTEN.contains(old), "{old}");
         WRITTEN.replace(old, new)
     };
-    for (json, told) in [
+    for (json, expected) in [
         (r#""S3CR3T""#.into(), "the settings are not a map"),
         ("5318008".into(), "the settings are not a map"),
         (r#"["S3CR3T"]"#.into(), "expected a map of settings"),
@@ -351,7 +351,7 @@ fn unreadable_settings_are_reported_without_a_value() {
         (with(r#"["https://b.test"]"#, r#"["https://b.test", 5318008]"#), "a value is not a text"),
     ] {
         let text = read(&json).unwrap_err();
-        assert!(text.contains(told), "{text}");
+        assert!(text.contains(expected), "{text}");
         assert!(!text.contains("S3CR3T") && !text.contains("5318008"), "{text}");
     }
     for id in [r#""..""#, r#""""#, "5318008", r#""a\nb""#] {

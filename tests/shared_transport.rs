@@ -13,7 +13,7 @@ use location_auth::transports::{
 use location_auth::{Backoff, Bytes, Session};
 use support::{EMAIL, PASSWORD, app, token_response};
 
-/// Fails in this way as often as it was told to, and then answers with a token.
+/// Fails in this way as often as it is set to, and then answers with a token.
 struct Failing {
     kind: SendErrorKind,
     delivery: Delivery,
@@ -83,8 +83,8 @@ fn a_service_holds_a_shared_transport_without_a_type_parameter_and_spawns_its_ca
         is_state(&service);
         runtime().block_on(async {
             let error = tokio::spawn(service.clone().contacts()).await.unwrap().unwrap_err();
-            let CallError::Transport { error, delivery: told } = error else { panic!("no response: {error}") };
-            assert_eq!((told, service.transport.delivery(&error)), (delivery, delivery));
+            let CallError::Transport { error, delivery: reported } = error else { panic!("no response: {error}") };
+            assert_eq!((reported, service.transport.delivery(&error)), (delivery, delivery));
             assert_eq!(service.transport.kind(&error), kind);
             assert!(tokio::spawn(service.contacts()).await.unwrap().is_ok(), "clones share the one transport");
         });

@@ -102,7 +102,7 @@ struct Issuers {
     services: BTreeMap<&'static str, Emulator>,
     /// How often each request of a client arrived, and the tokens that were issued for it.
     arrived: BTreeMap<String, (usize, Vec<String>)>,
-    /// How often each thing happened to the services.
+    /// How many events of each kind the services had.
     interventions: BTreeMap<&'static str, u64>,
 }
 
@@ -186,7 +186,7 @@ struct Watch {
     under_way: RefCell<BTreeSet<String>>,
     /// How many token requests in a row had an unknown outcome, for each of these.
     unknown: RefCell<BTreeMap<String, u32>>,
-    /// How often the program has handed credentials over.
+    /// How often the program has set credentials again.
     armed: Cell<u64>,
     received: RefCell<BTreeSet<String>>,
     stored: RefCell<BTreeSet<String>>,
@@ -254,7 +254,7 @@ impl Wire {
         }
     }
 
-    fn hand_over(&self) {
+    fn set_credentials(&self) {
         self.watch.armed.set(self.watch.armed.get() + 1);
         self.watch.unknown.borrow_mut().clear();
     }
@@ -341,7 +341,7 @@ fn simulate(over: Over, seed: u64) -> Tally {
     let recovered = (0..LOCATIONS).map(|location| {
         let (client, wire) = (&clients[location], &wires[location % 2]);
         Box::pin(async move {
-            wire.hand_over();
+            wire.set_credentials();
             client.set_login(user_login(environment(location))).unwrap();
             assert_eq!(over.call(client, wire, call(location)).await.unwrap().status(), 200);
         }) as Task<'_>
@@ -358,7 +358,7 @@ fn simulate(over: Over, seed: u64) -> Tally {
     // Of a request that arrived twice one of two tokens may be lost.
     let once = issuers.arrived.values().filter(|(times, _)| *times == 1);
     let lost = once.flat_map(|(_, tokens)| tokens).filter(|token| !is_stored(token)).count() as u64;
-    assert!(lost <= unknown, "{lost} tokens are lost, and {unknown} outcomes were told as unknown");
+    assert!(lost <= unknown, "{lost} tokens are lost, and {unknown} outcomes were reported as unknown");
     let counts: Vec<_> = issuers.services.values().map(Emulator::counts).collect();
     assert!(counts.iter().all(|counts| counts.wrong_location == 0), "a token reached another Location");
     let faults = Fault::ALL.iter().map(|fault| (format!("{fault:?}"), network.injected(*fault)));
@@ -397,7 +397,7 @@ fn call(location: usize) -> Request<Bytes> {
     Request::post(url).body(Bytes::from_static(b"a sync call")).unwrap()
 }
 
-/// One caller: makes its calls one after another, and waits where it is told to.
+/// One caller: makes its calls one after another, and waits where the error says so.
 async fn call_many(over: Over, network: &Network, client: &Client, wire: &Wire, location: usize) {
     let mut backoff = Backoff::new(TRIES, Duration::from_secs(1), Duration::from_secs(20));
     for _ in 0..CALLS {
@@ -413,11 +413,11 @@ async fn call_many(over: Over, network: &Network, client: &Client, wire: &Wire, 
                 shows_no_secret(&error);
                 network.note(&error);
                 if matches!(&error, CallError::TokenRejected { error, .. } if error.is_final()) {
-                    // A forged refusal stops the owner, as a real one does: somebody hands the login over again, after a while.
+                    // A forged refusal stops the owner, as a real one does: somebody sets the login again, after a while.
                     network.sleep(Duration::from_millis(network.random_below(3000) as u64)).await;
                     let other = client.set_login(user_login(environment(location + 1)));
                     assert!(matches!(other, Err(Misuse::WrongEnvironment { .. })));
-                    wire.hand_over();
+                    wire.set_credentials();
                     client.set_login(user_login(environment(location))).unwrap();
                 }
             }

@@ -237,7 +237,7 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
         .into_iter()
         .map(|(path, text)| (path.file_stem().unwrap().to_str().unwrap().to_owned(), code(&text).collect()))
         .collect();
-    // What the root exports stands in a file of its own.
+    // What the root exports has a file of its own.
     let exports = files["lib"].split("pub use ").skip(1).flat_map(|item| {
         let (file, names) = item.split(';').next().unwrap().split_once("::").unwrap();
         names.split(|c: char| !c.is_alphanumeric()).map(move |name| (name, file))

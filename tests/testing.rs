@@ -104,9 +104,9 @@ fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
             "GET /, {name: …, password: …}",
         ),
     ] {
-        let told = failure(|| drop(send(&Scripted::new([exchange]))));
+        let message = failure(|| drop(send(&Scripted::new([exchange]))));
         assert_eq!(
-            told,
+            message,
             format!(
                 "request 1 is not what the script expects: {difference}\n  expected {expected}\n  sent     {SHOWN}"
             )
@@ -114,29 +114,29 @@ fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
     }
     let script = Scripted::new([Exchange::any().member("name", "Ada")]);
     let bare = Request::get("https://api.example.com/").body(Bytes::from_static(b"S3CR3T")).unwrap();
-    let told = failure(|| drop(Transport::send(&script, bare, 100)));
-    assert!(told.starts_with("request 1 is not what the script expects: its body is no JSON object\n"), "{told}");
-    assert!(!told.contains("S3CR3T"), "{told}");
+    let message = failure(|| drop(Transport::send(&script, bare, 100)));
+    assert!(message.starts_with("request 1 is not what the script expects: its body is no JSON object\n"), "{message}");
+    assert!(!message.contains("S3CR3T"), "{message}");
     assert!(failure(|| drop(script)).contains("no JSON object"));
 }
 
 #[test]
 fn a_surplus_request_fails_the_test() {
-    let told = failure(|| {
+    let message = failure(|| {
         let script = Scripted::new([Exchange::any()]);
         send(&script).unwrap();
         drop(send(&script));
     });
-    assert_eq!(told, format!("request 2 is one too many, the script has no answer left for it: {SHOWN}"));
+    assert_eq!(message, format!("request 2 is one too many, the script has no answer left for it: {SHOWN}"));
 }
 
 #[test]
 fn an_unused_answer_fails_the_test() {
-    let told = failure(|| {
+    let message = failure(|| {
         let script = Scripted::new([Exchange::any(), Exchange::post("/a").header("x", "S3CR3T"), Exchange::any()]);
         send(&script).unwrap();
     });
-    assert_eq!(told, "the script has answers left over, 2 after 1 requests; the next is for POST /a x: …");
+    assert_eq!(message, "the script has answers left over, 2 after 1 requests; the next is for POST /a x: …");
 }
 
 #[test]
@@ -156,11 +156,11 @@ fn a_failure_that_the_program_swallows_is_raised_again_when_the_script_is_droppe
 
 #[test]
 fn a_test_that_fails_for_another_reason_is_not_aborted_by_unused_answers() {
-    let told = failure(|| {
+    let message = failure(|| {
         let _script = Scripted::new([Exchange::any()]);
         panic!("{}", "another reason");
     });
-    assert_eq!(told, "another reason");
+    assert_eq!(message, "another reason");
 }
 
 #[test]
@@ -302,9 +302,9 @@ fn the_same_seed_gives_the_same_trace_byte_for_byte_and_other_seeds_give_other_t
 #[test]
 fn a_trace_has_requests_faults_answers_and_notes_and_no_secret() {
     let trace: String = (0..20).map(run).collect();
-    for told in [&format!(" ms  #0 {SHOWN}"), "  !! RequestLost\n", " status 200\n", " TimedOut\n", " ms  4: Ok(200)\n"]
+    for line in [&format!(" ms  #0 {SHOWN}"), "  !! RequestLost\n", " status 200\n", " TimedOut\n", " ms  4: Ok(200)\n"]
     {
-        assert!(trace.contains(told), "{told} is not in {trace}");
+        assert!(trace.contains(line), "{line} is not in {trace}");
     }
     assert!(!trace.contains("S3CR3T"), "{trace}");
 }

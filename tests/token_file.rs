@@ -1,4 +1,4 @@
-//! The examples' file for a token, which is there to be copied: whatever dies or writes at the same time, what stands there is whole.
+//! The examples' file for a token, which is there to be copied: whatever dies or writes at the same time, the file is whole.
 #![cfg(unix)]
 
 #[path = "../examples/support/token_file.rs"]

@@ -13,7 +13,7 @@ fn receive(response: &Response<impl AsRef<[u8]>>) -> Result<String, Error> {
     }
 }
 
-/// What a 200 with this body comes to.
+/// How a 200 with this body is read.
 fn receive_body(body: impl AsRef<[u8]>) -> Result<String, ErrorKind> {
     receive(&Response::new(body)).map_err(|error| {
         let shown = format!("{error} {error:?}");
@@ -203,8 +203,8 @@ fn a_coded_body_is_reported_by_the_name_of_its_coding_in_a_success_and_in_a_refu
         for status in [401, 429, 500, 503] {
             let error = coded(status, coding, body);
             assert_eq!((error.content_coding(), error.message()), (named, None), "{coding}");
-            let told = error.to_string();
-            assert_eq!(told.contains(", its body encoded as "), named.is_some(), "{told}");
+            let text = error.to_string();
+            assert_eq!(text.contains(", its body encoded as "), named.is_some(), "{text}");
         }
     }
     // What can be read needs no undoing.
@@ -267,7 +267,7 @@ fn a_success_with_an_error_and_no_usable_token_is_a_refusal() {
         (r#"{"Message": "locked", "errors": []}"#, body(NoToken), Some("locked")),
         (r#"{"data": {"message": "locked"}, "status": "not at all well"}"#, body(NoToken), None),
         (r#"{"access_token": "", "message": "locked"}"#, body(EmptyToken), Some("locked")),
-        // Of a success nothing is told but what stands below a usual name.
+        // Of a success only the value of a usual name is shown.
         (r#"{"accessToken": "S3CR3T", "token": "S3 CR3T", "code": "no-error"}"#, body(NoToken), None),
     ] {
         let error = receive(&response(200, json)).unwrap_err();

@@ -33,7 +33,7 @@ pub fn response(status: u16, body: &str) -> Response<String> {
     Response::builder().status(status).body(body.to_owned()).expect("a valid response")
 }
 
-/// The token that a flow comes to by this response.
+/// The token that a flow returns for this response.
 pub fn done<F: Flow>(flow: F, response: &Response<String>) -> F::Output {
     match flow.receive(response) {
         Ok(Progress::Done(output)) => output,

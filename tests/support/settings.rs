@@ -28,7 +28,7 @@ pub fn settings_at(environment: Environment, base: &str) -> Settings {
         .client_secret(CLIENT_SECRET)
 }
 
-/// The owner's login to his Location at a service whose URLs start so.
+/// The owner's login to a Location of theirs, at a service whose URLs start so.
 pub fn login_at(base: &str) -> LocationLogin {
     let app = App::new(settings_at(Environment::Staging, base)).expect("good settings");
     app.location("loc-1").and_then(|location| location.login(EMAIL, PASSWORD)).expect("a good login")

@@ -85,8 +85,8 @@ fn a_url_that_the_library_refuses_is_not_shown() {
 #[test]
 fn a_proxy_that_refuses_a_tunnel_is_reported_with_its_status() {
     let url = "https://api.example.com/?access_token=S3CR3T";
-    // What is told of the status by ureq and by reqwest, whose library tells 407 alone, and whether the way may be free another time.
-    for (status, told, to_reqwest) in [
+    // What ureq and reqwest report of the status, of which reqwest's library shows 407 alone, and whether the way may be free another time.
+    for (status, delivery, by_reqwest) in [
         (407, Delivery::Unsendable, Some(407)),
         (403, Delivery::Unsendable, None),
         (404, Delivery::Unsendable, None),
@@ -97,13 +97,13 @@ fn a_proxy_that_refuses_a_tunnel_is_reported_with_its_status() {
         let proxy = ureq::Proxy::new(&server.url("")).unwrap();
         let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).send(get(url), 0).unwrap_err();
         assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-        assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), told));
+        assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), delivery));
         assert!(error.to_string().contains(&format!("refused to connect with status {status}")), "{error}");
         let proxy = reqwest::Proxy::all(server.url("")).unwrap();
         let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap();
         let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
         assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-        assert_eq!((error.kind(), error.delivery()), (refused(to_reqwest), Delivery::Unsendable));
+        assert_eq!((error.kind(), error.delivery()), (refused(by_reqwest), Delivery::Unsendable));
         assert_eq!(server.connections(), 2);
     }
 }
@@ -119,8 +119,8 @@ fn a_proxy_that_is_unreachable_or_hangs_up_is_not_reported_as_refusing() {
         let to_ureq = ureq::Proxy::new(&proxy).unwrap();
         let error = Ureq::with_config(|config| config.proxy(Some(to_ureq.clone()))).send(get(url), 0).unwrap_err();
         assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
-        let to_reqwest = reqwest::Proxy::all(proxy).unwrap();
-        let transport = Reqwest::with_config(|builder| builder.proxy(to_reqwest.clone())).unwrap();
+        let by_reqwest = reqwest::Proxy::all(proxy).unwrap();
+        let transport = Reqwest::with_config(|builder| builder.proxy(by_reqwest.clone())).unwrap();
         let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
         assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
     }

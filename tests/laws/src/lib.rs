@@ -33,7 +33,7 @@ fn user_token() -> UserAccessToken {
     serde_json::from_value::<SavedToken>(form).unwrap().try_into().unwrap()
 }
 
-/// Runs a renewal to its end for a caller who is alone: step 2 comes to this token.
+/// Runs a renewal to its end for a caller who is alone: step 2 is answered with this token.
 fn renew(renewal: Renewal, session: &mut Session, owner: &mut Owner, new: &str) -> Result<Replay, RenewError> {
     let mut next = renewal.start(session, owner, Duration::ZERO);
     loop {
@@ -128,18 +128,18 @@ proptest! {
     ) {
         prop_assume!(!message.trim().is_empty());
         let error = refused(&password, &message);
-        let told = error.message().unwrap();
-        prop_assert!(message.starts_with(told));
-        prop_assert!(told == message || (253..=256).contains(&told.len()), "cut at {}", told.len());
+        let shown = error.message().unwrap();
+        prop_assert!(message.starts_with(shown));
+        prop_assert!(shown == message || (253..=256).contains(&shown.len()), "cut at {}", shown.len());
     }
 
     #[test]
     fn a_message_is_shown_as_one_clean_line(message in any::<String>()) {
-        if let Some(told) = refused("~password~", &message).message() {
-            prop_assert!(told.len() <= 256);
-            prop_assert!(!told.chars().any(char::is_control));
-            let again = refused("~password~", told);
-            prop_assert_eq!(again.message(), (!told.trim().is_empty()).then_some(told), "cleaning twice is once");
+        if let Some(shown) = refused("~password~", &message).message() {
+            prop_assert!(shown.len() <= 256);
+            prop_assert!(!shown.chars().any(char::is_control));
+            let again = refused("~password~", shown);
+            prop_assert_eq!(again.message(), (!shown.trim().is_empty()).then_some(shown), "cleaning twice is once");
         }
     }
 

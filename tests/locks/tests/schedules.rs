@@ -69,7 +69,7 @@ fn app() -> App {
     App::new(settings::settings()).unwrap()
 }
 
-/// What a thread's call came to. `None`: its transport panicked.
+/// How a thread's call ended. `None`: its transport panicked.
 type Outcome = Option<Result<Response<Vec<u8>>, CallError<Infallible>>>;
 
 /// What became of the three calls, and of the service.

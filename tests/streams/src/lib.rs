@@ -14,7 +14,7 @@ use location_auth::transports::{run, ureq::Ureq};
 use location_auth::{App, Environment, LocationAccessToken, Owner, Session};
 use settings::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, settings_at};
 
-/// What came of each request to `/locations/loc-1/files`, in order.
+/// Each request to `/locations/loc-1/files`, in order, and what arrived of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     pub status: u16,

@@ -1,4 +1,4 @@
-//! An upload that met a 401, in each client library's own terms: sent again where it can be, told where it can't, never half and never twice.
+//! An upload that met a 401, in each client library's own terms: sent again where it can be, an error where it can't, never half and never twice.
 
 use std::io::{self, Read};
 use std::sync::Arc;

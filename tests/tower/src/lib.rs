@@ -122,7 +122,7 @@ impl AsyncTransport for TokenLine {
 
     async fn send(&self, request: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, Infallible> {
         self.0.token_requests.fetch_add(1, SeqCst);
-        // Whoever waits for a token has met his 401 by then.
+        // Whoever waits for a token has met a 401 by then.
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }

@@ -1,4 +1,4 @@
-//! An upload that meets a 401: repeated whole where it can be, told where it can't, never sent half and never twice after a cut.
+//! An upload that meets a 401: repeated whole where it can be, an error where it can't, never sent half and never twice after a cut.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
