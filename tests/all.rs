@@ -1,5 +1,5 @@
 //! The core's tests in one program, which is what mutants run against: for each of them one program is built instead of twenty.
-//! Empty without `--cfg mutants`, since every test here runs by itself too.
+//! Empty without `--cfg mutants`, since every test here also has a program of its own.
 #![cfg(mutants)]
 
 #[path = "emulator.rs"]

@@ -1,6 +1,8 @@
 //! No cassette holds a credential: whatever the service answers, however it spells what it repeats, wherever a program puts a token.
 #![cfg(feature = "cassette")]
 
+#[path = "support/settings.rs"]
+mod settings;
 #[path = "support/spellings.rs"]
 mod spellings;
 
@@ -11,7 +13,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 use location_auth::transports::Transport;
 use location_auth::transports::cassette::{Credentials, Recorder};
-use location_auth::{App, Bytes, Environment, Flow, Progress, RESPONSE_LIMIT, Session, Settings};
+use location_auth::{App, Bytes, Flow, Progress, RESPONSE_LIMIT, Session};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use spellings::spellings;
 
@@ -26,13 +28,7 @@ const LOCATION_TOKEN: &str = "location-Xq9\\\"/%41+";
 const SECRETS: [&str; 7] = [EMAIL, PASSWORD, CLIENT_ID, CLIENT_SECRET, API_KEY, USER_TOKEN, LOCATION_TOKEN];
 
 fn app() -> App {
-    let settings = Settings::new(Environment::Staging)
-        .user_token_url("https://api.example.com/user_token")
-        .location_token_url("https://api.example.com/locations/{location_id}/token")
-        .api_key(API_KEY)
-        .client_id(CLIENT_ID)
-        .client_secret(CLIENT_SECRET);
-    App::new(settings).unwrap()
+    App::new(settings::settings().api_key(API_KEY).client_id(CLIENT_ID).client_secret(CLIENT_SECRET)).unwrap()
 }
 
 fn token(token: &str) -> Response<Vec<u8>> {
@@ -139,7 +135,7 @@ fn answers(secret: &str, text: &str) -> Vec<Response<Vec<u8>>> {
 }
 
 #[test]
-fn no_answer_brings_a_credential_into_a_cassette_however_it_is_spelled() {
+fn no_response_puts_a_credential_into_a_cassette_however_it_is_spelled() {
     let mut recorded = 0;
     for (index, secret) in SECRETS.iter().enumerate() {
         for spelling in spellings(secret) {
@@ -159,7 +155,7 @@ fn no_answer_brings_a_credential_into_a_cassette_however_it_is_spelled() {
 }
 
 #[test]
-fn no_call_brings_a_credential_into_a_cassette_by_its_path_or_query() {
+fn no_call_puts_a_credential_into_a_cassette_by_its_path_or_query() {
     let answer = Response::new(vec![]);
     let mut recorded = 0;
     for secret in SECRETS {

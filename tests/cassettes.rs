@@ -2,6 +2,8 @@
 //! were recorded, files that are none.
 #![cfg(all(feature = "cassette", feature = "emulator"))]
 
+#[path = "support/now.rs"]
+mod now;
 mod support;
 
 use std::cell::{Cell, RefCell};
@@ -13,9 +15,8 @@ use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Recorder, Replay};
 use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async};
-use location_auth::{
-    App, Bytes, Environment, Flow, LocationAccessToken, LocationLogin, RESPONSE_LIMIT, SavedToken, Session, Settings,
-};
+use location_auth::{App, Bytes, Flow, LocationAccessToken, LocationLogin, RESPONSE_LIMIT, SavedToken, Session};
+use now::now;
 
 const OF_0_1: &str = include_str!("data/cassette-0.1.json");
 
@@ -46,13 +47,8 @@ const MADE_UP: Who = Who {
 
 impl Who {
     fn app(self) -> App {
-        let settings = Settings::new(Environment::Staging)
-            .user_token_url("https://api.example.com/user_token")
-            .location_token_url("https://api.example.com/locations/{location_id}/token")
-            .api_key(self.api_key)
-            .client_id(self.client_id)
-            .client_secret(self.client_secret);
-        App::new(settings).unwrap()
+        let settings = support::settings::settings().api_key(self.api_key);
+        App::new(settings.client_id(self.client_id).client_secret(self.client_secret)).unwrap()
     }
 
     fn credentials(self) -> Credentials {
@@ -115,15 +111,8 @@ fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Re
     response.body(body.as_ref().to_vec()).unwrap()
 }
 
-fn at_once<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing here waits"),
-    }
-}
-
 #[test]
-fn a_cassette_of_0_1_loads_for_ever_is_written_the_same_and_is_replayed_by_made_up_credentials() {
+fn a_cassette_of_0_1_loads_is_written_unchanged_and_replays_with_made_up_credentials() {
     let cassette: Cassette = OF_0_1.parse().unwrap();
     assert_eq!(cassette.to_string(), OF_0_1);
     let replay = Replay::new(cassette, MADE_UP.credentials());
@@ -133,13 +122,13 @@ fn a_cassette_of_0_1_loads_for_ever_is_written_the_same_and_is_replayed_by_made_
 }
 
 #[test]
-fn a_login_and_a_call_are_recorded_so_with_a_placeholder_for_each_credential() {
+fn a_login_and_a_call_are_recorded_with_a_placeholder_for_each_credential() {
     let text = recorded(false).to_string();
     assert_eq!(text, OF_0_1);
 }
 
 #[test]
-fn a_token_in_a_query_is_recorded_at_its_place_and_other_values_are_not() {
+fn a_token_in_a_query_is_recorded_as_a_placeholder_and_other_values_are_withheld() {
     let cassette = recorded(true);
     let text = cassette.to_string();
     assert!(text.contains("\"page\",") && text.contains("\"access_token=<location-token-1>\""), "{text}");
@@ -180,20 +169,20 @@ fn the_async_transports_record_and_replay_the_same() {
     let emulator = emulator();
     let transport = |request: Request<Bytes>, limit: usize| std::future::ready(emulator.send(request, limit));
     let recorder = Recorder::new(transport, RECORDED.credentials());
-    at_once(run_async(RECORDED.login(), &recorder)).unwrap();
+    now(run_async(RECORDED.login(), &recorder)).unwrap();
     let cassette = recorder.cassette();
     let blocking = Recorder::new(self::emulator(), RECORDED.credentials());
     run(RECORDED.login(), &blocking).unwrap();
     assert_eq!(cassette.to_string(), blocking.cassette().to_string());
 
     let replay = Replay::new(cassette, MADE_UP.credentials());
-    let token = at_once(run_async(MADE_UP.login(), &replay)).unwrap();
+    let token = now(run_async(MADE_UP.login(), &replay)).unwrap();
     assert_eq!(token.expose_secret(), "<location-token-1>");
     replay.finish().unwrap();
 }
 
 #[test]
-fn exchanges_stand_in_the_order_that_they_were_begun_in_and_one_without_a_response_not_at_all() {
+fn exchanges_are_recorded_in_the_order_they_began_and_one_without_a_response_is_not_recorded() {
     let sends = Cell::new(0);
     let transport = |_: Request<Bytes>, _: usize| {
         sends.set(sends.get() + 1);
@@ -208,7 +197,7 @@ fn exchanges_stand_in_the_order_that_they_were_begun_in_and_one_without_a_respon
     let mut context = Context::from_waker(Waker::noop());
     let mut slow = pin!(recorder.send(get("https://api.example.com/slow"), 0));
     assert!(slow.as_mut().poll(&mut context).is_pending());
-    at_once(recorder.send(get("https://api.example.com/quick"), 0)).unwrap();
+    now(recorder.send(get("https://api.example.com/quick"), 0)).unwrap();
     let lines = |cassette: &Cassette| cassette.to_string().matches("\"path\": \"/").count();
     assert_eq!(lines(&recorder.cassette()), 1, "the slow one has no response yet");
     assert!(slow.as_mut().poll(&mut context).is_ready());
@@ -217,7 +206,7 @@ fn exchanges_stand_in_the_order_that_they_were_begun_in_and_one_without_a_respon
 }
 
 #[test]
-fn what_the_recorder_was_not_given_it_learns_from_the_requests() {
+fn the_recorder_learns_from_the_requests_which_credentials_it_was_not_given() {
     let recorder = Recorder::new(emulator(), Credentials::new(&RECORDED.app()));
     run(RECORDED.login(), &recorder).unwrap();
     // A token from before, and another App's key.
@@ -236,7 +225,7 @@ fn what_the_recorder_was_not_given_it_learns_from_the_requests() {
 }
 
 #[test]
-fn a_token_is_struck_out_from_the_answer_on_that_issued_it() {
+fn a_token_is_redacted_in_the_response_that_issued_it_and_in_later_ones() {
     let issues = response(200, &[("x-request-id", "u-7f3a")], r#"{"access_token": "u-7f3a"}"#);
     let repeats = response(401, &[], r#"{"error": "u%2D7f3a was not taken back", "message": "ask for u-7f3a"}"#);
     let recorder = Recorder::new(answers(vec![issues, repeats]), RECORDED.credentials());
@@ -249,7 +238,7 @@ fn a_token_is_struck_out_from_the_answer_on_that_issued_it() {
 }
 
 #[test]
-fn of_a_calls_bodies_nothing_is_recorded_but_what_the_program_keeps() {
+fn a_calls_bodies_are_recorded_only_as_far_as_the_program_keeps_them() {
     let exchange = |keep: fn(&str) -> Option<String>, body: &str| {
         let transport = answers(vec![response(200, &[("content-type", "application/json")], body)]);
         let recorder = Recorder::new(transport, RECORDED.credentials()).keep_bodies(move |_, body| keep(body));
@@ -273,7 +262,7 @@ fn of_a_calls_bodies_nothing_is_recorded_but_what_the_program_keeps() {
 }
 
 #[test]
-fn what_cannot_be_looked_through_is_withheld_and_the_program_gets_it_all_the_same() {
+fn an_unreadable_body_is_withheld_and_the_program_still_receives_it() {
     let gzip = [("content-encoding", "gzip")];
     let long = format!(r#"{{"error": "{}"}}"#, "x".repeat(RESPONSE_LIMIT));
     type Case<'a> = (u16, &'a [(&'a str, &'a str)], &'a [u8], &'a str);
@@ -322,7 +311,7 @@ impl Answer for Replay {
 }
 
 #[test]
-fn of_a_success_no_text_is_recorded_but_the_tokens_placeholder() {
+fn a_success_is_recorded_with_no_text_but_the_tokens_placeholder() {
     let body = r#"{"access_token": "u-7f3a", "token_type": "Bearer", "refresh_token": "r-7f3a", "expires_in": 3600, "scope": ["a", null, true, ""]}"#;
     let recorder = Recorder::new(answers(vec![response(200, &[], body)]), RECORDED.credentials());
     run(RECORDED.app().user_login(RECORDED.email, RECORDED.password).unwrap(), &recorder).unwrap();
@@ -356,7 +345,7 @@ fn read(from: &str, to: &str) -> Result<Cassette, CassetteError> {
 }
 
 #[test]
-fn what_is_no_cassette_is_refused_and_not_quoted() {
+fn an_invalid_cassette_is_refused_and_not_quoted() {
     let damaged = |at: &str| CassetteError::Damaged { at: at.into() };
     for (from, to, error) in [
         (OF_0_1, "", damaged("line 1")),
@@ -464,7 +453,7 @@ fn a_request_that_differs_fails_with_the_difference_and_no_credential() {
 }
 
 #[test]
-fn what_is_sent_in_another_order_too_often_or_not_at_all_is_told() {
+fn a_request_out_of_order_a_surplus_one_and_a_missing_one_are_reported() {
     let replay = || Replay::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
     let login = MADE_UP.login();
     let step_1 = login.request();
@@ -499,7 +488,7 @@ fn what_is_sent_in_another_order_too_often_or_not_at_all_is_told() {
 }
 
 #[test]
-fn a_placeholder_that_the_service_writes_is_none() {
+fn a_placeholder_in_the_services_own_text_is_withheld() {
     let body = r#"{"error": "<user-token-1>", "message": "ask <password> for it", "detail": "<withheld>"}"#;
     let recorder = Recorder::new(answers(vec![response(401, &[], body)]), RECORDED.credentials());
     run(RECORDED.login(), &recorder).unwrap_err();

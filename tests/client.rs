@@ -1,15 +1,15 @@
 //! A client, one caller at a time: what it sends, what it sends again, and what it says when it can't.
 #![cfg(all(feature = "client", feature = "emulator"))]
 
-#[path = "support/world.rs"]
-mod world;
+#[path = "support/now.rs"]
+mod now;
+#[path = "support/test_service.rs"]
+mod test_service;
 
 use std::cell::{Cell, RefCell};
 use std::error::Error as _;
 use std::future::{Future, ready};
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -22,21 +22,22 @@ use location_auth::{
     App, Attempt, Backoff, Bytes, Call, Delivery, Environment, Fault, LocationAccessToken, Misuse, Owner, RenewError,
     RenewErrorKind, Replay, Retry, SavedToken, Session, Step, TokenState, UserAccessToken, UserLogin,
 };
-use world::{CONTACTS, EMAIL, PASSWORD, World, call, is_login};
+use now::now;
+use test_service::{CONTACTS, EMAIL, PASSWORD, TestService, call, is_login};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
 #[error("the line was cut")]
 struct Cut;
 
-/// Carries requests to the world and keeps tokens, notes both, and does as it is told.
+/// Carries requests to the service and keeps tokens, notes both, and fails where a test says so.
 struct Line<'a> {
-    world: &'a World,
+    service: &'a TestService,
     noted: RefCell<Vec<String>>,
     /// The paths whose next requests are cut before they arrive.
     cut: RefCell<Vec<&'static str>>,
     /// The paths whose next requests arrive, and the answer of which is cut.
     cut_after: RefCell<Vec<&'static str>>,
-    /// What is answered to the next requests to a path instead of the world's answer.
+    /// What is answered to the next requests to a path instead of what the service would answer.
     answers: RefCell<Vec<(&'static str, u16)>>,
     /// Whether such an answer asks for a wait of seven seconds.
     retry_after: Cell<bool>,
@@ -44,9 +45,9 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    fn new(world: &'a World) -> Self {
+    fn new(service: &'a TestService) -> Self {
         Self {
-            world,
+            service,
             noted: RefCell::default(),
             cut: RefCell::default(),
             cut_after: RefCell::default(),
@@ -75,7 +76,7 @@ impl<'a> Line<'a> {
             }
             return Ok(response);
         }
-        let response = self.world.handle(request);
+        let response = self.service.handle(request);
         if take(&self.cut_after) { Err(Cut) } else { Ok(response) }
     }
 
@@ -111,14 +112,6 @@ impl TokenStore for &Line<'_> {
 impl AsyncTokenStore for &Line<'_> {
     fn save(&self, token: SavedToken) -> impl Future<Output = Result<(), StoreError>> {
         ready(TokenStore::save(self, &token))
-    }
-}
-
-/// Nothing here ever waits, so one poll is enough.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing should wait"),
     }
 }
 
@@ -221,37 +214,41 @@ impl Either<'_> {
     }
 }
 
-/// Runs the test against both clients, each in a world of its own.
-fn with_both(session: fn(&World) -> Session, owner: fn(&World) -> Owner, test: impl Fn(&World, &Line<'_>, Either<'_>)) {
+/// Runs the test against both clients, each with a service of its own.
+fn with_both(
+    session: fn(&TestService) -> Session,
+    owner: fn(&TestService) -> Owner,
+    test: impl Fn(&TestService, &Line<'_>, Either<'_>),
+) {
     for blocking in [true, false] {
-        let world = World::new();
-        let line = Line::new(&world);
-        let (session, owner) = (session(&world), owner(&world));
+        let service = TestService::new();
+        let line = Line::new(&service);
+        let (session, owner) = (session(&service), owner(&service));
         let client = if blocking {
             Either::Blocking(Client::with_owner(session, owner, &line, &line).with_limit(1000))
         } else {
             Either::Async(AsyncClient::with_owner(session, owner, &line, &line).with_limit(1000))
         };
-        test(&world, &line, client);
+        test(&service, &line, client);
     }
 }
 
-fn nobody(world: &World) -> Owner {
-    Owner::new(&world.app)
+fn nobody(service: &TestService) -> Owner {
+    Owner::new(&service.app)
 }
 
-fn with_login(world: &World) -> Owner {
-    world.owner(PASSWORD)
+fn with_login(service: &TestService) -> Owner {
+    service.owner(PASSWORD)
 }
 
-fn with_user_token(world: &World) -> Owner {
-    let mut owner = Owner::new(&world.app);
-    owner.set_token(world.user_token()).unwrap();
+fn with_user_token(service: &TestService) -> Owner {
+    let mut owner = Owner::new(&service.app);
+    owner.set_token(service.user_token()).unwrap();
     owner
 }
 
-fn with_old_password(world: &World) -> Owner {
-    world.owner("an old password")
+fn with_old_password(service: &TestService) -> Owner {
+    service.owner("an old password")
 }
 
 const BOTH_STEPS: [&str; 6] = ["contacts", "user_token", "save a user's", "token", "save loc-1", "contacts"];
@@ -259,7 +256,7 @@ const STEP_2_ALONE: [&str; 4] = ["contacts", "token", "save loc-1", "contacts"];
 
 #[test]
 fn a_call_is_authorized_and_sent_once() {
-    with_both(World::session, with_login, |_, line, client| {
+    with_both(TestService::session, with_login, |_, line, client| {
         let response = client.call(call(1)).unwrap();
         assert_eq!((response.status().as_u16(), response.extensions().get::<NotSaved>().is_none()), (200, true));
         assert_eq!(line.take(), ["contacts"]);
@@ -267,8 +264,8 @@ fn a_call_is_authorized_and_sent_once() {
 }
 
 #[test]
-fn a_rejected_token_is_told_with_its_location_and_nothing_logs_in_by_itself() {
-    with_both(World::revoked_session, nobody, |_, line, client| {
+fn a_rejected_token_is_reported_with_its_location_and_no_login_is_sent() {
+    with_both(TestService::revoked_session, nobody, |_, line, client| {
         let error = client.call(call(1)).unwrap_err();
         assert!(
             matches!(&error, CallError::TokenRejected { error, response, .. } if error.location().unwrap().as_str() == "loc-1"
@@ -286,16 +283,16 @@ fn a_rejected_token_is_told_with_its_location_and_nothing_logs_in_by_itself() {
 
 #[test]
 fn with_the_owners_login_a_rejected_token_is_renewed_and_each_new_token_is_saved_before_it_is_used() {
-    with_both(World::revoked_session, with_login, |world, line, client| {
+    with_both(TestService::revoked_session, with_login, |service, line, client| {
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         assert_eq!(line.take(), BOTH_STEPS);
         assert!(matches!(client.state(), TokenState::Present));
 
-        world.emulator.lock().unwrap().revoke_location("loc-1");
+        service.emulator.lock().unwrap().revoke_location("loc-1");
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         assert_eq!(line.take(), STEP_2_ALONE, "the User Access Token is kept: no second login");
 
-        world.revoke_all();
+        service.revoke_all();
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         let from_step_1 =
             ["contacts", "token", "user_token", "save a user's", "token", "save loc-1", "contacts"].map(String::from);
@@ -305,12 +302,12 @@ fn with_the_owners_login_a_rejected_token_is_renewed_and_each_new_token_is_saved
 
 #[test]
 fn with_a_user_access_token_there_is_no_login_at_all() {
-    with_both(World::revoked_session, with_user_token, |world, line, client| {
-        let logins = world.issued().0;
+    with_both(TestService::revoked_session, with_user_token, |service, line, client| {
+        let logins = service.issued().0;
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
-        assert_eq!((line.take(), world.issued().0), (STEP_2_ALONE.map(String::from).to_vec(), logins));
+        assert_eq!((line.take(), service.issued().0), (STEP_2_ALONE.map(String::from).to_vec(), logins));
 
-        world.revoke_all();
+        service.revoke_all();
         let error = client.rejection(call(1));
         assert!(matches!(error.kind(), RenewErrorKind::Response(error) if error.step() == Step::LocationToken));
         for _ in 0..20 {
@@ -319,24 +316,24 @@ fn with_a_user_access_token_there_is_no_login_at_all() {
         }
         assert_eq!(line.take().iter().filter(|noted| *noted != "contacts").count(), 1, "the owner has to log in");
         assert!(matches!(client.state(), TokenState::Stopped(_)));
-        client.set_user_token(world.user_token()).unwrap();
+        client.set_user_token(service.user_token()).unwrap();
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
     });
 }
 
 #[test]
-fn what_the_store_fails_to_keep_is_told_once_and_used_all_the_same() {
-    with_both(World::revoked_session, with_login, |_, line, client| {
+fn a_token_that_the_store_fails_to_save_is_reported_once_and_still_used() {
+    with_both(TestService::revoked_session, with_login, |_, line, client| {
         line.store_fails.set(true);
         let response = client.call(call(1)).unwrap();
         assert_eq!((response.status().as_u16(), line.take()), (200, BOTH_STEPS.map(String::from).to_vec()));
         let not_saved = response.extensions().get::<NotSaved>().unwrap();
-        let told: Vec<_> = not_saved
+        let errors: Vec<_> = not_saved
             .tokens()
             .map(|(token, error)| (token.location().map(ToString::to_string), error.to_string()))
             .collect();
         let full = || "the disk is full".to_owned();
-        assert_eq!(told, [(None, full()), (Some("loc-1".to_owned()), full())]);
+        assert_eq!(errors, [(None, full()), (Some("loc-1".to_owned()), full())]);
         assert_eq!(format!("{not_saved:?}"), "NotSaved { tokens: 2, .. }");
 
         let response = client.call(call(1)).unwrap();
@@ -346,8 +343,8 @@ fn what_the_store_fails_to_keep_is_told_once_and_used_all_the_same() {
 }
 
 #[test]
-fn what_the_store_failed_to_keep_is_told_by_the_next_response_where_the_call_has_none() {
-    with_both(World::revoked_session, with_login, |_, line, client| {
+fn a_failed_save_is_reported_with_the_next_response_if_the_call_has_none() {
+    with_both(TestService::revoked_session, with_login, |_, line, client| {
         line.store_fails.set(true);
         line.answers.borrow_mut().push(("contacts", 401));
         line.cut.borrow_mut().push("contacts");
@@ -363,8 +360,8 @@ fn what_the_store_failed_to_keep_is_told_by_the_next_response_where_the_call_has
 }
 
 #[test]
-fn a_new_token_is_in_the_store_though_the_call_failed_that_it_was_for() {
-    with_both(World::session, with_login, |_, line, client| {
+fn a_new_token_is_saved_even_if_the_call_that_needed_it_fails() {
+    with_both(TestService::session, with_login, |_, line, client| {
         line.answers.borrow_mut().push(("contacts", 401));
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         line.take();
@@ -379,39 +376,39 @@ fn a_new_token_is_in_the_store_though_the_call_failed_that_it_was_for() {
 }
 
 #[test]
-fn a_second_401_is_not_tried_a_third_time() {
-    with_both(World::revoked_session, with_login, |world, line, client| {
+fn a_call_is_not_sent_again_after_a_second_401() {
+    with_both(TestService::revoked_session, with_login, |service, line, client| {
         // A route that no Location's token opens: the new token meets a 401 as well.
-        world.emulator.lock().unwrap().add_route("/me", Access::User);
+        service.emulator.lock().unwrap().add_route("/me", Access::User);
         let me = || Request::get("https://api.example.com/me").body(Bytes::new()).unwrap();
         assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
         assert_eq!(line.take(), ["me", "user_token", "save a user's", "token", "save loc-1", "me"]);
 
-        // It was in vain, so a route that always answers 401 does not cost a token for each call.
+        // The new token did not help, so a route that always answers 401 does not cost a token for each call.
         for _ in 0..50 {
             assert_eq!(client.call(call(1)).unwrap().status(), 200);
             assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
         }
-        assert_eq!(world.issued(), (2, 2));
-        client.set_login(world.login(PASSWORD)).unwrap();
+        assert_eq!(service.issued(), (2, 2));
+        client.set_login(service.login(PASSWORD)).unwrap();
         assert!(client.call(me()).is_err());
-        assert_eq!(world.issued(), (2, 3), "who hands credentials over again allows one again");
+        assert_eq!(service.issued(), (2, 3), "setting credentials again allows one more");
     });
 }
 
 #[test]
-fn whatever_the_repeat_meets_a_route_that_answers_401_costs_two_tokens_at_most() {
+fn a_route_that_answers_401_costs_at_most_two_tokens_whatever_the_repeat_is_answered_with() {
     for met in [302, 401, 403, 407, 408, 425, 429, 500, 502, 503, 504] {
-        with_both(World::session, with_login, |world, line, client| {
+        with_both(TestService::session, with_login, |service, line, client| {
             for _ in 0..30 {
                 line.answers.borrow_mut().extend([("contacts", 401), ("contacts", met)]);
                 let _ = client.call(call(1));
                 line.answers.borrow_mut().clear();
             }
-            assert!(world.issued().1 <= 1 + 2, "{met}: {:?}", world.issued());
+            assert!(service.issued().1 <= 1 + 2, "{met}: {:?}", service.issued());
         });
     }
-    with_both(World::session, with_login, |world, line, client| {
+    with_both(TestService::session, with_login, |service, line, client| {
         for _ in 0..30 {
             line.answers.borrow_mut().push(("contacts", 401));
             let attempt = client.authorize(&mut call(1));
@@ -419,27 +416,27 @@ fn whatever_the_repeat_meets_a_route_that_answers_401_costs_two_tokens_at_most()
                 client.replay(replay, &mut call(1)); // its answer never comes
             }
         }
-        assert_eq!(world.issued(), (2, 2), "a token that was not seen to work is the last one");
+        assert_eq!(service.issued(), (2, 2), "a token that was not seen to work is the last one");
     });
 }
 
 #[test]
-fn a_token_that_has_worked_may_be_renewed_when_it_is_revoked_later() {
+fn a_token_that_has_worked_is_renewed_after_a_later_revocation() {
     for works in [200, 201, 204, 404, 409, 422] {
-        with_both(World::session, with_login, |world, line, client| {
+        with_both(TestService::session, with_login, |service, line, client| {
             for round in 1..5 {
                 line.answers.borrow_mut().extend([("contacts", 401), ("contacts", works)]);
                 assert_eq!(client.call(call(1)).unwrap().status(), works);
-                assert_eq!(world.issued().1, 1 + round, "{works}");
+                assert_eq!(service.issued().1, 1 + round, "{works}");
             }
         });
     }
 }
 
 #[test]
-fn a_login_is_sent_once_whatever_final_answer_it_meets() {
+fn a_login_is_sent_once_whatever_final_answer_it_receives() {
     for status in [200, 204, 302, 307, 400, 401, 403, 404, 422, 451] {
-        with_both(World::revoked_session, with_login, |world, line, client| {
+        with_both(TestService::revoked_session, with_login, |service, line, client| {
             line.answers.borrow_mut().push(("user_token", status));
             for _ in 0..50 {
                 let error = client.rejection(call(1));
@@ -451,7 +448,7 @@ fn a_login_is_sent_once_whatever_final_answer_it_meets() {
                 );
             }
             assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1, "{status}");
-            client.set_login(world.login(PASSWORD)).unwrap();
+            client.set_login(service.login(PASSWORD)).unwrap();
             assert_eq!(client.call(call(1)).unwrap().status(), 200);
         });
     }
@@ -460,7 +457,7 @@ fn a_login_is_sent_once_whatever_final_answer_it_meets() {
 #[test]
 fn a_login_whose_outcome_is_unknown_is_sent_twice_at_most() {
     for status in [408, 425, 500, 502, 504, 599] {
-        with_both(World::revoked_session, with_login, |_, line, client| {
+        with_both(TestService::revoked_session, with_login, |_, line, client| {
             line.answers.borrow_mut().extend([("user_token", status); 3]);
             for _ in 0..50 {
                 assert!(!matches!(client.call(call(1)), Ok(response) if response.status() == 401));
@@ -469,14 +466,14 @@ fn a_login_whose_outcome_is_unknown_is_sent_twice_at_most() {
             assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::InDoubt));
         });
     }
-    with_both(World::revoked_session, with_login, |world, line, client| {
+    with_both(TestService::revoked_session, with_login, |service, line, client| {
         line.cut_after.borrow_mut().extend(["user_token"; 3]);
         for _ in 0..50 {
             client.rejection(call(1));
         }
-        assert_eq!(world.issued(), (3, 1), "two tokens that nobody has, and no third");
+        assert_eq!(service.issued(), (3, 1), "two tokens that nobody has, and no third");
         line.cut_after.borrow_mut().clear();
-        client.set_login(world.login(PASSWORD)).unwrap();
+        client.set_login(service.login(PASSWORD)).unwrap();
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
     });
 }
@@ -484,7 +481,7 @@ fn a_login_whose_outcome_is_unknown_is_sent_twice_at_most() {
 #[test]
 fn a_login_that_the_service_did_not_act_on_may_be_tried_by_the_next_caller() {
     for status in [407, 429, 503] {
-        with_both(World::revoked_session, with_login, |_, line, client| {
+        with_both(TestService::revoked_session, with_login, |_, line, client| {
             line.answers.borrow_mut().extend([("user_token", status); 5]);
             for _ in 0..5 {
                 assert!(!client.rejection(call(1)).is_final());
@@ -500,13 +497,13 @@ thread_local! {
 }
 
 #[test]
-fn a_wait_that_the_service_asks_for_is_kept_between_callers() {
+fn a_wait_that_the_service_asks_for_holds_for_the_next_callers() {
     for condition in [Condition::Throttling(Some(3600)), Condition::Down(Some(3600))] {
-        let world = World::new();
-        let line = Line::new(&world);
-        let client = Client::with_owner(world.revoked_session(), world.owner(PASSWORD), &line, &line);
+        let service = TestService::new();
+        let line = Line::new(&service);
+        let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), &line, &line);
         let client = client.with_limit(1000).with_clock(|| NOW.get());
-        let tell = |condition| world.emulator.lock().unwrap().set_condition(condition);
+        let tell = |condition| service.emulator.lock().unwrap().set_condition(condition);
         NOW.set(Duration::from_secs(1000));
         line.answers.borrow_mut().push(("contacts", 401));
         tell(condition);
@@ -526,7 +523,7 @@ fn a_wait_that_the_service_asks_for_is_kept_between_callers() {
 
 #[test]
 fn an_exchange_that_failed_is_sent_again_without_another_login() {
-    with_both(World::revoked_session, with_login, |world, line, client| {
+    with_both(TestService::revoked_session, with_login, |service, line, client| {
         line.cut.borrow_mut().push("token");
         let error = client.call(call(1)).unwrap_err();
         assert!(matches!(&error, CallError::TokenRejected { error, .. } if error.step() == Some(Step::LocationToken)));
@@ -539,13 +536,13 @@ fn an_exchange_that_failed_is_sent_again_without_another_login() {
         line.take();
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         assert_eq!(line.take(), STEP_2_ALONE);
-        assert_eq!(world.issued(), (2, 2), "one of each for the world's own first token, one of each for the client");
+        assert_eq!(service.issued(), (2, 2), "one of each for the first token, one of each for the client");
     });
 }
 
 #[test]
 fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
-    with_both(World::revoked_session, with_old_password, |world, line, client| {
+    with_both(TestService::revoked_session, with_old_password, |service, line, client| {
         let error = client.call(call(1)).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -558,14 +555,14 @@ fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
         }
         assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1);
         assert!(matches!(client.state(), TokenState::Stopped(error) if error.step() == Some(Step::UserToken)));
-        client.set_login(world.login(PASSWORD)).unwrap();
+        client.set_login(service.login(PASSWORD)).unwrap();
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
     });
 }
 
 #[test]
-fn a_call_whose_body_can_not_be_sent_again_is_told_so_and_the_token_is_renewed() {
-    with_both(World::revoked_session, with_login, |_, line, client| {
+fn a_call_whose_body_cannot_be_sent_again_gets_an_error_and_the_token_is_renewed() {
+    with_both(TestService::revoked_session, with_login, |_, line, client| {
         /// No `Clone`.
         struct Stream;
         let upload = || call(1).map(|_| Stream);
@@ -580,8 +577,8 @@ fn a_call_whose_body_can_not_be_sent_again_is_told_so_and_the_token_is_renewed()
 }
 
 #[test]
-fn a_call_whose_body_can_be_made_again_is_sent_again_with_the_new_token() {
-    with_both(World::revoked_session, with_login, |_, line, client| {
+fn a_call_whose_body_can_be_rebuilt_is_sent_again_with_the_new_token() {
+    with_both(TestService::revoked_session, with_login, |_, line, client| {
         let sent = RefCell::new(Vec::new());
         let upload = |part: &'static str| call(1).map(|_| Cell::new(part));
         let send = |request: Request<Cell<&'static str>>| {
@@ -594,8 +591,8 @@ fn a_call_whose_body_can_be_made_again_is_sent_again_with_the_new_token() {
 }
 
 #[test]
-fn a_busy_service_is_asked_again_after_its_wait_by_the_callers_word_alone() {
-    with_both(World::session, with_login, |_, line, client| {
+fn a_busy_service_is_retried_after_its_wait_only_if_the_caller_asks_for_it() {
+    with_both(TestService::session, with_login, |_, line, client| {
         let waits = RefCell::new(Vec::new());
         let seconds = Duration::from_secs;
         let backoff = || Backoff::new(2, seconds(1), seconds(60));
@@ -622,8 +619,8 @@ fn a_busy_service_is_asked_again_after_its_wait_by_the_callers_word_alone() {
 }
 
 #[test]
-fn a_request_of_the_programs_own_works_on_the_same_state() {
-    with_both(World::revoked_session, with_login, |world, line, client| {
+fn a_request_that_the_program_sends_itself_shares_the_clients_state() {
+    with_both(TestService::revoked_session, with_login, |service, line, client| {
         let mut request = call(1);
         let attempt = client.authorize(&mut request);
         assert_eq!(line.carry(request).unwrap().status(), 401);
@@ -633,10 +630,10 @@ fn a_request_of_the_programs_own_works_on_the_same_state() {
         assert_eq!(line.carry(again).unwrap().status(), 200);
         assert!(client.received(attempt, 200).unwrap().is_none());
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
-        assert_eq!(world.issued(), (2, 2), "one revocation, one login");
+        assert_eq!(service.issued(), (2, 2), "one revocation, one login");
 
         let early = client.authorize(&mut call(1));
-        client.renew(world.token()).unwrap();
+        client.renew(service.token()).unwrap();
         let replay = client.received(early, 401).unwrap().unwrap();
         let attempt = client.replay(replay, &mut call(1));
         let error = client.received(attempt, 401).unwrap_err();
@@ -645,20 +642,20 @@ fn a_request_of_the_programs_own_works_on_the_same_state() {
 }
 
 #[test]
-fn a_token_from_outside_is_used_by_calls_that_are_under_way() {
-    with_both(World::revoked_session, nobody, |world, _, client| {
+fn a_token_set_by_the_program_is_used_by_calls_in_flight() {
+    with_both(TestService::revoked_session, nobody, |service, _, client| {
         let attempt = client.authorize(&mut call(1));
-        client.renew(world.token()).unwrap();
+        client.renew(service.token()).unwrap();
         assert!(client.received(attempt, 401).unwrap().is_some(), "it may be sent again");
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
-        let elsewhere = world.token_of("loc-2", &world.user_token());
+        let elsewhere = service.token_of("loc-2", &service.user_token());
         assert_eq!(client.renew(elsewhere).unwrap_err(), Misuse::WrongLocation);
     });
 }
 
 #[test]
-fn a_client_that_forgets_its_owner_renews_nothing_any_more() {
-    with_both(World::revoked_session, with_login, |_, line, client| {
+fn a_client_that_forgets_its_owner_no_longer_renews() {
+    with_both(TestService::revoked_session, with_login, |_, line, client| {
         client.forget();
         assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::NotEnabled));
         assert_eq!(line.take(), ["contacts"]);
@@ -666,19 +663,19 @@ fn a_client_that_forgets_its_owner_renews_nothing_any_more() {
 }
 
 #[test]
-fn credentials_of_the_other_environment_are_not_taken() {
-    with_both(World::session, nobody, |world, line, client| {
-        let production = App::new(world::settings_for(Environment::Production)).unwrap();
+fn credentials_of_the_other_environment_are_refused() {
+    with_both(TestService::session, nobody, |service, line, client| {
+        let production = App::new(test_service::settings::settings_for(Environment::Production)).unwrap();
         let login = production.user_login(EMAIL, PASSWORD).unwrap();
         let misuse = Misuse::WrongEnvironment { token: Environment::Production, app: Environment::Staging };
         assert_eq!(client.set_login(login).unwrap_err(), misuse);
-        assert_eq!((line.take(), world.issued()), (vec![], (1, 1)));
+        assert_eq!((line.take(), service.issued()), (vec![], (1, 1)));
     });
 }
 
 #[test]
-fn any_other_status_is_the_callers_to_judge() {
-    with_both(World::session, with_login, |_, line, client| {
+fn any_other_status_is_returned_to_the_caller() {
+    with_both(TestService::session, with_login, |_, line, client| {
         let elsewhere = Request::get("https://api.example.com/elsewhere").body(Bytes::new()).unwrap();
         assert_eq!(client.call(elsewhere).unwrap().status(), 404);
         assert_eq!(line.take(), ["elsewhere"]);
@@ -686,13 +683,13 @@ fn any_other_status_is_the_callers_to_judge() {
 }
 
 #[test]
-fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
-    with_both(World::session, with_login, |world, line, client| {
+fn a_call_that_meets_503_429_or_a_broken_connection_is_not_sent_again() {
+    with_both(TestService::session, with_login, |service, line, client| {
         for (condition, retry) in [
             (Condition::Down(Some(9)), Retry::After(Duration::from_secs(9))),
             (Condition::Throttling(None), Retry::Unspecified),
         ] {
-            world.emulator.lock().unwrap().set_condition(condition);
+            service.emulator.lock().unwrap().set_condition(condition);
             let response = client.call(call(1)).unwrap();
             assert_eq!((Retry::from_response(&response), line.take()), (retry, vec!["contacts".to_owned()]));
         }
@@ -713,9 +710,9 @@ fn a_call_that_met_503_429_or_a_cut_is_not_sent_again() {
 }
 
 #[test]
-fn a_401_of_a_session_without_a_token_is_a_response_like_any_other() {
+fn a_401_to_a_session_without_a_token_is_an_ordinary_response() {
     with_both(
-        |world| Session::without_token(&world.app),
+        |service| Session::without_token(&service.app),
         with_login,
         |_, line, client| {
             assert_eq!(client.call(call(1)).unwrap().status(), 401);
@@ -729,7 +726,7 @@ fn a_401_of_a_session_without_a_token_is_a_response_like_any_other() {
 
 #[test]
 fn the_token_of_a_user_is_not_renewed() {
-    let session = |world: &World| Session::for_user(&world.app, world.user_token()).unwrap();
+    let session = |service: &TestService| Session::for_user(&service.app, service.user_token()).unwrap();
     with_both(session, with_login, |_, line, client| {
         let error = client.rejection(call(1));
         assert!(matches!(error.kind(), RenewErrorKind::NotEnabled) && error.location().is_none());
@@ -739,7 +736,7 @@ fn the_token_of_a_user_is_not_renewed() {
 
 #[test]
 fn a_call_that_may_not_carry_credentials_is_not_sent() {
-    with_both(World::session, with_login, |_, line, client| {
+    with_both(TestService::session, with_login, |_, line, client| {
         let elsewhere = Request::get("https://evil.example.net/").body(Bytes::new()).unwrap();
         let error = client.call(elsewhere).unwrap_err();
         assert!(matches!(error, CallError::Misuse(Misuse::OriginNotAllowed)));
@@ -749,31 +746,31 @@ fn a_call_that_may_not_carry_credentials_is_not_sent() {
 
 #[test]
 fn clients_of_an_owners_locations_share_the_owner() {
-    let world = World::new();
-    let line = Line::new(&world);
-    let user = world.user_token();
-    let [first, second] =
-        ["loc-1", "loc-2"].map(|location| Session::for_location(&world.app, world.token_of(location, &user)).unwrap());
-    world.revoke_all();
-    let first = Client::with_owner(first, world.owner(PASSWORD), &line, &line).with_limit(1000);
+    let service = TestService::new();
+    let line = Line::new(&service);
+    let user = service.user_token();
+    let [first, second] = ["loc-1", "loc-2"]
+        .map(|location| Session::for_location(&service.app, service.token_of(location, &user)).unwrap());
+    service.revoke_all();
+    let first = Client::with_owner(first, service.owner(PASSWORD), &line, &line).with_limit(1000);
     let second = first.for_session(second);
     for (client, location) in [(&first, "loc-1"), (&second, "loc-2"), (&first.clone(), "loc-1")] {
         let url = format!("https://api.example.com/locations/{location}/contacts");
         assert_eq!(client.call(Request::get(url).body(Bytes::new()).unwrap()).unwrap().status(), 200);
         assert_eq!(client.location().unwrap().as_str(), location);
     }
-    assert_eq!(world.issued(), (2, 4), "one login for both");
+    assert_eq!(service.issued(), (2, 4), "one login for both");
 }
 
 #[test]
-fn the_limit_of_a_response_is_the_clients_and_may_be_another_for_one_call() {
-    let world = World::new();
+fn the_response_limit_is_set_by_the_client_and_one_call_can_override_it() {
+    let service = TestService::new();
     let limits = RefCell::new(vec![]);
     let transport = |request: Request<Bytes>, limit: usize| {
         limits.borrow_mut().push(limit);
-        Ok::<_, Cut>(world.handle(request))
+        Ok::<_, Cut>(service.handle(request))
     };
-    let client = Client::new(world.session(), transport);
+    let client = Client::new(service.session(), transport);
     client.call(call(1)).unwrap();
     client.with_limit(5).call(call(1)).unwrap();
     client.call(call(1)).unwrap();
@@ -781,25 +778,25 @@ fn the_limit_of_a_response_is_the_clients_and_may_be_another_for_one_call() {
 }
 
 #[test]
-fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_where_it_would_wait_for_itself() {
+fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_instead_of_a_deadlock() {
     type Send = Box<dyn Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, Cut>>;
     type Save = Box<dyn Fn(&SavedToken) -> Result<(), StoreError>>;
     for store_calls in [false, true] {
-        let (world, told) = (Rc::new(World::new()), Rc::new(RefCell::new(vec![])));
+        let (service, errors) = (Rc::new(TestService::new()), Rc::new(RefCell::new(vec![])));
         let client = Rc::new(RefCell::new(None::<Client<Send, Save>>));
         let call_from_within = {
-            let (client, told) = (Rc::clone(&client), Rc::clone(&told));
+            let (client, errors) = (Rc::clone(&client), Rc::clone(&errors));
             Rc::new(move || {
                 let own = client.borrow().clone().unwrap();
-                told.borrow_mut().push(own.call(call(2)).unwrap_err().to_string());
+                errors.borrow_mut().push(own.call(call(2)).unwrap_err().to_string());
             })
         };
-        let (service, within) = (Rc::clone(&world), Rc::clone(&call_from_within));
+        let (shared, within) = (Rc::clone(&service), Rc::clone(&call_from_within));
         let send = move |request: Request<Bytes>, _: usize| {
             if is_login(&request) && !store_calls {
                 within();
             }
-            Ok(service.handle(request))
+            Ok(shared.handle(request))
         };
         let save = move |_: &SavedToken| {
             if store_calls {
@@ -808,38 +805,38 @@ fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_where_it_would
             Ok(())
         };
         let (send, save) = (Box::new(send) as Send, Box::new(save) as Save);
-        let own = Client::with_owner(world.revoked_session(), world.owner(PASSWORD), send, save);
+        let own = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), send, save);
         *client.borrow_mut() = Some(own.clone());
         assert_eq!(own.call(call(1)).unwrap().status(), 200);
-        assert_eq!(told.borrow().len(), 2, "once for each step");
-        assert!(told.borrow().iter().all(|told| told.contains("give it a client of its own")), "{told:?}");
+        assert_eq!(errors.borrow().len(), 2, "once for each step");
+        assert!(errors.borrow().iter().all(|error| error.contains("give it a client of its own")), "{errors:?}");
         client.borrow_mut().take();
     }
 }
 
 #[test]
 fn a_restart_from_a_saved_token_needs_no_login() {
-    let world = World::new();
-    let written = serde_json::to_string(&SavedToken::from(&world.token())).unwrap();
+    let service = TestService::new();
+    let written = serde_json::to_string(&SavedToken::from(&service.token())).unwrap();
     let saved: SavedToken = serde_json::from_str(&written).unwrap();
-    let line = Line::new(&world);
-    let client = Client::new(Session::for_location(&world.app, saved.try_into().unwrap()).unwrap(), &line);
+    let line = Line::new(&service);
+    let client = Client::new(Session::for_location(&service.app, saved.try_into().unwrap()).unwrap(), &line);
     assert_eq!(client.with_limit(1000).call(Request::get(CONTACTS).body(Bytes::new()).unwrap()).unwrap().status(), 200);
     assert_eq!(line.take(), ["contacts"]);
 }
 
 #[test]
-fn the_future_of_a_call_is_send_where_the_transport_is_and_need_not_be() {
+fn a_calls_future_is_send_if_the_transport_is() {
     fn is_send(_: &impl Send) {}
-    let world = World::new();
+    let service = TestService::new();
     let answer = |_: Request<Bytes>, _: usize| ready(Ok::<_, Cut>(Response::new(vec![])));
     let save = |_: SavedToken| ready(Ok::<(), Cut>(()));
-    is_send(&AsyncClient::with_owner(world.session(), world.owner(PASSWORD), answer, save).call(call(1)));
+    is_send(&AsyncClient::with_owner(service.session(), service.owner(PASSWORD), answer, save).call(call(1)));
 
-    let line = Rc::new(Line::new(&world));
+    let line = Rc::new(Line::new(&service));
     let answer = |request: Request<Bytes>, _: usize| {
         let line = Rc::clone(&line);
         async move { line.carry(request) }
     };
-    assert_eq!(now(AsyncClient::new(world.session(), answer).call(call(1))).unwrap().status(), 200);
+    assert_eq!(now(AsyncClient::new(service.session(), answer).call(call(1))).unwrap().status(), 200);
 }

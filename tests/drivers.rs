@@ -1,12 +1,12 @@
 //! The drivers: what they send, what they send again, and what they never do.
 
+#[path = "support/now.rs"]
+mod now;
 mod support;
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, ready};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -14,6 +14,7 @@ use location_auth::transports::{
     AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async, run_async_with_retries, run_with_retries,
 };
 use location_auth::{Backoff, Bytes, Fault, Flow, LocationLogin, RESPONSE_LIMIT, Retry, Step};
+use now::now;
 use support::{EMAIL, PASSWORD, app, response, token_response};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -57,14 +58,6 @@ impl AsyncTransport for Script {
     }
     fn delivery(&self, error: &Dead) -> Delivery {
         error.0
-    }
-}
-
-/// Nothing here ever waits, so one poll is enough.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing should wait"),
     }
 }
 
@@ -124,7 +117,7 @@ fn a_login_is_two_requests() {
 }
 
 #[test]
-fn without_a_way_to_sleep_nothing_is_sent_twice() {
+fn nothing_is_sent_twice_without_a_way_to_sleep() {
     for answers in
         [(|| vec![wait(1)]) as fn() -> _, || vec![Err(Dead(Delivery::NotSent))], || vec![Err(Dead(Delivery::Unknown))]]
     {
@@ -134,7 +127,7 @@ fn without_a_way_to_sleep_nothing_is_sent_twice() {
 }
 
 #[test]
-fn what_the_service_did_not_act_on_is_sent_again_after_the_wait_it_asked_for() {
+fn a_request_that_the_service_did_not_act_on_is_retried_after_the_wait_it_asked_for() {
     let answers = || vec![wait(7), Ok(response(429, "")), user(), wait(9), location()];
     let (outcome, paths, slept) = drive(answers, Some(Backoff::default()));
     assert_eq!(outcome.unwrap(), "location-token");
@@ -147,7 +140,7 @@ fn what_the_service_did_not_act_on_is_sent_again_after_the_wait_it_asked_for() {
 }
 
 #[test]
-fn a_request_that_never_left_is_sent_again_and_one_that_may_have_is_not() {
+fn a_request_that_never_left_is_retried_and_one_that_may_have_is_not() {
     let answers = || vec![Err(Dead(Delivery::NotSent)), user(), Err(Dead(Delivery::NotSent)), location()];
     let (outcome, paths, slept) = drive(answers, Some(Backoff::default()));
     assert_eq!((outcome.unwrap().as_str(), paths.len(), slept), ("location-token", 4, vec![1, 2]));
@@ -164,7 +157,7 @@ fn a_request_that_never_left_is_sent_again_and_one_that_may_have_is_not() {
 }
 
 #[test]
-fn what_the_transport_sends_at_no_time_is_not_waited_for() {
+fn an_unsendable_request_is_not_retried() {
     let script = Script::new(vec![Err(Dead(Delivery::Unsendable))]);
     let stopped = run_with_retries(login(), &script, Backoff::default(), |_| panic!("no wait")).unwrap_err();
     assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Never));
@@ -180,7 +173,7 @@ fn a_refusal_is_not_sent_again() {
 }
 
 #[test]
-fn the_budget_is_one_for_both_steps_and_then_the_driver_gives_up() {
+fn both_steps_share_one_retry_budget_and_then_the_driver_gives_up() {
     let answers = || vec![wait(1), user(), wait(1), wait(1), wait(1)];
     let second = Duration::from_secs(1);
     let (outcome, paths, slept) = drive(answers, Some(Backoff::new(3, second, second)));
@@ -241,12 +234,12 @@ fn a_closure_is_a_transport_blocking_or_async() {
 
 #[test]
 #[allow(clippy::arc_with_non_send_sync, reason = "an Arc of what stays on one thread is a transport, too")]
-fn a_transport_that_is_shared_by_an_arc_says_what_it_says_itself() {
+fn a_transport_in_an_arc_reports_the_same_delivery_as_the_transport_itself() {
     let not_sent = || vec![Err(Dead(Delivery::NotSent)), user(), location()];
     let once = || Backoff::new(1, Duration::ZERO, Duration::ZERO);
 
     let of_any_kind: Arc<dyn Transport<Error = Dead>> = Arc::new(Script::new(not_sent()));
-    assert!(run_with_retries(login(), &of_any_kind, once(), |_| {}).is_ok(), "it was told that nothing had left");
+    assert!(run_with_retries(login(), &of_any_kind, once(), |_| {}).is_ok(), "its error says that nothing was sent");
     let shared = Arc::new(Script::new(not_sent()));
     let again = Arc::clone(&shared);
     assert!(run_with_retries(login(), &again, once(), |_| {}).is_ok());
@@ -258,7 +251,7 @@ fn a_transport_that_is_shared_by_an_arc_says_what_it_says_itself() {
 }
 
 #[test]
-fn a_closure_that_is_shared_by_an_arc_is_a_transport() {
+fn a_closure_in_an_arc_is_a_transport() {
     let closure = |_: Request<Bytes>, _: usize| Err::<Response<Vec<u8>>, _>(Dead(Delivery::NotSent));
     let stopped = run(login(), &Arc::new(closure)).unwrap_err();
     assert!(matches!(stopped.cause, Cause::Transport { delivery: Delivery::Unknown, .. }), "a closure can't tell");

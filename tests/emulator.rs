@@ -5,11 +5,12 @@ mod support;
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::{App, Bytes, Flow, LocationAccessToken, Session, UserAccessToken};
-use support::{EMAIL, PASSWORD, done, settings};
+use location_auth::{Bytes, Flow, LocationAccessToken, Session, UserAccessToken};
+use support::settings::{API_KEY, CLIENT_ID, CLIENT_SECRET};
+use support::{EMAIL, PASSWORD, app, done};
 
 fn emulator() -> Emulator {
-    let mut emulator = Emulator::new("the-api-key", "the-client-id", "the-client-secret");
+    let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
     emulator.owner(EMAIL, PASSWORD).owner("other@example.com", "another password");
     emulator.location("loc-1", EMAIL).location("a/b é", EMAIL).location("loc-9", "other@example.com");
     emulator.add_route("/locations/{location_id}/contacts", Access::Location);
@@ -18,15 +19,6 @@ fn emulator() -> Emulator {
         .add_route("/status", Access::ApiKeyOnly)
         .add_route("/any", Access::Location);
     emulator
-}
-
-fn app() -> App {
-    App::new(
-        settings()
-            .user_token_url("https://api.example.com/user_token")
-            .location_token_url("https://api.example.com/locations/{location_id}/token"),
-    )
-    .unwrap()
 }
 
 fn text(response: Response<Vec<u8>>) -> Response<String> {
@@ -52,7 +44,7 @@ fn call(emulator: &mut Emulator, session: &Session, path: &str) -> Response<Stri
 }
 
 #[test]
-fn our_two_steps_come_to_a_token_that_opens_the_locations_own_route() {
+fn both_steps_yield_a_token_that_opens_the_locations_own_route() {
     let mut emulator = emulator();
     for (id, path) in [("loc-1", "/locations/loc-1/contacts"), ("a/b é", "/locations/a%2Fb%20%C3%A9/contacts")] {
         let token = location_token(&mut emulator, id);
@@ -84,13 +76,13 @@ fn a_token_opens_only_what_it_is_for() {
 }
 
 #[test]
-fn what_is_revoked_is_counted_and_opens_nothing_any_more() {
+fn a_revoked_token_is_counted_and_no_longer_opens_a_route() {
     let mut emulator = emulator();
     let user = Session::for_user(&app(), user_token(&mut emulator)).unwrap();
     let location = Session::for_location(&app(), location_token(&mut emulator, "loc-1")).unwrap();
     let status = |emulator: &mut Emulator, session: &Session, path| call(emulator, session, path).status().as_u16();
     assert_eq!((emulator.revoke_owner("nobody"), emulator.revoke_location("loc-9")), (0, 0));
-    assert_eq!(emulator.revoke_owner(EMAIL), 2, "each login bought one");
+    assert_eq!(emulator.revoke_owner(EMAIL), 2, "each login issued one");
     assert_eq!((status(&mut emulator, &user, "/me"), status(&mut emulator, &location, "/any")), (401, 200));
     assert_eq!(emulator.revoke_location("loc-1"), 1);
     assert_eq!(status(&mut emulator, &location, "/any"), 401);
@@ -101,7 +93,7 @@ fn what_is_revoked_is_counted_and_opens_nothing_any_more() {
 }
 
 #[test]
-fn a_token_request_that_is_not_as_documented_is_refused() {
+fn a_token_request_that_differs_from_the_documentation_is_refused() {
     type Change = fn(&mut Request<Bytes>);
     let changes: [(u16, Change); 14] = [
         (200, |_| {}),
@@ -140,16 +132,16 @@ fn a_token_request_that_is_not_as_documented_is_refused() {
 }
 
 #[test]
-fn wrong_owners_and_wrong_tokens_buy_nothing() {
+fn wrong_owners_and_wrong_tokens_are_refused() {
     let mut emulator = emulator();
     for (email, password) in [(EMAIL, "wrong"), ("nobody@example.com", PASSWORD), (EMAIL, "another password")] {
         let request = app().user_login(email, password).unwrap().request();
         assert_eq!(emulator.handle(request).status(), 401);
     }
     let user = user_token(&mut emulator);
-    let mut buy =
+    let mut exchange =
         |id: &str| emulator.handle(app().location(id).unwrap().exchange(&user).unwrap().request()).status().as_u16();
-    assert_eq!(["loc-1", "loc-9", "loc-2"].map(&mut buy), [200, 403, 404]);
+    assert_eq!(["loc-1", "loc-9", "loc-2"].map(&mut exchange), [200, 403, 404]);
 
     let location = location_token(&mut emulator, "loc-1");
     let mut request = app().location("loc-1").unwrap().exchange(&user).unwrap().request();
@@ -174,7 +166,7 @@ fn a_revoked_token_is_answered_with_401() {
 }
 
 #[test]
-fn it_can_throttle_be_down_and_come_back() {
+fn the_emulator_can_throttle_be_down_and_recover() {
     let mut emulator = emulator();
     let keyed = Session::without_token(&app());
     for (condition, status, wait) in [

@@ -1,33 +1,34 @@
 //! What a program puts into a request's extensions reaches its own transport: a trace's context, a label for a cache, a priority.
 #![cfg(all(feature = "client", feature = "emulator"))]
 
-#[path = "support/world.rs"]
-mod world;
+#[path = "support/now.rs"]
+mod now;
+#[path = "support/test_service.rs"]
+mod test_service;
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
-use std::pin::pin;
+use std::future::ready;
 use std::sync::Mutex;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::transports::client::{AsyncClient, Client, NoStore};
 use location_auth::{Backoff, Bytes, Call};
-use world::{PASSWORD, World, call, is_login};
+use now::now;
+use test_service::{PASSWORD, TestService, call, is_login};
 
 #[derive(Clone, Debug, PartialEq)]
 struct TraceId(u32);
 
-/// Carries requests to the world, and notes what extension each has.
+/// Carries requests to the service, and notes what extension each has.
 #[derive(Default)]
 struct Noted(Mutex<Vec<(bool, Option<TraceId>)>>);
 
 impl Noted {
-    fn carry(&self, world: &World, request: Request<Bytes>) -> Result<Response<Vec<u8>>, Infallible> {
+    fn carry(&self, service: &TestService, request: Request<Bytes>) -> Result<Response<Vec<u8>>, Infallible> {
         let trace = request.extensions().get::<TraceId>().cloned();
         self.0.lock().unwrap().push((is_login(&request), trace));
-        Ok(world.handle(request))
+        Ok(service.handle(request))
     }
 
     /// Of the calls; a token request has none.
@@ -44,29 +45,21 @@ fn traced(number: u32) -> Request<Bytes> {
     request
 }
 
-/// Runs a future that waits for nothing.
-fn now<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing here waits"),
-    }
-}
-
 #[test]
-fn a_calls_extensions_reach_the_transport_and_so_do_those_of_its_repeat_after_a_401() {
-    let (world, noted) = (World::new(), Noted::default());
-    let transport = |request, _limit| noted.carry(&world, request);
-    let client = Client::with_owner(world.revoked_session(), world.owner(PASSWORD), transport, NoStore);
+fn a_calls_extensions_reach_the_transport_also_with_its_repeat_after_a_401() {
+    let (service, noted) = (TestService::new(), Noted::default());
+    let transport = |request, _limit| noted.carry(&service, request);
+    let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, NoStore);
     assert_eq!(client.call(traced(7)).unwrap().status(), StatusCode::OK);
     drop(client);
     assert_eq!(noted.traces(), [TraceId(7), TraceId(7)]);
 }
 
 #[test]
-fn an_async_calls_extensions_reach_the_transport_and_so_do_those_of_its_repeat_after_a_401() {
-    let (world, noted) = (World::new(), Noted::default());
-    let transport = |request, _limit| ready(noted.carry(&world, request));
-    let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), transport, NoStore);
+fn an_async_calls_extensions_reach_the_transport_also_with_its_repeat_after_a_401() {
+    let (service, noted) = (TestService::new(), Noted::default());
+    let transport = |request, _limit| ready(noted.carry(&service, request));
+    let client = AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, NoStore);
     assert_eq!(now(client.call(traced(7))).unwrap().status(), StatusCode::OK);
     drop(client);
     assert_eq!(noted.traces(), [TraceId(7), TraceId(7)]);
@@ -74,13 +67,13 @@ fn an_async_calls_extensions_reach_the_transport_and_so_do_those_of_its_repeat_a
 
 #[test]
 fn a_call_that_waits_out_a_503_carries_its_extensions_again() {
-    let (world, noted, busy) = (World::new(), Noted::default(), Mutex::new(true));
+    let (service, noted, busy) = (TestService::new(), Noted::default(), Mutex::new(true));
     let transport = |request, _limit| {
-        let response = noted.carry(&world, request)?;
+        let response = noted.carry(&service, request)?;
         let busy = std::mem::take(&mut *busy.lock().unwrap());
         Ok::<_, Infallible>(if busy { Response::builder().status(503).body(vec![]).unwrap() } else { response })
     };
-    let client = Client::new(world.session(), transport);
+    let client = Client::new(service.session(), transport);
     let backoff = Backoff::new(3, Duration::ZERO, Duration::ZERO);
     assert_eq!(client.call_with_retries(traced(7), backoff, |_| {}).unwrap().status(), StatusCode::OK);
     drop(client);
@@ -88,12 +81,12 @@ fn a_call_that_waits_out_a_503_carries_its_extensions_again() {
 }
 
 #[test]
-fn a_request_that_is_made_again_has_the_extensions_that_it_was_made_with() {
-    let (world, noted) = (World::new(), Noted::default());
-    let transport = |request, _limit| noted.carry(&world, request);
-    let client = Client::with_owner(world.revoked_session(), world.owner(PASSWORD), &transport, NoStore);
+fn a_rebuilt_request_has_the_extensions_it_was_built_with() {
+    let (service, noted) = (TestService::new(), Noted::default());
+    let transport = |request, _limit| noted.carry(&service, request);
+    let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), &transport, NoStore);
     let again = Call::repeating(Some(traced(8)));
-    let response = client.call_with(again, traced(7), |request| noted.carry(&world, request)).unwrap();
+    let response = client.call_with(again, traced(7), |request| noted.carry(&service, request)).unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     drop(client);
     assert_eq!(noted.traces(), [TraceId(7), TraceId(8)]);

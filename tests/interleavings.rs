@@ -8,8 +8,8 @@
 mod explorer;
 #[path = "support/model.rs"]
 mod model;
-#[path = "support/world.rs"]
-mod world;
+#[path = "support/test_service.rs"]
+mod test_service;
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -250,7 +250,7 @@ impl AsyncTransport for Wire {
 
     async fn send(&self, request: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, Cut> {
         let caller = self.0.borrow().polled;
-        let what = if world::is_login(&request) {
+        let what = if test_service::is_login(&request) {
             Pending::Token(self.1.borrow_mut().send_token(&request))
         } else {
             Pending::Call(self.1.borrow_mut().send_call(caller, &request))
@@ -289,7 +289,7 @@ struct Client {
     model: Rc<RefCell<Model>>,
     clients: [AsyncClient<Wire, Wire>; 2],
     callers: Vec<Caller>,
-    /// Counts polls, so that those who wait for a turn are told apart by who came first.
+    /// Counts polls, so that those who wait for a turn are distinguished by who was first.
     polls: usize,
 }
 
@@ -360,7 +360,7 @@ impl Client {
         if future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
             caller.future = Some(future);
         }
-        // Who waits for a turn remembers what he saw.
+        // Who waits for a turn remembers what was there.
         let waits = self.callers[number].future.is_some() && self.desk.borrow().pending[number].is_none();
         self.callers[number].saw = if waits { self.counts() } else { String::new() };
     }
@@ -447,7 +447,7 @@ fn say(what: &str, callers: usize, budget: Budget, seen: &Seen) {
 
 /// Nothing goes wrong.
 const CALM: Budget =
-    Budget { revocations: 0, faults: 0, hand_overs: 0, right_password: true, user_token: true, revoked: false };
+    Budget { revocations: 0, faults: 0, login_changes: 0, right_password: true, user_token: true, revoked: false };
 
 #[test]
 fn every_interleaving_of_two_callers_keeps_the_promises() {
@@ -456,8 +456,8 @@ fn every_interleaving_of_two_callers_keeps_the_promises() {
         &[
             Budget { revocations: 2, faults: 1, ..CALM },
             Budget { faults: 2, user_token: false, revoked: true, ..CALM },
-            Budget { faults: 1, hand_overs: 1, user_token: false, revoked: true, ..CALM },
-            Budget { revocations: 1, faults: 1, hand_overs: 1, right_password: false, revoked: true, ..CALM },
+            Budget { faults: 1, login_changes: 1, user_token: false, revoked: true, ..CALM },
+            Budget { revocations: 1, faults: 1, login_changes: 1, right_password: false, revoked: true, ..CALM },
         ],
     );
     assert!(states >= 1_000, "{states}");
@@ -470,7 +470,7 @@ fn every_interleaving_of_three_callers_whose_tokens_are_revoked_keeps_the_promis
         &[
             Budget { user_token: false, revoked: true, ..CALM },
             Budget { faults: 2, user_token: false, revoked: true, ..CALM },
-            Budget { hand_overs: 1, user_token: false, revoked: true, right_password: false, ..CALM },
+            Budget { login_changes: 1, user_token: false, revoked: true, right_password: false, ..CALM },
         ],
     );
     assert!(states >= 1_000, "{states}");
@@ -485,8 +485,8 @@ fn every_interleaving_of_three_callers_keeps_the_promises() {
             Budget { revocations: 3, ..CALM },
             Budget { revocations: 3, faults: 2, ..CALM },
             Budget { revocations: 2, faults: 2, user_token: false, ..CALM },
-            Budget { revocations: 2, faults: 1, hand_overs: 1, ..CALM },
-            Budget { revocations: 2, faults: 1, hand_overs: 1, right_password: false, ..CALM },
+            Budget { revocations: 2, faults: 1, login_changes: 1, ..CALM },
+            Budget { revocations: 2, faults: 1, login_changes: 1, right_password: false, ..CALM },
         ],
     );
     assert!(states >= 100_000, "{states}");

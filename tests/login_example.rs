@@ -108,7 +108,7 @@ fn shows_no_secret(outcome: &Outcome) {
 }
 
 #[test]
-fn with_nothing_set_it_logs_in_to_an_emulated_service_with_three_requests_and_shows_no_secret() {
+fn without_settings_it_logs_in_to_an_emulated_service_with_three_requests_and_shows_no_secret() {
     let outcome = run(example(), &[], &[], "");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(0), ""));
     assert_eq!(outcome.last_line(), "The emulated service has seen 3 requests.");
@@ -369,7 +369,7 @@ fn a_recorded_run_is_replayed_with_other_credentials_and_no_socket_and_another_r
 }
 
 #[test]
-fn without_its_feature_recording_says_so() {
+fn recording_without_its_feature_is_an_error_that_says_so() {
     let program = build("login", &target_folder().join("without-tls"), &["--features", "ureq,emulator"]);
     let outcome = run(&program, &["--record", "nowhere"], &[], "");
     let line = "login: --record and --replay want the feature cassette: give it to cargo run";

@@ -30,11 +30,11 @@ const PASSWORD: &str = "word-Xq9";
 const USER_TOKEN: &str = "user-Xq9";
 const LOCATION_TOKEN: &str = "location-Xq9";
 
-// ---- What is told, as lines of text: each thread has its own. ----
+// ---- What is logged, as lines of text: each thread has its own. ----
 
 thread_local! {
-    static TOLD: RefCell<Vec<String>> = RefCell::default();
-    /// Level, message and names of the fields of every event that was told, in the manner of the documentation.
+    static LOGGED: RefCell<Vec<String>> = RefCell::default();
+    /// Level, message and names of the fields of every event that was logged, in the manner of the documentation.
     static KINDS: RefCell<BTreeSet<String>> = RefCell::default();
 }
 
@@ -70,7 +70,7 @@ impl Subscriber for Recorder {
         let names = event.metadata().fields().iter().map(|field| field.name()).filter(|name| *name != "message");
         let names = names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         KINDS.with_borrow_mut(|kinds| kinds.insert(format!("| {level} | `{}` | {names} |", line.message)));
-        TOLD.with_borrow_mut(|told| told.push(format!("{level} {}{}", line.message, line.fields)));
+        LOGGED.with_borrow_mut(|logged| logged.push(format!("{level} {}{}", line.message, line.fields)));
     }
 
     fn new_span(&self, _: &Attributes<'_>) -> Id {
@@ -83,22 +83,22 @@ impl Subscriber for Recorder {
 }
 
 /// What this work tells, none of which is a secret.
-fn told(work: impl FnOnce()) -> Vec<String> {
+fn logged(work: impl FnOnce()) -> Vec<String> {
     static RECORDER: Once = Once::new();
     RECORDER.call_once(|| tracing::subscriber::set_global_default(Recorder).unwrap());
-    TOLD.take();
+    LOGGED.take();
     work();
-    let told = TOLD.take();
-    for line in &told {
+    let logged = LOGGED.take();
+    for line in &logged {
         assert!(!line.to_lowercase().contains("xq9"), "an event shows a secret: {line}");
     }
-    told
+    logged
 }
 
 /// What the blocking work and its async twin tell: the same.
-fn told_by_both(blocking: impl FnOnce(), asynchronous: impl FnOnce()) -> Vec<String> {
-    let lines = told(blocking);
-    assert_eq!(told(asynchronous), lines);
+fn logged_by_both(blocking: impl FnOnce(), asynchronous: impl FnOnce()) -> Vec<String> {
+    let lines = logged(blocking);
+    assert_eq!(logged(asynchronous), lines);
     lines
 }
 
@@ -215,8 +215,8 @@ fn unauthorized() -> Answer {
 
 /// What the drivers tell when they send again what may be sent again.
 fn with_retries(answers: fn() -> Vec<Answer>) -> Vec<String> {
-    let sleep = |wait: Duration| TOLD.with_borrow_mut(|told| told.push(format!("(sleeps {wait:?})")));
-    told_by_both(
+    let sleep = |wait: Duration| LOGGED.with_borrow_mut(|logged| logged.push(format!("(sleeps {wait:?})")));
+    logged_by_both(
         || drop(run_with_retries(login(), &Script::new(answers()), Backoff::default(), sleep)),
         || {
             let (script, sleep) = (Script::new(answers()), |wait| async move { sleep(wait) });
@@ -241,7 +241,7 @@ fn keep(_: &SavedToken) -> Result<(), Infallible> {
 /// What the clients tell of one call, by an owner who can renew or not.
 fn of_a_call(request: fn() -> Request<Bytes>, login: bool, answers: fn() -> Vec<Answer>) -> Vec<String> {
     let (ours, theirs) = (session(), session());
-    told_by_both(
+    logged_by_both(
         || drop(Client::with_owner(ours, owner(login), Script::new(answers()), keep).call(request())),
         || {
             let store = |token: SavedToken| async move { keep(&token) };
@@ -257,21 +257,21 @@ const STEP_2: [&str; 2] =
     ["DEBUG step started step=2 location=loc-1", "DEBUG step done step=2 location=loc-1 status=200"];
 
 #[test]
-fn a_login_tells_each_step_when_it_starts_and_when_it_is_done() {
+fn a_login_logs_each_step_when_it_starts_and_when_it_is_done() {
     let answers = || Script::new(vec![user(), location(LOCATION_TOKEN)]);
-    let lines = told_by_both(|| drop(run(login(), &answers())), || drop(wait_for(run_async(login(), &answers()))));
+    let lines = logged_by_both(|| drop(run(login(), &answers())), || drop(wait_for(run_async(login(), &answers()))));
     assert_eq!(lines, [STEP_1, STEP_2].concat());
 }
 
 #[test]
-fn a_users_login_tells_no_location() {
+fn a_users_login_logs_no_location() {
     let flow = || app().user_login(EMAIL, PASSWORD).unwrap();
-    let lines = told(|| drop(run(flow(), &Script::new(vec![user()]))));
+    let lines = logged(|| drop(run(flow(), &Script::new(vec![user()]))));
     assert_eq!(lines, ["DEBUG step started step=1", "DEBUG step done step=1 status=200"]);
 }
 
 #[test]
-fn a_refused_step_tells_status_request_id_fault_and_the_errors_line() {
+fn a_refused_step_logs_status_request_id_fault_and_the_errors_line() {
     let refused = || vec![status(401, ("x-request-id", "r-7"), r#"{"error": "wrong password"}"#)];
     let failed = "WARN step failed step=1 location=loc-1 status=401 request_id=r-7 fault=Caller retry=Never \
                   error=step 1 (User Access Token) of Location loc-1: the service refused (status 401), saying \
@@ -281,7 +281,7 @@ fn a_refused_step_tells_status_request_id_fault_and_the_errors_line() {
 }
 
 #[test]
-fn a_throttled_step_tells_the_wait_before_it_is_waited_for() {
+fn a_throttled_step_logs_the_wait_before_it_begins() {
     let answers =
         || vec![status(429, ("retry-after", "7"), ""), user(), Ok(response(503, "")), location(LOCATION_TOKEN)];
     let throttled = "WARN step failed step=1 location=loc-1 status=429 fault=Caller retry=After(7s) \
@@ -298,7 +298,7 @@ fn a_throttled_step_tells_the_wait_before_it_is_waited_for() {
 }
 
 #[test]
-fn a_step_without_a_response_tells_whether_the_request_was_sent_and_not_the_transports_words() {
+fn a_step_without_a_response_logs_whether_the_request_was_sent_and_not_the_transports_error() {
     let lines = with_retries(|| vec![Err(Dead(Delivery::NotSent)), Err(Dead(Delivery::Unknown))]);
     let never = "WARN step failed step=1 location=loc-1 delivery=NotSent kind=Other fault=Transport retry=Unspecified \
                  error=step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
@@ -316,18 +316,18 @@ const ANSWERED_401: &str = "DEBUG call answered location=loc-1 status=401";
 const USER_TOKEN_REJECTED: &str = "INFO user token rejected step=2 location=loc-1 status=401";
 
 #[test]
-fn a_call_tells_its_status() {
+fn a_call_logs_its_status() {
     assert_eq!(of_a_call(call, false, || vec![ok()]), [ANSWERED_200]);
 }
 
 #[test]
-fn a_call_with_a_revoked_token_tells_each_step_of_the_renewal_and_both_answers() {
+fn a_call_with_a_revoked_token_logs_each_step_of_the_renewal_and_both_answers() {
     let lines = of_a_call(call, true, || vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
     assert_eq!(lines, [ANSWERED_401, STEP_1[1], STEP_2[1], ANSWERED_200]);
 }
 
 #[test]
-fn a_user_token_that_was_revoked_too_is_told() {
+fn a_user_token_that_was_revoked_too_is_logged() {
     let (ours, theirs) = (session(), session());
     let answers =
         || Script::new(vec![unauthorized(), status(401, ("x-a", "b"), ""), user(), location(LOCATION_TOKEN), ok()]);
@@ -337,7 +337,7 @@ fn a_user_token_that_was_revoked_too_is_told() {
         owner
     };
     let (our_owner, their_owner) = (owner(), owner());
-    let lines = told_by_both(
+    let lines = logged_by_both(
         || drop(Client::with_owner(ours, our_owner, answers(), keep).call(call())),
         || {
             let store = |token: SavedToken| async move { keep(&token) };
@@ -348,19 +348,19 @@ fn a_user_token_that_was_revoked_too_is_told() {
 }
 
 #[test]
-fn a_token_that_the_store_did_not_keep_is_told_without_the_stores_words() {
+fn a_token_that_the_store_failed_to_save_is_logged_without_the_stores_error() {
     let session = session();
     let answers = Script::new(vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
     let full = |token: &SavedToken| Err::<(), _>(std::io::Error::other(serde_json::to_string(token).unwrap()));
-    let lines = told(|| drop(Client::with_owner(session, owner(true), answers, full).call(call())));
+    let lines = logged(|| drop(Client::with_owner(session, owner(true), answers, full).call(call())));
     let not_saved = ["WARN token not saved", "WARN token not saved location=loc-1"];
     assert_eq!(lines, [ANSWERED_401, STEP_1[1], not_saved[0], STEP_2[1], not_saved[1], ANSWERED_200]);
 }
 
 #[test]
-fn callers_at_once_tell_one_renewal() {
+fn concurrent_callers_log_one_renewal() {
     let session = session();
-    let lines = told(|| {
+    let lines = logged(|| {
         let mut answers: Vec<_> = (0..3).map(|_| unauthorized()).collect();
         answers.extend([user(), location(LOCATION_TOKEN), ok(), ok(), ok()]);
         let store = |token: SavedToken| async move { keep(&token) };
@@ -377,7 +377,7 @@ fn callers_at_once_tell_one_renewal() {
 }
 
 #[test]
-fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
+fn a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line() {
     let rejected = "WARN call failed location=loc-1 fault=Caller error=the access token of Location loc-1 was rejected; the caller \
                     is at fault: log in again, or let an Owner renew it";
     assert_eq!(of_a_call(call, false, || vec![unauthorized()]), [ANSWERED_401, rejected]);
@@ -411,24 +411,24 @@ fn a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line() {
 
 #[test]
 fn no_event_repeats_a_secret_that_the_service_repeats() {
-    // `told` looks at every line; here the service tries.
+    // `logged` looks at every line; here the service tries.
     for secret in [EMAIL, PASSWORD, "key-Xq9", "id-Xq9", "secret-Xq9", USER_TOKEN] {
         for code in [200, 302, 401, 429, 500, 503] {
             let body = format!(r#"{{"error": "so {secret} it is", "message": "{secret}"}}"#);
             let echo = || status(code, ("x-request-id", secret), &body);
             let answers = || if secret == USER_TOKEN { vec![user(), echo()] } else { vec![echo()] };
-            let of_a_driver = told(|| drop(run(login(), &Script::new(answers()))));
+            let of_a_driver = logged(|| drop(run(login(), &Script::new(answers()))));
             let session = session();
-            let of_a_client = told(|| {
+            let of_a_client = logged(|| {
                 let answers = Script::new(std::iter::once(unauthorized()).chain(answers()).collect());
                 drop(Client::with_owner(session, owner(true), answers, keep).call(call()));
             });
-            // A new user token that is refused is told as in vain, without the service's words; those of a redirect are not told anyway.
+            // A new user token that is refused is logged as `InVain`, without the service's words; those of a redirect are never logged.
             let is_in_vain = secret == USER_TOKEN && code == 401;
             for (last, says) in [(&of_a_driver, code != 302), (&of_a_client, code != 302 && !is_in_vain)] {
                 let last = last.last().unwrap();
                 assert!(last.contains(" failed "), "{last}");
-                // Email and Client ID are no credentials: their names are told.
+                // Email and Client ID are no credentials: their names are logged.
                 let named = [("id-Xq9", "[client id]"), (EMAIL, "[email]")].iter().any(|(value, name)| {
                     *value == secret && last.contains(&format!("saying \"so {name} it is: {name}\""))
                 });
@@ -441,11 +441,11 @@ fn no_event_repeats_a_secret_that_the_service_repeats() {
 #[test]
 fn the_documentation_lists_every_event_with_all_its_fields() {
     KINDS.take();
-    a_refused_step_tells_status_request_id_fault_and_the_errors_line();
-    a_throttled_step_tells_the_wait_before_it_is_waited_for();
-    a_user_token_that_was_revoked_too_is_told();
-    a_token_that_the_store_did_not_keep_is_told_without_the_stores_words();
-    a_call_that_fails_tells_whose_fault_it_is_and_the_errors_line();
+    a_refused_step_logs_status_request_id_fault_and_the_errors_line();
+    a_throttled_step_logs_the_wait_before_it_begins();
+    a_user_token_that_was_revoked_too_is_logged();
+    a_token_that_the_store_failed_to_save_is_logged_without_the_stores_error();
+    a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line();
     let documentation = include_str!("../transports/mod.rs").lines();
     let rows = documentation.filter_map(|line| line.strip_prefix("//! ").filter(|row| row.contains("| `")));
     let rows = rows.filter(|row| ["| DEBUG ", "| INFO ", "| WARN "].iter().any(|level| row.starts_with(level)));

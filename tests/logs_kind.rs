@@ -1,6 +1,8 @@
 //! What the events of a failed send say of it: a time-out does not read like a cut.
 #![cfg(all(feature = "client", feature = "tracing"))]
 
+#[path = "support/now.rs"]
+mod now;
 #[path = "support/over.rs"]
 mod over;
 mod support;
@@ -8,9 +10,7 @@ mod support;
 use std::cell::RefCell;
 use std::fmt::Debug;
 use std::future::{Future, ready};
-use std::pin::pin;
 use std::sync::{Arc, Once};
-use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response};
 use location_auth::transports::client::{AsyncClient, Client, NoStore};
@@ -18,6 +18,7 @@ use location_auth::transports::{
     AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, Transport, run, run_async,
 };
 use location_auth::{Bytes, Flow, LocationAccessToken, LocationLogin, Owner, Progress, Session};
+use now::now;
 use over::OVER;
 use support::{EMAIL, PASSWORD, app, response, token_response};
 use tracing::field::{Field, Visit};
@@ -75,14 +76,6 @@ fn failures(work: impl FnOnce()) -> Vec<(String, Option<String>)> {
     FAILURES.take();
     work();
     FAILURES.take()
-}
-
-/// Nothing here ever waits, so one poll is enough.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => panic!("nothing should wait"),
-    }
 }
 
 /// A way on which token requests fail like this, and calls are answered with 401.
@@ -170,16 +163,16 @@ fn expected(kind: SendErrorKind) -> Vec<(String, Option<String>)> {
 #[test]
 fn the_events_of_a_failed_send_name_its_kind() {
     for (kind, delivery) in FAILED_SENDS {
-        let told = failures(|| {
+        let logged = failures(|| {
             let way = Arc::new(Way(kind, delivery));
             assert!(run(login(), &way).is_err());
             let client = Client::with_owner(session(), owner(), way, NoStore);
             assert!(client.call(call("/contacts")).is_err());
             assert!(client.call(call("/rejected")).is_err());
         });
-        assert_eq!(told, expected(kind));
+        assert_eq!(logged, expected(kind));
         for over in OVER {
-            let told = failures(|| {
+            let logged = failures(|| {
                 let way = SharedTransport::new(Way(kind, delivery), |way, request, limit| async move {
                     AsyncTransport::send(&*way, request, limit).await
                 });
@@ -188,17 +181,17 @@ fn the_events_of_a_failed_send_name_its_kind() {
                 assert!(now(over.call(&client, &way, call("/contacts"))).is_err());
                 assert!(now(over.call(&client, &way, call("/rejected"))).is_err());
             });
-            assert_eq!(told, expected(kind), "async, over {over:?}");
+            assert_eq!(logged, expected(kind), "async, over {over:?}");
         }
     }
 }
 
 #[test]
-fn a_closure_cannot_tell_the_kind_and_a_response_has_none() {
+fn the_events_of_a_closure_and_of_a_response_name_no_kind() {
     let cut = |_: Request<Bytes>, _: usize| Err::<Response<Vec<u8>>, _>(std::io::Error::other("cut"));
-    let told = failures(|| assert!(run(login(), &cut).is_err()));
-    assert_eq!(told, [("step failed".to_owned(), Some("Other".to_owned()))]);
+    let logged = failures(|| assert!(run(login(), &cut).is_err()));
+    assert_eq!(logged, [("step failed".to_owned(), Some("Other".to_owned()))]);
     let refused = |_: Request<Bytes>, _: usize| Ok::<_, SendError>(response(403, "").map(String::into_bytes));
-    let told = failures(|| assert!(run(login(), &refused).is_err()));
-    assert_eq!(told, [("step failed".to_owned(), None)]);
+    let logged = failures(|| assert!(run(login(), &refused).is_err()));
+    assert_eq!(logged, [("step failed".to_owned(), None)]);
 }

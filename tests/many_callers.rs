@@ -3,8 +3,8 @@
 
 #[path = "support/over.rs"]
 mod over;
-#[path = "support/world.rs"]
-mod world;
+#[path = "support/test_service.rs"]
+mod test_service;
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -20,7 +20,7 @@ use location_auth::testing::{Executor, Rng};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
 use location_auth::{Bytes, Owner, RenewErrorKind, SavedToken, Session, UserAccessToken};
 use over::{OVER, Over};
-use world::{PASSWORD, World, call, caller, is_login};
+use test_service::{PASSWORD, TestService, call, caller, is_login};
 
 #[derive(Debug, thiserror::Error)]
 #[error("the line was cut")]
@@ -74,8 +74,14 @@ impl Sends {
 }
 
 /// Runs the callers on threads. Each has met its 401 before the first may go on.
-fn on_threads(over: Over, callers: usize, seed: u64, password: &str, cut_login: bool) -> (World, Sends, Vec<Outcome>) {
-    let world = World::new();
+fn on_threads(
+    over: Over,
+    callers: usize,
+    seed: u64,
+    password: &str,
+    cut_login: bool,
+) -> (TestService, Sends, Vec<Outcome>) {
+    let service = TestService::new();
     let (sends, all_met_401) = (Sends::new(callers), Barrier::new(callers));
     let cut = AtomicBool::new(cut_login);
     let send = |request: Request<Bytes>, _: usize| {
@@ -83,14 +89,14 @@ fn on_threads(over: Over, callers: usize, seed: u64, password: &str, cut_login: 
         if is_login(&request) && cut.swap(false, SeqCst) {
             return Err(Cut);
         }
-        let response = world.handle(request);
+        let response = service.handle(request);
         if first {
             assert_eq!(response.status(), 401);
             all_met_401.wait();
         }
         Ok(response)
     };
-    let (session, owner) = (world.revoked_session(), world.owner(password));
+    let (session, owner) = (service.revoked_session(), service.owner(password));
     let run = |make: &(dyn Fn(usize) -> Outcome + Sync)| {
         std::thread::scope(|scope| {
             let start = |number| {
@@ -113,7 +119,7 @@ fn on_threads(over: Over, callers: usize, seed: u64, password: &str, cut_login: 
         let client = AsyncClient::with_owner(session, owner, transport, keep_later);
         run(&|number| block_on(over.call(&client, &transport, call(number))))
     };
-    (world, sends, outcomes)
+    (service, sends, outcomes)
 }
 
 /// Runs a future on this thread, which sleeps until it is woken.
@@ -143,30 +149,30 @@ fn crowds() -> impl Iterator<Item = (Over, usize, u64)> {
 #[test]
 fn threads_that_meet_a_revoked_token_at_once_log_in_once_and_are_all_answered() {
     for (over, callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_threads(over, callers, seed, PASSWORD, false);
+        let (service, sends, outcomes) = on_threads(over, callers, seed, PASSWORD, false);
         assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(|response| response.status() == 200)));
         assert_eq!((sends.logins(), sends.most_sends()), (2, 2), "one login of two steps, each call replayed once");
-        assert_eq!((world.issued(), world.calls_answered()), ((2, 2), callers as u64));
+        assert_eq!((service.issued(), service.calls_answered()), ((2, 2), callers as u64));
     }
 }
 
 #[test]
 fn threads_whose_login_is_refused_try_it_once() {
     for (over, callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_threads(over, callers, seed, "an old password", false);
+        let (service, sends, outcomes) = on_threads(over, callers, seed, "an old password", false);
         assert!(outcomes.iter().all(is_rejected));
         assert_eq!((sends.logins(), sends.most_sends()), (1, 1));
-        assert_eq!((world.issued(), world.calls_answered()), ((1, 1), 0));
+        assert_eq!((service.issued(), service.calls_answered()), ((1, 1), 0));
     }
 }
 
 #[test]
-fn threads_whose_login_is_cut_fail_or_come_late_enough_to_log_in_anew() {
+fn threads_whose_login_is_cut_fail_or_arrive_late_enough_to_log_in_again() {
     for (over, callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_threads(over, callers, seed, PASSWORD, true);
+        let (service, sends, outcomes) = on_threads(over, callers, seed, PASSWORD, true);
         let answered = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         let failed = outcomes.iter().filter(|outcome| is_rejected(outcome)).count();
-        assert_eq!((answered + failed, world.calls_answered()), (callers, answered as u64));
+        assert_eq!((answered + failed, service.calls_answered()), (callers, answered as u64));
         assert!(failed >= 1 && sends.logins() == if answered == 0 { 1 } else { 3 });
     }
 }
@@ -195,20 +201,20 @@ async fn yield_now() {
 }
 
 /// Runs the callers as tasks, and drops as many of them in mid-flight as asked for.
-fn on_tasks(over: Over, callers: usize, seed: u64, password: &str, drops: usize) -> (World, Sends, Vec<Outcome>) {
-    let world = World::new();
+fn on_tasks(over: Over, callers: usize, seed: u64, password: &str, drops: usize) -> (TestService, Sends, Vec<Outcome>) {
+    let service = TestService::new();
     let sends = Sends::new(callers);
     let outputs = {
         let rng = Mutex::new(Rng::new(seed));
-        let (world, sends, rng) = (&world, &sends, &rng);
+        let (service, sends, rng) = (&service, &sends, &rng);
         let transport = move |request: Request<Bytes>, _: usize| async move {
             sends.note(&request);
             dawdle(rng).await;
-            let response = world.handle(request);
+            let response = service.handle(request);
             dawdle(rng).await;
             Ok::<_, Cut>(response)
         };
-        let client = AsyncClient::with_owner(world.revoked_session(), world.owner(password), transport, keep_later);
+        let client = AsyncClient::with_owner(service.revoked_session(), service.owner(password), transport, keep_later);
         let (client, transport) = (&client, &transport);
         let calls = (0..callers).map(|number| over.call(client, transport, call(number)));
         let mut executor = Executor::new(seed, calls);
@@ -222,36 +228,36 @@ fn on_tasks(over: Over, callers: usize, seed: u64, password: &str, drops: usize)
         assert_eq!(executor.unfinished(), 0, "a caller waits for ever; seed {seed}");
         executor.into_outputs()
     };
-    (world, sends, outputs)
+    (service, sends, outputs)
 }
 
 #[test]
 fn tasks_that_meet_a_revoked_token_log_in_once_and_are_all_answered() {
     for (over, callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_tasks(over, callers, seed, PASSWORD, 0);
+        let (service, sends, outcomes) = on_tasks(over, callers, seed, PASSWORD, 0);
         assert_eq!(
             outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|r| r.status() == 200)).count(),
             callers
         );
         assert!(sends.logins() == 2 && sends.most_sends() <= 2, "seed {seed}");
-        assert_eq!((world.issued(), world.calls_answered()), ((2, 2), callers as u64));
+        assert_eq!((service.issued(), service.calls_answered()), ((2, 2), callers as u64));
     }
 }
 
 #[test]
 fn tasks_whose_login_is_refused_try_it_once() {
     for (over, callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_tasks(over, callers, seed, "an old password", 0);
+        let (service, sends, outcomes) = on_tasks(over, callers, seed, "an old password", 0);
         assert_eq!(outcomes.iter().filter(|outcome| is_rejected(outcome)).count(), callers);
-        assert_eq!((sends.logins(), sends.most_sends(), world.calls_answered()), (1, 1, 0), "seed {seed}");
+        assert_eq!((sends.logins(), sends.most_sends(), service.calls_answered()), (1, 1, 0), "seed {seed}");
     }
 }
 
 #[test]
-fn tasks_go_on_when_half_of_them_are_dropped_in_mid_flight() {
+fn tasks_go_on_when_half_of_them_are_dropped_in_flight() {
     let (mut taken_over, mut in_doubt) = (0, 0);
     for (over, callers, seed) in crowds() {
-        let (world, sends, outcomes) = on_tasks(over, callers, seed, PASSWORD, callers / 2);
+        let (service, sends, outcomes) = on_tasks(over, callers, seed, PASSWORD, callers / 2);
         for outcome in &outcomes {
             match outcome {
                 Ok(response) => assert_eq!(response.status(), 200),
@@ -265,9 +271,9 @@ fn tasks_go_on_when_half_of_them_are_dropped_in_mid_flight() {
         }
         assert!(outcomes.len() >= callers - callers / 2 && sends.most_sends() <= 2, "seed {seed}");
         assert!(
-            world.issued().0 <= 1 + 3 && world.issued().1 <= 1 + 3,
+            service.issued().0 <= 1 + 3 && service.issued().1 <= 1 + 3,
             "two that nobody has, and one: {:?}",
-            world.issued()
+            service.issued()
         );
         taken_over += usize::from(sends.logins() > 2);
     }
@@ -275,19 +281,19 @@ fn tasks_go_on_when_half_of_them_are_dropped_in_mid_flight() {
 }
 
 #[test]
-fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
+fn a_failed_login_fails_every_waiting_caller_and_the_next_caller_may_try() {
     for (over, seed) in OVER.iter().flat_map(|over| (0..50).map(move |seed| (over, seed))) {
-        let world = World::new();
+        let service = TestService::new();
         let sends = Sends::new(201);
         let (fail_now, held) = (AtomicBool::new(false), Mutex::new(Vec::<Waker>::new()));
         {
-            let (world, sends, fail_now, held) = (&world, &sends, &fail_now, &held);
+            let (service, sends, fail_now, held) = (&service, &sends, &fail_now, &held);
             let transport = move |request: Request<Bytes>, _: usize| async move {
                 sends.note(&request);
                 if !is_login(&request) || fail_now.load(SeqCst) {
-                    return Ok(world.handle(request));
+                    return Ok(service.handle(request));
                 }
-                // The first login hangs until it is told to fail.
+                // The first login hangs until the test makes it fail.
                 poll_fn(|context| {
                     if fail_now.load(SeqCst) {
                         return Poll::Ready(());
@@ -298,7 +304,8 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
                 .await;
                 Err(Cut)
             };
-            let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), transport, keep_later);
+            let client =
+                AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, keep_later);
             let (client, transport) = (&client, &transport);
             let calls = (0..200).map(|number| over.call(client, transport, call(number)));
             let mut executor = Executor::new(seed, calls);
@@ -321,16 +328,16 @@ fn a_login_that_fails_fails_all_who_wait_and_the_next_caller_may_try() {
 }
 
 #[test]
-fn threads_that_panic_in_the_middle_of_a_login_send_the_password_twice_at_most() {
-    let (world, passwords, panics) = (World::new(), AtomicUsize::new(0), AtomicUsize::new(0));
+fn threads_that_panic_during_a_login_send_the_password_at_most_twice() {
+    let (service, passwords, panics) = (TestService::new(), AtomicUsize::new(0), AtomicUsize::new(0));
     let transport = |request: Request<Bytes>, _: usize| {
         if is_login(&request) {
             passwords.fetch_add(1, SeqCst);
             assert!(panics.fetch_add(1, SeqCst) >= 20, "the transport has a bug");
         }
-        Ok::<_, Cut>(world.handle(request))
+        Ok::<_, Cut>(service.handle(request))
     };
-    let client = Client::with_owner(world.revoked_session(), world.owner(PASSWORD), transport, keep);
+    let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, keep);
     let outcomes: Vec<_> = std::thread::scope(|scope| {
         let client = &client;
         let threads: Vec<_> = (0..20).map(|number| scope.spawn(move || client.call(call(number)))).collect();
@@ -339,7 +346,7 @@ fn threads_that_panic_in_the_middle_of_a_login_send_the_password_twice_at_most()
     assert_eq!((passwords.load(SeqCst), outcomes.iter().filter(|outcome| outcome.is_err()).count()), (2, 2));
     assert!(outcomes.into_iter().flatten().all(|outcome| is_rejected(&outcome)));
     panics.store(20, SeqCst);
-    client.set_login(world.login(PASSWORD)).unwrap();
+    client.set_login(service.login(PASSWORD)).unwrap();
     assert_eq!(client.call(call(1)).unwrap().status(), 200);
 }
 
@@ -350,33 +357,33 @@ fn url(location: usize) -> String {
     format!("https://api.example.com/locations/{location}/contacts")
 }
 
-fn fleet() -> (World, Vec<Session>, UserAccessToken) {
-    let world = World::new();
+fn fleet() -> (TestService, Vec<Session>, UserAccessToken) {
+    let service = TestService::new();
     for location in 0..LOCATIONS {
-        world.emulator.lock().unwrap().location(&location.to_string(), world::EMAIL);
+        service.emulator.lock().unwrap().location(&location.to_string(), test_service::EMAIL);
     }
-    let user = world.user_token();
+    let user = service.user_token();
     let sessions = (0..LOCATIONS).map(|location| {
-        let token = world.token_of(&location.to_string(), &user);
-        world.revoke(token.expose_secret());
-        Session::for_location(&world.app, token).unwrap()
+        let token = service.token_of(&location.to_string(), &user);
+        service.revoke(token.expose_secret());
+        Session::for_location(&service.app, token).unwrap()
     });
     let sessions = sessions.collect();
-    (world, sessions, user)
+    (service, sessions, user)
 }
 
 /// The owner with a User Access Token that is kept, or with a login and one that was revoked, or with a wrong password and the same.
-fn owners(world: &World, user: UserAccessToken) -> [(Owner, u64, u64, bool); 3] {
+fn owners(service: &TestService, user: UserAccessToken) -> [(Owner, u64, u64, bool); 3] {
     let owner_with = |login: Option<&str>, token: UserAccessToken| {
-        let mut owner = Owner::new(&world.app);
+        let mut owner = Owner::new(&service.app);
         owner.set_token(token).unwrap();
         if let Some(password) = login {
-            owner.set_login(world.login(password)).unwrap();
+            owner.set_login(service.login(password)).unwrap();
         }
         owner
     };
-    let revoked = world.user_token();
-    world.revoke(revoked.expose_secret());
+    let revoked = service.user_token();
+    service.revoke(revoked.expose_secret());
     [
         (owner_with(None, user), 0, LOCATIONS as u64, true),
         (owner_with(Some(PASSWORD), revoked.clone()), 1, LOCATIONS as u64, true),
@@ -387,12 +394,12 @@ fn owners(world: &World, user: UserAccessToken) -> [(Owner, u64, u64, bool); 3] 
 #[test]
 fn threads_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for_each() {
     for which in 0..3 {
-        let (world, sessions, user) = fleet();
-        let (owner, logins, exchanges, well) = owners(&world, user).into_iter().nth(which).unwrap();
-        let (before, passwords) = (world.issued(), AtomicUsize::new(0));
+        let (service, sessions, user) = fleet();
+        let (owner, logins, exchanges, well) = owners(&service, user).into_iter().nth(which).unwrap();
+        let (before, passwords) = (service.issued(), AtomicUsize::new(0));
         let transport = |request: Request<Bytes>, _: usize| {
             passwords.fetch_add(usize::from(request.uri().path() == "/user_token"), SeqCst);
-            Ok::<_, Cut>(world.handle(request))
+            Ok::<_, Cut>(service.handle(request))
         };
         let mut sessions = sessions.into_iter();
         let first = Client::with_owner(sessions.next().unwrap(), owner, transport, keep);
@@ -410,7 +417,7 @@ fn threads_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_f
                 });
             }
         });
-        let issued = world.issued();
+        let issued = service.issued();
         assert_eq!((issued.0 - before.0, issued.1 - before.1), (logins, exchanges), "{which}");
         assert_eq!(passwords.into_inner(), usize::from(which > 0), "the password is sent once for the owner, or never");
     }
@@ -420,16 +427,16 @@ fn threads_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_f
 fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for_each() {
     let cases = [(0, 1), (1, 2), (2, 3), (0, 4), (1, 5), (2, 6)];
     for (over, (which, seed)) in OVER.iter().flat_map(|over| cases.map(|case| (over, case))) {
-        let (world, sessions, user) = fleet();
-        let (owner, logins, exchanges, well) = owners(&world, user).into_iter().nth(which).unwrap();
-        let (before, passwords) = (world.issued(), Cell::new(0));
+        let (service, sessions, user) = fleet();
+        let (owner, logins, exchanges, well) = owners(&service, user).into_iter().nth(which).unwrap();
+        let (before, passwords) = (service.issued(), Cell::new(0));
         let rng = Mutex::new(Rng::new(seed));
         let outcomes = {
-            let (world, rng, passwords) = (&world, &rng, &passwords);
+            let (service, rng, passwords) = (&service, &rng, &passwords);
             let transport = move |request: Request<Bytes>, _: usize| async move {
                 passwords.set(passwords.get() + usize::from(request.uri().path() == "/user_token"));
                 dawdle(rng).await;
-                Ok::<_, Cut>(world.handle(request))
+                Ok::<_, Cut>(service.handle(request))
             };
             let mut sessions = sessions.into_iter();
             let first = AsyncClient::with_owner(sessions.next().unwrap(), owner, transport, keep_later);
@@ -446,7 +453,7 @@ fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for
             executor.into_outputs()
         };
         assert!(outcomes.iter().all(|outcome| if well { outcome.is_ok() } else { is_rejected(outcome) }));
-        let issued = world.issued();
+        let issued = service.issued();
         assert_eq!((issued.0 - before.0, issued.1 - before.1), (logins, exchanges), "{which}");
         assert_eq!(passwords.get(), usize::from(which > 0));
     }
@@ -455,10 +462,10 @@ fn tasks_that_call_300_locations_of_one_owner_cost_one_login_and_an_exchange_for
 #[test]
 fn two_owners_do_not_wait_for_each_other() {
     for over in OVER {
-        let (world, desk) = (World::new(), Desk::default());
+        let (service, desk) = (TestService::new(), Desk::default());
         let send = |request, _| desk.send(request);
-        let client = |session| AsyncClient::with_owner(session, world.owner(PASSWORD), send, NoStore);
-        let [one, other] = [client(world.revoked_session()), client(world.revoked_session())];
+        let client = |session| AsyncClient::with_owner(session, service.owner(PASSWORD), send, NoStore);
+        let [one, other] = [client(service.revoked_session()), client(service.revoked_session())];
         let [mut stuck, mut free] =
             [Box::pin(over.call(&one, &send, call(0))), Box::pin(over.call(&other, &send, call(1)))];
         assert!(go_on(&mut stuck).is_none());
@@ -467,8 +474,8 @@ fn two_owners_do_not_wait_for_each_other() {
         let held = desk.0.borrow_mut().pop().unwrap();
         assert!(go_on(&mut free).is_none());
         desk.answer(Some(1), no);
-        renews(&mut free, &desk, &world);
-        desk.answer(Some(1), |request| world.handle(request));
+        renews(&mut free, &desk, &service);
+        desk.answer(Some(1), |request| service.handle(request));
         assert_eq!(go_on(&mut free).unwrap().unwrap().status(), 200);
         drop(held);
     }
@@ -510,12 +517,12 @@ fn go_on<T>(future: &mut Pin<Box<impl Future<Output = T>>>) -> Option<T> {
 }
 
 /// Goes on until the call is sent again.
-fn renews<T>(future: &mut Pin<Box<impl Future<Output = T>>>, desk: &Desk, world: &World) {
+fn renews<T>(future: &mut Pin<Box<impl Future<Output = T>>>, desk: &Desk, service: &TestService) {
     while {
         assert!(go_on(future).is_none());
         desk.0.borrow().iter().any(|(request, _)| is_login(request))
     } {
-        desk.answer(None, |request| world.handle(request));
+        desk.answer(None, |request| service.handle(request));
     }
 }
 
@@ -531,45 +538,45 @@ fn kind(outcome: Option<Outcome>) -> RenewErrorKind {
 }
 
 #[test]
-fn new_credentials_are_tried_though_an_older_renewals_token_meets_a_401_afterwards() {
+fn new_credentials_are_tried_even_if_an_older_renewals_token_meets_a_401_afterwards() {
     for over in OVER {
-        let (world, desk) = (World::new(), Desk::default());
-        let handle = |request: Request<Bytes>| world.handle(request);
+        let (service, desk) = (TestService::new(), Desk::default());
+        let handle = |request: Request<Bytes>| service.handle(request);
         let send = |request, _| desk.send(request);
-        let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), send, NoStore);
+        let client = AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), send, NoStore);
         let [mut first, mut second, mut third] =
             [0, 1, 2].map(|number| Box::pin(over.call(&client, &send, call(number))));
         assert!(go_on(&mut first).is_none() && go_on(&mut second).is_none());
         desk.answer(Some(0), handle);
         desk.answer(Some(1), handle);
-        renews(&mut first, &desk, &world);
+        renews(&mut first, &desk, &service);
         assert!(go_on(&mut second).is_none(), "both calls are sent again");
 
         desk.answer(Some(0), no);
         assert!(matches!(kind(go_on(&mut first)), RenewErrorKind::InVain));
-        client.set_login(world.login(PASSWORD)).unwrap();
+        client.set_login(service.login(PASSWORD)).unwrap();
         desk.answer(Some(1), no);
         assert!(matches!(kind(go_on(&mut second)), RenewErrorKind::InVain));
 
         assert!(go_on(&mut third).is_none());
         desk.answer(Some(2), no);
-        renews(&mut third, &desk, &world);
+        renews(&mut third, &desk, &service);
         desk.answer(Some(2), handle);
         assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
     }
 }
 
 #[test]
-fn a_slow_callers_old_401_says_nothing_against_a_token_that_has_worked() {
+fn a_slow_callers_old_401_does_not_count_against_a_token_that_has_worked() {
     for over in OVER {
-        let (world, desk) = (World::new(), Desk::default());
-        let handle = |request: Request<Bytes>| world.handle(request);
+        let (service, desk) = (TestService::new(), Desk::default());
+        let handle = |request: Request<Bytes>| service.handle(request);
         let send = |request, _| desk.send(request);
-        let client = AsyncClient::with_owner(world.revoked_session(), world.owner(PASSWORD), send, NoStore);
+        let client = AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), send, NoStore);
         let [mut slow, mut fast] = [0, 1].map(|number| Box::pin(over.call(&client, &send, call(number))));
         assert!(go_on(&mut slow).is_none() && go_on(&mut fast).is_none());
         desk.answer(Some(1), no);
-        renews(&mut fast, &desk, &world);
+        renews(&mut fast, &desk, &service);
         desk.answer(Some(1), handle);
         assert_eq!(go_on(&mut fast).unwrap().unwrap().status(), 200);
 
@@ -577,23 +584,24 @@ fn a_slow_callers_old_401_says_nothing_against_a_token_that_has_worked() {
         assert!(go_on(&mut slow).is_none(), "the old token's 401: sent again with the new one");
         desk.answer(Some(0), handle);
         assert_eq!(go_on(&mut slow).unwrap().unwrap().status(), 200);
-        world.emulator.lock().unwrap().revoke_location("loc-1");
+        service.emulator.lock().unwrap().revoke_location("loc-1");
         let mut later = Box::pin(over.call(&client, &send, call(2)));
         assert!(go_on(&mut later).is_none());
         desk.answer(Some(2), handle);
-        renews(&mut later, &desk, &world);
+        renews(&mut later, &desk, &service);
         desk.answer(Some(2), handle);
         assert_eq!(go_on(&mut later).unwrap().unwrap().status(), 200, "and it may be renewed");
     }
 }
 
 #[test]
-fn the_refusal_of_an_old_login_is_not_told_to_who_came_after_new_credentials() {
+fn callers_after_new_credentials_do_not_get_the_refusal_of_an_old_login() {
     for over in OVER {
-        let (world, desk) = (World::new(), Desk::default());
-        let handle = |request: Request<Bytes>| world.handle(request);
+        let (service, desk) = (TestService::new(), Desk::default());
+        let handle = |request: Request<Bytes>| service.handle(request);
         let send = |request, _| desk.send(request);
-        let client = AsyncClient::with_owner(world.revoked_session(), world.owner("an old password"), send, NoStore);
+        let client =
+            AsyncClient::with_owner(service.revoked_session(), service.owner("an old password"), send, NoStore);
         let [mut first, mut second, mut third] =
             [0, 1, 2].map(|number| Box::pin(over.call(&client, &send, call(number))));
         for (number, future) in [(0, &mut first), (1, &mut second)] {
@@ -601,7 +609,7 @@ fn the_refusal_of_an_old_login_is_not_told_to_who_came_after_new_credentials() {
             desk.answer(Some(number), no);
             assert!(go_on(future).is_none());
         }
-        client.set_login(world.login(PASSWORD)).unwrap();
+        client.set_login(service.login(PASSWORD)).unwrap();
         assert!(go_on(&mut third).is_none());
         desk.answer(Some(2), no);
         assert!(go_on(&mut third).is_none(), "it waits for the old login, too");
@@ -609,7 +617,7 @@ fn the_refusal_of_an_old_login_is_not_told_to_who_came_after_new_credentials() {
         desk.answer(None, handle);
         assert!(matches!(kind(go_on(&mut first)), RenewErrorKind::Response(_)));
         assert!(matches!(kind(go_on(&mut second)), RenewErrorKind::Response(_)));
-        renews(&mut third, &desk, &world);
+        renews(&mut third, &desk, &service);
         desk.answer(Some(2), handle);
         assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
         assert!(desk.is_empty());

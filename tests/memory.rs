@@ -83,7 +83,7 @@ fn a_call_that_is_answered_at_once_allocates_no_more_than_its_copy() {
 }
 
 #[test]
-fn a_buffer_that_is_not_wiped_is_seen() {
+fn a_buffer_that_is_not_wiped_is_detected() {
     // If this fails, the tests below prove nothing.
     assert_eq!(left_behind(MARKER, || drop(String::from(SECRET))), 1);
     let mut grown = String::from(SECRET);

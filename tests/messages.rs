@@ -26,7 +26,7 @@ fn saying(text: &str) -> String {
 }
 
 #[test]
-fn a_message_is_picked_out_of_whatever_shape() {
+fn a_message_is_found_in_any_shape_of_body() {
     let nested = |depth: usize| format!(r#"{}"no"{}"#, r#"{"error": "#.repeat(depth), "}".repeat(depth));
     let (deep, too_deep) = (nested(7), nested(8));
     for (body, picked) in [
@@ -48,7 +48,7 @@ fn a_message_is_picked_out_of_whatever_shape() {
         (r#"{"errors": [[]]}"#, None),
         (r#"{"errors": [7, null, "", "no"]}"#, Some("no")),
         (r#"{"errors": [[["no"]]]}"#, Some("no")),
-        // Whose fault it is stands in the member's name.
+        // The member's name says whose fault it is.
         (r#"{"errors": {"email": ["is invalid"]}}"#, Some("email: is invalid")),
         (r#"{"errors": {"email": "is invalid", "password": "is short"}}"#, Some("email: is invalid")),
         (r#"{"errors": {"owner": {"email": ["is invalid"]}}}"#, Some("owner: email: is invalid")),
@@ -90,8 +90,8 @@ fn a_message_is_picked_out_of_whatever_shape() {
 }
 
 #[test]
-fn of_plain_text_the_first_line_is_told_and_of_html_that_it_was_html() {
-    for (content_type, body, told) in [
+fn plain_text_is_shown_by_its_first_line_and_html_only_as_html() {
+    for (content_type, body, shown) in [
         ("text/plain", "no", r#", saying "no""#),
         ("text/plain; charset=utf-8", "\r\n  no such owner \r\nat line 7", r#", saying "no such owner""#),
         ("Text/Plain", "\u{feff}no", r#", saying "no""#),
@@ -113,7 +113,7 @@ fn of_plain_text_the_first_line_is_told_and_of_html_that_it_was_html() {
         let response = Response::builder().status(500).header("content-type", content_type).body(body).unwrap();
         let error = app().user_login(EMAIL, "hunter2").unwrap().receive(&response).unwrap_err().error;
         let text = error.to_string();
-        let start = format!("step 1 (User Access Token): the service failed (status 500){told};");
+        let start = format!("step 1 (User Access Token): the service failed (status 500){shown};");
         assert!(text.starts_with(&start), "{content_type} {body}: {text}");
     }
     let response = Response::builder().status(403).body("<html>Blocked</html>").unwrap();
@@ -122,7 +122,7 @@ fn of_plain_text_the_first_line_is_told_and_of_html_that_it_was_html() {
 }
 
 #[test]
-fn the_services_own_code_is_told_even_where_its_words_are_withheld() {
+fn the_services_own_code_is_shown_even_if_its_words_are_withheld() {
     let long = format!(r#"{{"error": "{}"}}"#, "x".repeat(64));
     let too_long = format!(r#"{{"error": "{}"}}"#, "x".repeat(65));
     let name = "x".repeat(64);
@@ -157,8 +157,8 @@ fn the_services_own_code_is_told_even_where_its_words_are_withheld() {
 }
 
 #[test]
-fn the_email_and_the_client_id_are_told_by_their_names() {
-    for (said, told) in [
+fn the_email_and_the_client_id_are_replaced_by_their_names() {
+    for (said, shown) in [
         ("no user owner@example.com", Some("no user [email]")),
         ("OWNER@EXAMPLE.COM is locked, owner@example.com", Some("[email] is locked, [email]")),
         ("client the-client-id is unknown", Some("client [client id] is unknown")),
@@ -171,7 +171,7 @@ fn the_email_and_the_client_id_are_told_by_their_names() {
         ("the-client-secret of the-client-id", None),
     ] {
         let error = refused("hunter2", saying(said), "1");
-        assert_eq!((error.message(), error.is_message_withheld()), (told, told.is_none()), "{said}");
+        assert_eq!((error.message(), error.is_message_withheld()), (shown, shown.is_none()), "{said}");
     }
     for secret in ["hunter2 ", " hunter2", "\nhunter2", "hun\nter2"] {
         let plain =
@@ -187,7 +187,7 @@ fn the_email_and_the_client_id_are_told_by_their_names() {
 }
 
 #[test]
-fn a_message_that_repeats_a_credential_is_withheld_whole_however_it_is_written() {
+fn a_message_that_repeats_a_credential_is_withheld_whole_however_it_is_spelled() {
     for secret in [NASTY, "hunter2", "a b+c", "\\n%41", "STRASSE", "a\u{1}\n\u{2}", "\r\t\u{8}\u{c}/\"\\"] {
         for spelling in spellings(secret) {
             let error = refused(secret, saying(&format!("'{spelling}' is wrong")), "1");
@@ -229,7 +229,7 @@ fn a_credential_beyond_the_cut_still_withholds_the_message() {
 }
 
 #[test]
-fn what_only_looks_like_an_escape_is_taken_as_it_stands() {
+fn text_that_only_looks_like_an_escape_is_taken_literally() {
     let app = App::new(settings().client_secret("%").client_id("zz")).unwrap();
     let response = Response::builder().status(401).body(saying("broken \\ \\u12 \\ud800 %zz % \\")).unwrap();
     let error = app.user_login("y", "x").unwrap().receive(&response).unwrap_err().error;
@@ -241,7 +241,7 @@ fn what_only_looks_like_an_escape_is_taken_as_it_stands() {
 }
 
 #[test]
-fn letter_cases_are_folded_for_ascii_and_beyond_it_any_other_character_withholds_the_words() {
+fn letter_case_is_ignored_in_ascii_and_for_other_credentials_any_other_character_withholds_the_words() {
     for c in '!'..='~' {
         let text = format!("{c}{c}");
         for case in [text.to_uppercase(), text.to_lowercase()] {
@@ -264,7 +264,7 @@ fn letter_cases_are_folded_for_ascii_and_beyond_it_any_other_character_withholds
 }
 
 #[test]
-fn what_cleaning_would_spell_is_withheld_too() {
+fn a_message_that_cleaning_would_turn_into_a_credential_is_withheld_too() {
     for body in ["a\u{1}b", "a\u{202e}b", "a\u{fffd}b"].map(saying) {
         assert!(refused("a\u{fffd}b", body, "1").is_message_withheld());
     }
@@ -318,7 +318,7 @@ fn an_error_is_one_line_that_says_step_location_status_words_fault_and_what_to_d
 }
 
 #[test]
-fn what_is_no_text_when_decoded_stands_between_its_neighbours() {
+fn bytes_that_decode_to_no_text_separate_their_neighbours() {
     let error = refused("hunter2", saying("not hun%FFter2"), "1");
     assert_eq!(error.message(), Some("not hun%FFter2"), "the two halves are no password");
 }

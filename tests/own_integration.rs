@@ -40,7 +40,7 @@ fn login(password: &str) -> LocationLogin {
 }
 
 #[test]
-fn the_contacts_are_asked_for_with_the_token_that_the_login_came_to() {
+fn the_contacts_are_requested_with_the_token_of_the_login() {
     let service = Scripted::new([
         Exchange::post("/user_token").member("password", "hunter2").answer(200, r#"{"access_token": "u-1"}"#),
         Exchange::post("/locations/loc-1/token").answer(200, r#"{"access_token": "l-1"}"#),
@@ -74,7 +74,7 @@ fn the_contacts_are_read_with_one_login() {
 }
 
 #[test]
-fn a_service_that_is_down_is_told_as_such() {
+fn a_service_that_is_down_is_reported_as_down() {
     let service = emulator();
     service.borrow_mut().set_condition(Condition::Down(Some(30)));
     let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
@@ -97,7 +97,7 @@ fn a_wrong_password_is_the_callers_fault_at_step_1() {
 }
 
 #[test]
-fn whatever_the_network_does_one_login_costs_two_tokens_of_each_kind_at_most_and_the_next_one_works() {
+fn one_login_costs_at_most_two_tokens_of_each_kind_whatever_the_network_does_and_the_next_one_works() {
     for seed in 0..2000 {
         let service = emulator();
         let network = Network::new(seed, |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request)));

@@ -1,4 +1,4 @@
-//! The pages and what they speak of stay together: links lead somewhere, and what is shown of a program is what stands in it.
+//! The pages match the repository: their links lead to files, and the programs that they show are those in the files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -65,7 +65,7 @@ fn anchor(heading: &str) -> String {
 }
 
 #[test]
-fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
+fn every_link_names_an_existing_file_and_heading() {
     let others = [
         "README.md",
         "CONTRIBUTING.md",
@@ -95,7 +95,7 @@ fn every_link_leads_to_a_file_and_a_heading_that_are_there() {
 }
 
 #[test]
-fn every_page_of_the_guide_is_on_its_index_and_the_readme_leads_there() {
+fn every_page_of_the_guide_is_in_its_index_and_the_readme_links_to_it() {
     let index = read(&root().join("guide/README.md"));
     let indexed: BTreeSet<_> = links(&index).map(str::to_owned).collect();
     let pages: BTreeSet<_> =
@@ -123,7 +123,7 @@ fn every_page_of_the_guide_has_a_program_its_command_what_it_prints_and_what_can
 }
 
 #[test]
-fn what_the_guide_shows_of_a_program_stands_in_its_file() {
+fn every_program_in_the_guide_matches_its_file() {
     for page in guide() {
         let (_, blocks) = take_apart(&read(&page));
         for block in blocks.iter().filter(|block| block.language == "rust") {
@@ -146,7 +146,7 @@ fn the_readme_is_short_and_its_first_screen_has_a_login() {
 }
 
 #[test]
-fn what_looks_like_a_program_in_the_readme_is_one() {
+fn every_program_in_the_readme_is_complete() {
     let readme = read(&root().join("README.md"));
     for section in PROGRAMS {
         let (_, rest) = readme.split_once(&format!("\n## {section}\n")).unwrap_or_else(|| panic!("{section}"));

@@ -7,7 +7,7 @@ mod support;
 
 use std::time::Duration;
 
-use callers::{Callers, Came, SEND_AGAIN, WAITS, call, kept_user_token, location_token};
+use callers::{Callers, Outcome, SEND_AGAIN, WAITS, call, kept_user_token, location_token};
 use location_auth::{
     App, Delivery, Environment, Misuse, Owner, RenewErrorKind, Renewing, Session, Step, TokenState, Verdict,
 };
@@ -27,7 +27,7 @@ enum Before {
     TokenAndLogin,
     /// A User Access Token that has worked, and nothing else.
     Token,
-    /// A User Access Token that was bought just now.
+    /// A User Access Token that was issued just now.
     NewToken,
 }
 
@@ -40,10 +40,10 @@ impl Before {
             Self::Token => Callers::new().with_token(),
         };
         let sender = callers.enter(A);
-        assert!(callers.told(sender).starts_with("sends step"));
+        assert!(callers.advance(sender).starts_with("sends step"));
         if let Self::NewToken = self {
-            callers.outcome(sender, Came::Token);
-            assert_eq!(callers.told(sender), "user token kept, sends step 2");
+            callers.answer(sender, Outcome::Token);
+            assert_eq!(callers.advance(sender), "user token kept, sends step 2");
         }
         (callers, sender)
     }
@@ -58,13 +58,13 @@ fn opened_by(stuck: impl Fn() -> Callers) -> String {
     let sends = |change: fn(&mut Callers)| {
         let mut callers = stuck();
         change(&mut callers);
-        callers.told_to_new(A).starts_with("sends step")
+        callers.advance_new(A).starts_with("sends step")
     };
     let renews = || {
         let mut callers = stuck();
-        callers.sessions[A].renew(location_token(A, "brought")).unwrap();
+        callers.sessions[A].renew(location_token(A, "set")).unwrap();
         let caller = callers.enter_with_newest(A);
-        callers.told(caller).starts_with("sends step")
+        callers.advance(caller).starts_with("sends step")
     };
     if sends(|_| {}) {
         return "nothing is shut".into();
@@ -78,40 +78,40 @@ fn opened_by(stuck: impl Fn() -> Callers) -> String {
     ways.iter().filter(|(_, opens)| *opens).map(|(way, _)| *way).collect::<Vec<_>>().join(", ")
 }
 
-fn row(name: &str, before: Before, came: Came) -> String {
+fn row(name: &str, before: Before, outcome: Outcome) -> String {
     let after = || {
         let (mut callers, sender) = before.callers();
-        callers.outcome(sender, came);
-        let told = if matches!(came, Came::Dropped) { "is gone".into() } else { callers.told(sender) };
-        (callers, told)
+        callers.answer(sender, outcome);
+        let state = if matches!(outcome, Outcome::Dropped) { "is gone".into() } else { callers.advance(sender) };
+        (callers, state)
     };
-    let told = after().1;
+    let state = after().1;
     let beside = |place| {
         let (mut callers, sender) = before.callers();
         let other = callers.enter(place);
-        callers.told(other);
-        callers.outcome(sender, came);
-        if !matches!(came, Came::Dropped) {
-            callers.told(sender);
+        callers.advance(other);
+        callers.answer(sender, outcome);
+        if !matches!(outcome, Outcome::Dropped) {
+            callers.advance(sender);
         }
-        callers.told(other)
+        callers.advance(other)
     };
-    let goes_on = told.contains("sends") || told == WAITS;
-    let later = after().0.told_to_new(A);
+    let goes_on = state.contains("sends") || state == WAITS;
+    let later = after().0.advance_new(A);
     let twice = || {
         let (mut callers, _) = after();
-        callers.renew(A, came);
+        callers.renew(A, outcome);
         callers
     };
     let repeats = later == format!("sends step {}", before.step());
-    let third = if repeats { twice().told_to_new(A) } else { "–".into() };
+    let third = if repeats { twice().advance_new(A) } else { "–".into() };
     let opened = match (goes_on, repeats) {
         (true, _) => "–".into(),
         (false, true) => opened_by(twice),
         (false, false) => opened_by(|| after().0),
     };
-    let other = after().0.told_to_new(B);
-    let cells = [before.step().into(), told, beside(A), beside(B), later, third, other, opened];
+    let other = after().0.advance_new(B);
+    let cells = [before.step().into(), state, beside(A), beside(B), later, third, other, opened];
     format!("| {name} | {} |\n", cells.join(" | "))
 }
 
@@ -119,46 +119,46 @@ fn table() -> String {
     use Before::{Login, NewToken, Token, TokenAndLogin};
     let html = "<html>Sign in</html>";
     let outcomes = [
-        ("a token", Came::Token),
-        ("403", Came::Status(403)),
-        ("404", Came::Status(404)),
-        ("302", Came::Status(302)),
-        ("200, HTML", Came::Body(200, html)),
-        ("200, no token", Came::Body(200, "{}")),
-        ("407", Came::Status(407)),
-        ("408", Came::Status(408)),
-        ("425", Came::Status(425)),
-        ("429", Came::Status(429)),
-        ("429, wait 30 s", Came::Wait(429, 30)),
-        ("500", Came::Status(500)),
-        ("502", Came::Status(502)),
-        ("503", Came::Status(503)),
-        ("503, wait 30 s", Came::Wait(503, 30)),
-        ("none, `NotSent`", Came::Nothing(Delivery::NotSent)),
-        ("none, `Unsendable`", Came::Nothing(Delivery::Unsendable)),
-        ("none, `Unknown`", Came::Nothing(Delivery::Unknown)),
-        ("dropped in flight", Came::Dropped),
+        ("a token", Outcome::Token),
+        ("403", Outcome::Status(403)),
+        ("404", Outcome::Status(404)),
+        ("302", Outcome::Status(302)),
+        ("200, HTML", Outcome::Body(200, html)),
+        ("200, no token", Outcome::Body(200, "{}")),
+        ("407", Outcome::Status(407)),
+        ("408", Outcome::Status(408)),
+        ("425", Outcome::Status(425)),
+        ("429", Outcome::Status(429)),
+        ("429, wait 30 s", Outcome::Wait(429, 30)),
+        ("500", Outcome::Status(500)),
+        ("502", Outcome::Status(502)),
+        ("503", Outcome::Status(503)),
+        ("503, wait 30 s", Outcome::Wait(503, 30)),
+        ("none, `NotSent`", Outcome::Nothing(Delivery::NotSent)),
+        ("none, `Unsendable`", Outcome::Nothing(Delivery::Unsendable)),
+        ("none, `Unknown`", Outcome::Nothing(Delivery::Unknown)),
+        ("dropped in flight", Outcome::Dropped),
     ];
     let mut table = String::from(
         "| outcome | of step | who sent it | who waits for the same Location | who began at the other Location | who comes later | \
          who comes after the same again | who comes later, at the other Location | what opens the way |\n",
     ) + "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
-    let mut add = |name: &str, before, came| table += &row(name, before, came);
-    add("401", Login, Came::Status(401));
-    for (name, came) in outcomes {
-        add(name, Login, came);
+    let mut add = |name: &str, before, outcome| table += &row(name, before, outcome);
+    add("401", Login, Outcome::Status(401));
+    for (name, outcome) in outcomes {
+        add(name, Login, outcome);
     }
-    add("401, the user token had worked, there is a login", TokenAndLogin, Came::Status(401));
-    add("401, the user token had worked, there is no login", Token, Came::Status(401));
-    add("401, the user token is new", NewToken, Came::Status(401));
-    for (name, came) in outcomes {
-        add(name, TokenAndLogin, came);
+    add("401, the user token had worked, there is a login", TokenAndLogin, Outcome::Status(401));
+    add("401, the user token had worked, there is no login", Token, Outcome::Status(401));
+    add("401, the user token is new", NewToken, Outcome::Status(401));
+    for (name, outcome) in outcomes {
+        add(name, TokenAndLogin, outcome);
     }
     table
 }
 
 #[test]
-fn every_outcome_of_a_token_request_leads_to_what_the_documentation_says() {
+fn every_outcome_of_a_token_request_has_the_documented_effect() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/renewal.md");
     let documented = std::fs::read_to_string(file).unwrap();
     let (text, documented) = documented.split_at(documented.find("| outcome").unwrap());
@@ -172,22 +172,22 @@ fn every_outcome_of_a_token_request_leads_to_what_the_documentation_says() {
     assert_eq!(documented.lines().count(), table.lines().count());
 }
 
-const UNKNOWN: Came = Came::Nothing(Delivery::Unknown);
-const TOKEN: Came = Came::Token;
+const UNKNOWN: Outcome = Outcome::Nothing(Delivery::Unknown);
+const TOKEN: Outcome = Outcome::Token;
 
 #[test]
-fn at_most_two_outcomes_in_a_row_are_unknown_whatever_they_are() {
-    let unknown = [UNKNOWN, Came::Dropped, Came::Status(408), Came::Status(500)];
+fn at_most_two_unknown_outcomes_follow_each_other_whatever_their_kind() {
+    let unknown = [UNKNOWN, Outcome::Dropped, Outcome::Status(408), Outcome::Status(500)];
     for before in [Before::Login, Before::TokenAndLogin] {
         for (first, second) in unknown.iter().flat_map(|first| unknown.map(|second| (*first, second))) {
             let (mut callers, sender) = before.callers();
             callers.renew_as(sender, first);
             // What never reached the service between them is no end of the row.
-            callers.renew(A, Came::Nothing(Delivery::NotSent));
-            callers.renew(A, Came::Status(503));
+            callers.renew(A, Outcome::Nothing(Delivery::NotSent));
+            callers.renew(A, Outcome::Status(503));
             callers.renew(A, second);
             let step = before.step();
-            assert_eq!(callers.told_to_new(A), format!("`InDoubt` at step {step}, final"), "{first:?}, {second:?}");
+            assert_eq!(callers.advance_new(A), format!("`InDoubt` at step {step}, final"), "{first:?}, {second:?}");
             assert!(matches!(callers.sessions[A].state(&callers.owner), TokenState::InDoubt));
             assert_eq!(callers.owner.in_doubt(), step == "1");
         }
@@ -195,43 +195,43 @@ fn at_most_two_outcomes_in_a_row_are_unknown_whatever_they_are() {
 }
 
 #[test]
-fn what_was_unknown_is_counted_until_a_new_token_has_worked() {
+fn an_unknown_outcome_counts_until_a_new_token_has_worked() {
     // A Location's.
     let mut callers = Callers::new().with_token();
     callers.renew(A, UNKNOWN);
     assert_eq!(callers.renew(A, TOKEN), "token kept, sends the call again");
     callers.answered(A, 200);
-    for came in [UNKNOWN, UNKNOWN] {
+    for outcome in [UNKNOWN, UNKNOWN] {
         let caller = callers.enter_with_newest(A);
-        callers.renew_as(caller, came);
+        callers.renew_as(caller, outcome);
     }
     let caller = callers.enter_with_newest(A);
-    assert_eq!(callers.told(caller), "`InDoubt` at step 2, final", "two more, and no third");
+    assert_eq!(callers.advance(caller), "`InDoubt` at step 2, final", "two more, and no third");
 
-    // An owner's: its token has worked once it has bought one, and no other answer shows that.
-    for answer in [200, 302, 403, 404, 422, 429, 503].map(Came::Status) {
+    // An owner's: its token has worked once it was exchanged for one, and no other answer shows that.
+    for answer in [200, 302, 403, 404, 422, 429, 503].map(Outcome::Status) {
         let mut callers = Callers::new().with_login();
         callers.renew(A, UNKNOWN);
         let sender = callers.enter(A);
         assert_eq!(callers.renew_as(sender, TOKEN), "user token kept, sends step 2");
-        callers.outcome(sender, answer);
+        callers.answer(sender, answer);
         let rejected = callers.enter(B);
-        assert_eq!(callers.renew_as(rejected, Came::Status(401)), "`InVain` at step 1, final", "{answer:?}");
+        assert_eq!(callers.renew_as(rejected, Outcome::Status(401)), "`InVain` at step 1, final", "{answer:?}");
     }
     let mut callers = Callers::new().with_login();
     callers.renew(A, UNKNOWN);
     let sender = callers.enter(A);
     callers.renew_as(sender, TOKEN);
-    callers.outcome(sender, TOKEN);
+    callers.answer(sender, TOKEN);
     let rejected = callers.enter(B);
-    assert_eq!(callers.renew_as(rejected, Came::Status(401)), "sends step 1");
-    callers.outcome(rejected, UNKNOWN);
+    assert_eq!(callers.renew_as(rejected, Outcome::Status(401)), "sends step 1");
+    callers.answer(rejected, UNKNOWN);
     callers.renew(B, UNKNOWN);
-    assert_eq!(callers.told_to_new(B), "`InDoubt` at step 1, final", "two more, and no third");
+    assert_eq!(callers.advance_new(B), "`InDoubt` at step 1, final", "two more, and no third");
 }
 
 #[test]
-fn a_new_token_that_is_rejected_before_it_has_worked_is_in_vain_wherever_the_401_is_read() {
+fn a_new_token_that_is_rejected_before_it_has_worked_ends_the_renewals_whoever_reads_the_401() {
     for answered in [None, Some(403), Some(429), Some(503)] {
         let mut callers = Callers::new().with_token();
         callers.renew(A, TOKEN);
@@ -239,160 +239,160 @@ fn a_new_token_that_is_rejected_before_it_has_worked_is_in_vain_wherever_the_401
             callers.answered(A, status);
         }
         let caller = callers.enter_with_newest(A);
-        assert_eq!(callers.told(caller), "`InVain` at step 2, final", "{answered:?}");
+        assert_eq!(callers.advance(caller), "`InVain` at step 2, final", "{answered:?}");
         assert!(matches!(callers.sessions[A].state(&callers.owner), TokenState::Stopped(_)));
-        assert_eq!(callers.told_to_new(B), "sends step 2", "the other Location is not concerned");
+        assert_eq!(callers.advance_new(B), "sends step 2", "the other Location is not concerned");
     }
 }
 
 #[test]
-fn a_slow_callers_old_401_leads_to_the_newer_token_and_latches_nothing() {
+fn a_slow_caller_with_an_old_401_repeats_with_the_newer_token_and_stops_no_renewal() {
     for has_worked in [false, true] {
         let mut callers = Callers::new().with_token();
         callers.renew(A, TOKEN);
         if has_worked {
             callers.answered(A, 200);
         }
-        assert_eq!(callers.told_to_new(A), SEND_AGAIN);
+        assert_eq!(callers.advance_new(A), SEND_AGAIN);
         assert!(matches!(callers.sessions[A].state(&callers.owner), TokenState::Present));
         if has_worked {
             let caller = callers.enter_with_newest(A);
-            assert_eq!(callers.told(caller), "sends step 2", "the token has worked, so it was revoked");
+            assert_eq!(callers.advance(caller), "sends step 2", "the token has worked, so it was revoked");
         }
     }
 }
 
 #[test]
-fn a_refusal_of_an_old_login_is_not_told_to_who_came_after_the_new_one() {
+fn callers_after_a_new_login_do_not_get_the_refusal_of_the_old_one() {
     for place in [A, B] {
         let mut callers = Callers::new().with_login();
         let sender = callers.enter(A);
-        assert_eq!(callers.told(sender), "sends step 1");
+        assert_eq!(callers.advance(sender), "sends step 1");
         let early = callers.enter(place);
-        assert_eq!(callers.told(early), WAITS);
+        assert_eq!(callers.advance(early), WAITS);
         callers.set_login();
         let late = callers.enter(place);
-        assert_eq!(callers.told(late), WAITS);
-        callers.outcome(sender, Came::Status(401));
-        assert_eq!(callers.told(sender), "`Response` 401 at step 1, final");
+        assert_eq!(callers.advance(late), WAITS);
+        callers.answer(sender, Outcome::Status(401));
+        assert_eq!(callers.advance(sender), "`Response` 401 at step 1, final");
         assert!(callers.owner.stopped().is_none(), "the new login was not refused");
         if place == B {
-            assert_eq!(callers.told(early), "`Response` 401 at step 1, final", "he waited for just this");
+            assert_eq!(callers.advance(early), "`Response` 401 at step 1, final", "that caller waited for just this");
         }
-        assert_eq!(callers.told(late), "sends step 1", "Location {place}");
+        assert_eq!(callers.advance(late), "sends step 1", "Location {place}");
     }
 }
 
 #[test]
-fn a_wait_that_the_service_asks_for_is_kept_between_callers_and_ends() {
+fn a_wait_that_the_service_asks_for_holds_for_the_next_callers_and_ends() {
     for (before, step) in [(Before::Login, 1), (Before::TokenAndLogin, 2)] {
         let (mut callers, sender) = before.callers();
         callers.now = SECONDS(100);
-        callers.renew_as(sender, Came::Wait(503, 30));
+        callers.renew_as(sender, Outcome::Wait(503, 30));
         for (now, left) in [(100, 30), (110, 20), (129, 1)] {
             callers.now = SECONDS(now);
-            assert_eq!(callers.told_to_new(A), format!("`Postponed` {left} s at step {step}"));
+            assert_eq!(callers.advance_new(A), format!("`Postponed` {left} s at step {step}"));
         }
         callers.now = SECONDS(130);
         let next = callers.enter(A);
-        assert_eq!(callers.told(next), format!("sends step {step}"));
-        callers.outcome(next, Came::Wait(429, 30));
+        assert_eq!(callers.advance(next), format!("sends step {step}"));
+        callers.answer(next, Outcome::Wait(429, 30));
         callers.set_login();
-        assert_eq!(callers.told_to_new(A), format!("sends step {step}"), "credentials are handed over");
+        assert_eq!(callers.advance_new(A), format!("sends step {step}"), "credentials are set");
     }
 }
 
 #[test]
-fn a_user_token_that_is_set_in_the_middle_of_an_exchange_is_tried_before_any_login() {
+fn a_user_token_that_is_set_during_an_exchange_is_tried_before_any_login() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.owner.set_token(kept_user_token()).unwrap();
-    callers.outcome(sender, Came::Status(401));
-    assert_eq!(callers.told(sender), "sends step 2", "the new token is not the one that was rejected");
-    callers.outcome(sender, TOKEN);
-    assert_eq!(callers.told(sender), "token kept, sends the call again");
+    callers.answer(sender, Outcome::Status(401));
+    assert_eq!(callers.advance(sender), "sends step 2", "the new token is not the one that was rejected");
+    callers.answer(sender, TOKEN);
+    assert_eq!(callers.advance(sender), "token kept, sends the call again");
 
     let (mut callers, sender) = Before::Login.callers();
     callers.owner.set_token(kept_user_token()).unwrap();
-    callers.outcome(sender, TOKEN);
-    assert_eq!(callers.told(sender), "user token kept, sends step 2", "what was bought reaches the store all the same");
+    callers.answer(sender, TOKEN);
+    assert_eq!(callers.advance(sender), "user token kept, sends step 2", "the new token is saved all the same");
     assert!(format!("{:?}", callers.owner).contains("works: true"), "the program's own token is the owner's");
 }
 
 #[test]
-fn what_is_forgotten_in_the_middle_of_a_renewal_is_not_used_and_its_token_is_not_lost() {
+fn credentials_forgotten_during_a_renewal_are_not_used_and_their_token_is_not_lost() {
     let (mut callers, sender) = Before::Login.callers();
     callers.owner.forget();
-    callers.outcome(sender, TOKEN);
-    assert_eq!(callers.told(sender), "user token kept, `NotEnabled`, final");
+    callers.answer(sender, TOKEN);
+    assert_eq!(callers.advance(sender), "user token kept, `NotEnabled`, final");
     assert_eq!(callers.store.len(), 1);
     assert!(!callers.owner.has_token() && !callers.owner.has_login());
-    assert_eq!(callers.told_to_new(A), "`NotEnabled`, final");
+    assert_eq!(callers.advance_new(A), "`NotEnabled`, final");
 
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.owner.forget();
-    callers.outcome(sender, TOKEN);
-    assert_eq!(callers.told(sender), "token kept, sends the call again");
+    callers.answer(sender, TOKEN);
+    assert_eq!(callers.advance(sender), "token kept, sends the call again");
 
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.owner.forget();
-    callers.outcome(sender, Came::Status(401));
-    assert_eq!(callers.told(sender), "`NotEnabled`, final");
+    callers.answer(sender, Outcome::Status(401));
+    assert_eq!(callers.advance(sender), "`NotEnabled`, final");
 }
 
 #[test]
-fn a_token_whose_keeping_was_dropped_is_given_to_the_store_by_the_next_renewal_and_nothing_is_sent_for_it() {
+fn a_token_whose_save_was_dropped_is_saved_by_the_next_renewal_without_a_request() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
-    callers.outcome(sender, TOKEN);
+    callers.answer(sender, TOKEN);
     callers.drop(sender);
     assert_eq!(callers.sessions[A].unsaved().unwrap().location().unwrap().as_str(), "loc-0");
-    assert_eq!(callers.told_to_new(A), "token kept, sends the call again");
+    assert_eq!(callers.advance_new(A), "token kept, sends the call again");
     assert!(callers.sessions[A].unsaved().is_none());
     assert_eq!(callers.store.len(), 1);
 
     let (mut callers, sender) = Before::Login.callers();
-    callers.outcome(sender, TOKEN);
+    callers.answer(sender, TOKEN);
     callers.drop(sender);
     assert!(callers.owner.unsaved().unwrap().location().is_none());
-    assert_eq!(callers.told_to_new(B), "user token kept, sends step 2", "of whichever Location");
+    assert_eq!(callers.advance_new(B), "user token kept, sends step 2", "of whichever Location");
     assert!(callers.owner.unsaved().is_none());
 }
 
 #[test]
-fn a_user_token_that_the_store_was_not_given_goes_there_first_though_the_program_has_set_another() {
+fn an_unsaved_user_token_is_saved_first_even_if_the_program_has_set_another() {
     let (mut callers, sender) = Before::Login.callers();
-    callers.outcome(sender, TOKEN);
+    callers.answer(sender, TOKEN);
     callers.drop(sender);
     callers.owner.set_token(kept_user_token()).unwrap();
-    assert_eq!(callers.told_to_new(B), "user token kept, sends step 2");
+    assert_eq!(callers.advance_new(B), "user token kept, sends step 2");
     assert!(callers.owner.unsaved().is_none());
 }
 
 #[test]
-fn a_token_that_the_store_was_not_given_replaces_one_that_the_program_has_brought_only_where_that_is_rejected() {
+fn an_unsaved_token_replaces_one_that_the_program_has_set_only_if_that_is_rejected() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
-    callers.outcome(sender, TOKEN);
+    callers.answer(sender, TOKEN);
     callers.drop(sender);
-    callers.sessions[A].renew(location_token(A, "brought")).unwrap();
-    assert_eq!(callers.told_to_new(A), "sends the call again", "with the one that was brought");
+    callers.sessions[A].renew(location_token(A, "set")).unwrap();
+    assert_eq!(callers.advance_new(A), "sends the call again", "with the one that was set");
     let caller = callers.enter_with_newest(A);
-    assert_eq!(callers.told(caller), "token kept, sends the call again", "the one that was brought was rejected");
+    assert_eq!(callers.advance(caller), "token kept, sends the call again", "the one that was set was rejected");
 }
 
 #[test]
-fn a_failure_is_told_to_those_who_waited_for_it_and_not_to_who_came_later() {
+fn a_failure_is_reported_to_the_callers_who_waited_for_it_and_not_to_later_ones() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
-    callers.renew_as(sender, Came::Status(503));
+    callers.renew_as(sender, Outcome::Status(503));
     let rejected = callers.enter(A);
-    callers.told(rejected);
+    callers.advance(rejected);
     let waits = callers.enter(A);
-    assert_eq!(callers.told(waits), WAITS);
-    callers.outcome(rejected, Came::Status(401));
+    assert_eq!(callers.advance(waits), WAITS);
+    callers.answer(rejected, Outcome::Status(401));
     callers.drop(rejected);
-    assert_eq!(callers.told(waits), "sends step 1", "the 503 was before his time");
+    assert_eq!(callers.advance(waits), "sends step 1", "the 503 was before this caller");
 }
 
 #[test]
-fn a_renewal_meets_its_own_session_its_own_owner_and_their_environment_alone() {
+fn a_renewal_is_refused_with_another_session_owner_or_environment() {
     let now = Duration::ZERO;
     let foreign = |next: Renewing| match next {
         Renewing::Done(Err(error)) => assert!(matches!(error.kind(), RenewErrorKind::Misuse(Misuse::ForeignAttempt))),
@@ -444,7 +444,7 @@ fn a_renewal_meets_its_own_session_its_own_owner_and_their_environment_alone() {
 }
 
 #[test]
-fn a_session_that_is_no_locations_is_not_renewed() {
+fn a_session_without_a_location_is_not_renewed() {
     let app = support::app();
     let mut session = Session::for_user(&app, kept_user_token()).unwrap();
     let mut owner = Owner::new(&app);
@@ -458,12 +458,12 @@ fn a_session_that_is_no_locations_is_not_renewed() {
 }
 
 #[test]
-fn a_route_that_always_answers_401_costs_two_tokens_though_others_are_answered_well_with_each() {
+fn a_route_that_always_answers_401_costs_two_tokens_even_if_other_routes_accept_each() {
     let mut callers = Callers::new().with_token();
-    for bought in 1..=20 {
+    for round in 1..=20 {
         let caller = callers.enter_with_newest(A);
-        if bought > 2 {
-            assert_eq!(callers.told(caller), "`InVain` at step 2, final");
+        if round > 2 {
+            assert_eq!(callers.advance(caller), "`InVain` at step 2, final");
             continue;
         }
         assert_eq!(callers.renew_as(caller, TOKEN), "token kept, sends the call again");
@@ -477,7 +477,7 @@ fn a_route_that_always_answers_401_costs_two_tokens_though_others_are_answered_w
 }
 
 #[test]
-fn a_token_that_is_revoked_again_and_again_is_renewed_as_often_as_that_helps() {
+fn a_token_that_is_revoked_repeatedly_is_renewed_as_long_as_each_new_one_works() {
     let mut callers = Callers::new().with_token();
     for _ in 0..20 {
         for status in [401, 200] {

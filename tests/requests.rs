@@ -64,7 +64,7 @@ fn each_step_goes_to_its_own_url() {
 }
 
 #[test]
-fn a_request_built_twice_is_the_same_bytes() {
+fn a_request_built_twice_has_the_same_bytes() {
     let login = app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
     assert_eq!(whole(&login.request()), whole(&login.request()));
     let login = next(login, &token_response("user-token"));
@@ -72,7 +72,7 @@ fn a_request_built_twice_is_the_same_bytes() {
 }
 
 #[test]
-fn a_failed_flow_can_be_sent_again_and_still_comes_to_its_token() {
+fn a_failed_flow_can_be_sent_again_and_still_yields_its_token() {
     let login = app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
     let first = whole(&login.request());
     let login = login.receive(&response(503, "")).unwrap_err().flow;
@@ -94,7 +94,7 @@ fn a_repeat_of_step_2_does_not_repeat_step_1() {
 }
 
 #[test]
-fn any_text_in_a_credential_arrives_as_it_was_given() {
+fn any_text_in_a_credential_arrives_unchanged() {
     let all: String = (1..0x250).filter_map(char::from_u32).chain(['\u{2028}', '😀', '\u{10ffff}']).collect();
     let request = app().user_login(&all, &format!("{all}{all}")).unwrap().request();
     let members: BTreeMap<String, String> = serde_json::from_slice(request.body()).unwrap();
@@ -131,7 +131,7 @@ fn the_headers_that_hold_secrets_are_marked_as_sensitive() {
 }
 
 #[test]
-fn a_token_says_what_it_is_of() {
+fn a_token_names_its_environment_and_its_location() {
     let app = app();
     let (user, location) = (support::user_token(&app), support::location_token(&app));
     assert_eq!((user.environment(), user.expose_secret()), (app.environment(), "user-token"));
@@ -140,7 +140,7 @@ fn a_token_says_what_it_is_of() {
 }
 
 #[test]
-fn a_user_token_of_the_other_environment_buys_nothing() {
+fn a_user_token_of_the_other_environment_is_refused() {
     use location_auth::{App, Environment::*, Misuse};
     let production = App::new(support::settings_for(Production)).unwrap();
     let misuse = production.location("loc-1").unwrap().exchange(&support::user_token(&app())).unwrap_err();

@@ -1,67 +1,12 @@
 //! Every state meets every class of response. The table is `src/responses.md`, which is part of the documentation.
 
+#[path = "support/cases.rs"]
+mod cases;
 mod support;
 
 use http::Response;
-use location_auth::{ErrorKind, Fault, Flow, Progress, RESPONSE_LIMIT, Retry, Step};
-use support::{EMAIL, PASSWORD, app, next, response, token_response, user_token, whole};
-
-fn responses() -> Vec<(&'static str, Response<String>)> {
-    let status = |status| response(status, "");
-    let ok = |body: &str| response(200, body);
-    let with = |mut response: Response<String>, name: &'static str, value: &str| {
-        response.headers_mut().insert(name, value.parse().unwrap());
-        response
-    };
-    let date = "Mon, 23 Nov 2026 12:00:00 GMT";
-    let later = "Mon, 23 Nov 2026 12:00:30 GMT";
-    vec![
-        ("200, a token", token_response("new-token")),
-        ("201, a token", response(201, r#"{"access_token": "new-token"}"#)),
-        ("200, step 1's token", token_response("user-token")),
-        ("200, an error", ok(r#"{"error": "no"}"#)),
-        ("200, an error and a bad token", ok(r#"{"error": "no", "access_token": ""}"#)),
-        ("200, a message alone", ok(r#"{"message": "no"}"#)),
-        ("200, no body", ok("")),
-        ("204", status(204)),
-        ("200, a token behind a byte order mark", ok("\u{feff}{\"access_token\": \"new-token\"}")),
-        ("200, cut short", ok(r#"{"access_token": "new-"#)),
-        ("200, not JSON", ok("<html>")),
-        ("200, not an object", ok(r#"["new-token"]"#)),
-        ("200, two objects", ok(r#"{"access_token": "new-token"}{}"#)),
-        ("200, no token", ok("{}")),
-        ("200, two tokens", ok(r#"{"access_token": "new-token", "access_token": "new-token"}"#)),
-        ("200, a number", ok(r#"{"access_token": 1}"#)),
-        ("200, an empty token", ok(r#"{"access_token": ""}"#)),
-        ("200, a token with a space", ok(r#"{"access_token": "new token"}"#)),
-        ("200, a token as text/html", with(token_response("new-token"), "content-type", "text/html")),
-        ("200, coded", with(ok("\u{8b}"), "content-encoding", "gzip")),
-        ("200, over the bound", ok(&" ".repeat(RESPONSE_LIMIT + 1))),
-        ("101", status(101)),
-        ("301", status(301)),
-        ("302", status(302)),
-        ("307", status(307)),
-        ("400", status(400)),
-        ("401", status(401)),
-        ("403", status(403)),
-        ("404", status(404)),
-        ("409", status(409)),
-        ("422", status(422)),
-        ("400, over the bound", response(400, &" ".repeat(RESPONSE_LIMIT + 1))),
-        ("429", status(429)),
-        ("429, wait 30 s", with(status(429), "retry-after", "30")),
-        ("429, wait 0 s", with(status(429), "retry-after", "0")),
-        ("500", status(500)),
-        ("500, wait 30 s", with(status(500), "retry-after", "30")),
-        ("502", status(502)),
-        ("503", status(503)),
-        ("503, wait 30 s", with(status(503), "retry-after", "30")),
-        ("503, until a date", with(with(status(503), "retry-after", later), "date", date)),
-        ("503, until a date, no clock", with(status(503), "retry-after", later)),
-        ("504", status(504)),
-        ("600", status(600)),
-    ]
-}
+use location_auth::{ErrorKind, Fault, Flow, Progress, Retry, Step};
+use support::{EMAIL, PASSWORD, app, next, token_response, user_token, whole};
 
 /// What the flow makes of the response, and what it does next, in one text.
 fn outcome<F: Flow>(flow: F, response: &Response<String>) -> String {
@@ -102,7 +47,7 @@ fn table() -> String {
         "| response | `UserLogin` | `LocationLogin`, step 1 | `LocationLogin`, step 2 | `TokenExchange` |\n\
          | --- | --- | --- | --- | --- |\n",
     );
-    for (name, response) in responses() {
+    for (name, response) in cases::cases() {
         let login = location.login(EMAIL, PASSWORD).unwrap();
         let cells = [
             outcome(app.user_login(EMAIL, PASSWORD).unwrap(), &response),
@@ -116,7 +61,7 @@ fn table() -> String {
 }
 
 #[test]
-fn every_state_meets_every_class_of_response_as_the_documentation_says() {
+fn every_state_handles_every_class_of_response_as_documented() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/responses.md");
     let documented = std::fs::read_to_string(file).unwrap();
     let (text, documented) = documented.split_at(documented.find("| response").unwrap());

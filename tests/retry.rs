@@ -55,7 +55,7 @@ fn retry_after_is_seconds_or_a_date_read_against_the_responses_own() {
 }
 
 #[test]
-fn a_date_without_a_clock_says_nothing() {
+fn a_date_without_a_clock_is_ignored() {
     let later = "Mon, 23 Nov 2026 12:00:30 GMT";
     assert_eq!(error(503, &[("retry-after", later)]).retry_after(), None);
     assert_eq!(error(503, &[("retry-after", later), ("date", "today")]).retry_after(), None);
@@ -64,7 +64,7 @@ fn a_date_without_a_clock_says_nothing() {
 }
 
 #[test]
-fn only_what_the_service_says_it_did_not_act_on_may_be_repeated() {
+fn only_a_request_that_the_service_says_it_did_not_act_on_may_be_repeated() {
     let seven = Retry::After(Duration::from_secs(7));
     for status in 100..=999 {
         let error = |headers| {
@@ -115,7 +115,7 @@ fn no_backoff_overflows() {
 }
 
 #[test]
-fn a_call_is_told_to_wait_only_where_the_service_did_not_act() {
+fn a_call_is_to_wait_only_if_the_service_did_not_act_on_it() {
     let from_response = |status, wait: Option<&str>| {
         let mut response = Response::builder().status(status);
         if let Some(wait) = wait {

@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, IntoDeserializer};
 use support::{app, location_token, settings_for, user_token};
 
 #[test]
-fn a_file_of_0_1_loads_for_ever_and_is_written_the_same() {
+fn a_file_of_0_1_loads_and_is_written_unchanged() {
     let files = [include_str!("data/location-token-0.1.json"), include_str!("data/user-token-0.1.json")];
     for file in files {
         let saved: SavedToken = serde_json::from_str(file).unwrap();
@@ -43,7 +43,7 @@ fn a_token_that_was_written_and_read_needs_no_login() {
 }
 
 #[test]
-fn a_saved_token_meets_no_app_of_the_other_environment() {
+fn a_saved_token_is_refused_by_an_app_of_the_other_environment() {
     let saved = SavedToken::from(&location_token(&app()));
     let production = App::new(settings_for(Environment::Production)).unwrap();
     let misuse = Session::for_location(&production, saved.try_into().unwrap()).unwrap_err();
@@ -51,7 +51,7 @@ fn a_saved_token_meets_no_app_of_the_other_environment() {
 }
 
 #[test]
-fn members_that_nobody_knows_and_escapes_are_read_over() {
+fn unknown_members_are_ignored_and_escapes_are_decoded() {
     let file = r#"{"comment": {"a": [1e999]}, "access\u005ftoken": "a\/b", "kind": "user", "version": 1, "environment": "staging"}"#;
     for saved in
         [serde_json::from_str::<SavedToken>(file).unwrap(), serde_json::from_reader(Cursor::new(file)).unwrap()]
@@ -61,7 +61,7 @@ fn members_that_nobody_knows_and_escapes_are_read_over() {
 }
 
 #[test]
-fn a_member_of_a_kind_that_json_does_not_have_is_refused_too() {
+fn a_member_of_a_type_that_json_does_not_have_is_refused_too() {
     let bytes = MapDeserializer::new([("version", BytesDeserializer::<ValueError>::new(b"1"))].into_iter());
     let error = SavedToken::deserialize(bytes).unwrap_err();
     assert!(error.to_string().contains("unknown version"), "{error}");
@@ -102,7 +102,7 @@ impl<'de, T: serde::de::EnumAccess<'de, Error = ValueError>> IntoDeserializer<'d
 }
 
 #[test]
-fn what_is_no_saved_token_is_refused_and_not_quoted() {
+fn an_invalid_saved_token_is_refused_and_not_quoted() {
     let good = r#"{"version": 1, "environment": "staging", "kind": "location", "location": "S3CR3T", "access_token": "S3CR3T"}"#;
     assert!(serde_json::from_str::<SavedToken>(good).is_ok());
     let change = |from: &str, to: &str| {

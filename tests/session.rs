@@ -49,7 +49,7 @@ fn a_call_carries_the_api_key_and_the_token_that_the_session_is_for() {
 }
 
 #[test]
-fn headers_that_stand_there_are_replaced_and_the_rest_of_the_call_is_left_as_it_was() {
+fn existing_headers_are_replaced_and_the_rest_of_the_call_is_unchanged() {
     let mut call = get(CALL);
     for name in ["x-api-key", "authorization", "x-other"] {
         call.headers_mut().append(name, "old-1".parse().unwrap());
@@ -67,7 +67,7 @@ fn headers_that_stand_there_are_replaced_and_the_rest_of_the_call_is_left_as_it_
 }
 
 #[test]
-fn a_token_in_the_query_is_appended_and_what_stands_there_is_left_byte_for_byte() {
+fn a_token_in_the_query_is_appended_and_the_rest_is_left_byte_for_byte() {
     let session = |parameter| {
         let token = token(&app(), "loc-1", "t+1/=&%?#");
         Session::for_location(&app(), token).unwrap().with_query_parameter(parameter).unwrap()
@@ -94,7 +94,7 @@ fn a_token_in_the_query_is_appended_and_what_stands_there_is_left_byte_for_byte(
 }
 
 #[test]
-fn a_port_that_is_left_out_is_the_schemes_own() {
+fn a_missing_port_is_the_schemes_default() {
     let app = App::new(settings().api_origin("http://localhost").api_origin("https://data.example.com")).unwrap();
     let session = Session::without_token(&app);
     for (url, is_own) in [
@@ -254,7 +254,7 @@ fn a_call_that_is_too_large_for_its_credentials_is_refused() {
 }
 
 #[test]
-fn a_token_never_meets_an_app_of_the_other_environment() {
+fn a_token_is_refused_by_an_app_of_the_other_environment() {
     use Environment::{Production, Staging};
     let staging = app();
     let production = App::new(settings_for(Production)).unwrap();
@@ -263,8 +263,8 @@ fn a_token_never_meets_an_app_of_the_other_environment() {
     assert_eq!(Session::for_user(&production, user_token(&staging)).unwrap_err(), misuse);
 }
 
-/// A session whose token the owner has bought, and the call that led to it, sent again: the token has not worked yet.
-fn bought(app: &App) -> (Session, Attempt) {
+/// A session whose token the owner has renewed, and the call that led to it, sent again: the token has not worked yet.
+fn renewed_by_owner(app: &App) -> (Session, Attempt) {
     let mut session = session();
     let mut owner = Owner::new(app);
     owner.set_token(user_token(app)).unwrap();
@@ -291,11 +291,11 @@ fn columns() -> [(&'static str, Session, Attempt); 8] {
     replayed.renew(token(&app, "loc-1", "t-2")).unwrap();
     let Ok(Verdict::Replay(replay)) = replayed.received(first, StatusCode::UNAUTHORIZED) else { panic!("a newer one") };
     let again = replayed.replay(replay, &mut get(CALL)).unwrap();
-    let bought = bought(&app);
+    let renewed = renewed_by_owner(&app);
     [
         authorize("the newest token", session()),
-        authorize("a new token that has not worked yet", self::bought(&app).0),
-        ("…for the call that was sent again with it", bought.0, bought.1),
+        authorize("a new token that has not worked yet", renewed_by_owner(&app).0),
+        ("…for the call that was sent again with it", renewed.0, renewed.1),
         older,
         ("a call that was sent again", replayed, again),
         authorize("a user's session", Session::for_user(&app, user_token(&app)).unwrap()),
@@ -311,11 +311,11 @@ fn code(text: String) -> String {
 /// What the session says of these statuses, one call after the other, and how its token fares then.
 fn received(session: &mut Session, attempt: Attempt, statuses: &[u16]) -> Result<String, Misuse> {
     let mut attempt = Some(attempt);
-    let mut told = String::new();
+    let mut text = String::new();
     for status in statuses {
         let attempt = attempt.take().unwrap_or_else(|| session.authorize(&mut get(CALL)).unwrap());
         let verdict = session.received(attempt, StatusCode::from_u16(*status).unwrap())?;
-        told = match &verdict {
+        text = match &verdict {
             Verdict::Rejected(error) => format!("`Rejected`: {}", code(format!("{:?}", error.kind()))),
             verdict => code(format!("{verdict:?}")),
         };
@@ -329,7 +329,7 @@ fn received(session: &mut Session, attempt: Attempt, statuses: &[u16]) -> Result
         TokenState::Stopped(error) => format!("`Stopped`: {}", code(format!("{:?}", error.kind()))),
         state => code(format!("{state:?}")),
     };
-    Ok(format!("{told}; {state}"))
+    Ok(format!("{text}; {state}"))
 }
 
 fn renewed(session: &mut Session, environment: Environment, location: &str) -> Result<String, Misuse> {
@@ -371,7 +371,7 @@ fn table() -> String {
 }
 
 #[test]
-fn every_event_meets_every_state_as_the_documentation_says() {
+fn every_state_handles_every_event_as_documented() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/session.md");
     let documented = std::fs::read_to_string(file).unwrap();
     let (text, documented) = documented.split_at(documented.find("| event").unwrap());
@@ -383,7 +383,7 @@ fn every_event_meets_every_state_as_the_documentation_says() {
 }
 
 #[test]
-fn a_renewal_that_ends_late_does_not_undo_a_newer_token_and_its_own_reaches_the_store() {
+fn a_renewal_that_ends_late_does_not_replace_a_newer_token_and_its_own_is_saved() {
     let app = app();
     let (mut session, mut owner) = (session(), Owner::new(&app));
     owner.set_token(user_token(&app)).unwrap();
@@ -410,7 +410,7 @@ fn a_renewal_that_ends_late_does_not_undo_a_newer_token_and_its_own_reaches_the_
 }
 
 #[test]
-fn a_replay_is_bound_to_its_session_and_leaves_a_refused_request_as_it_was() {
+fn a_replay_is_bound_to_its_session_and_leaves_a_refused_request_unchanged() {
     let replay = || {
         let [_, _, _, (_, mut session, attempt), ..] = columns();
         let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();

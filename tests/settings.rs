@@ -93,7 +93,7 @@ fn a_url_that_credentials_must_not_go_to_is_refused_for_its_own_reason() {
 }
 
 #[test]
-fn a_url_that_credentials_may_go_to_is_taken() {
+fn a_url_that_credentials_may_go_to_is_accepted() {
     for origin in [
         "https://api.example.com",
         "https://api.example.com/",
@@ -124,7 +124,7 @@ fn an_origin_has_no_path_and_a_user_token_url_no_placeholder() {
 }
 
 #[test]
-fn every_setting_but_two_is_needed() {
+fn every_setting_but_two_is_required() {
     let none = || Settings::new(Environment::Staging);
     let urls = || none().user_token_url("https://a.test/u").location_token_url("https://a.test/l");
     for (settings, field) in [
@@ -156,7 +156,7 @@ fn every_setting_but_two_is_needed() {
 }
 
 #[test]
-fn a_url_that_is_too_long_is_told_as_that() {
+fn a_url_that_is_too_long_is_reported_as_too_long() {
     let url = |length: usize| format!("https://api.example.com/{}", "a".repeat(length - 24));
     let fields = [Field::UserTokenUrl, Field::LocationTokenUrl, Field::ApiOrigin];
     assert_eq!(url_problems(&url(65_535)), fields.map(|field| Some(Misuse::TooLarge(field))));
@@ -176,7 +176,7 @@ fn value_problems(value: &str) -> [Option<Misuse>; 4] {
 const ISSUED: [Field; 4] = [Field::ApiKey, Field::ClientId, Field::ClientSecret, Field::DataSourceName];
 
 #[test]
-fn what_was_copied_along_with_a_value_is_told_as_that() {
+fn white_space_or_quotes_copied_with_a_value_are_reported_as_such() {
     for value in [" v", "v ", "v\n", "v\r\n", "\tv", "\n", " ", "v\u{a0}", "\u{3000}v", "v\u{2028}", " \"v\" "] {
         assert_eq!(value_problems(value), ISSUED.map(|field| Some(Misuse::WhiteSpaceAround(field))), "{value:?}");
     }
@@ -213,7 +213,7 @@ fn an_email_or_a_password_may_hold_anything_but_the_end_of_its_line() {
 #[test]
 fn a_value_with_a_character_it_cannot_have_is_refused() {
     let [key, id, secret, name] = ISSUED.map(|field| Some(Misuse::Character(field)));
-    // They stand in JSON, but the API Key in a header.
+    // They go into JSON, and the API Key into a header.
     for value in ["a\nb", "a\0b", "a\u{7f}", "a\tb", "a\u{85}b"] {
         assert_eq!(value_problems(value), [key.clone(), id.clone(), secret.clone(), name.clone()], "{value:?}");
     }
@@ -279,7 +279,7 @@ fn a_misuse_says_what_to_do_and_never_the_value() {
 }
 
 #[test]
-fn an_app_says_what_it_is_for() {
+fn an_app_names_its_environment_and_its_data_source() {
     assert_eq!(app().environment().to_string(), "staging");
     assert_eq!(app().data_source_name(), Some("the data source"));
     let location = app().location("loc-1").unwrap();
@@ -297,7 +297,7 @@ const WRITTEN: &str = r#"{"environment": "staging", "user_token_url": "https://a
     "api_key": "S3CR3T", "client_id": "c", "client_secret": "s", "api_origins": ["https://b.test"]}"#;
 
 #[test]
-fn serde_reads_what_a_program_could_have_filled_in() {
+fn serde_reads_the_settings_that_a_program_could_have_set() {
     let origins = |text: &str| {
         let app = read(&WRITTEN.replace(r#"["https://b.test"]"#, text)).unwrap();
         let session = location_auth::Session::without_token(&app);
@@ -326,12 +326,12 @@ fn serde_reads_what_a_program_could_have_filled_in() {
 }
 
 #[test]
-fn what_serde_cannot_read_is_told_without_a_value() {
+fn unreadable_settings_are_reported_without_a_value() {
     let with = |old: &str, new: &str| {
         assert!(WRITTEN.contains(old), "{old}");
         WRITTEN.replace(old, new)
     };
-    for (json, told) in [
+    for (json, expected) in [
         (r#""S3CR3T""#.into(), "the settings are not a map"),
         ("5318008".into(), "the settings are not a map"),
         (r#"["S3CR3T"]"#.into(), "expected a map of settings"),
@@ -351,7 +351,7 @@ fn what_serde_cannot_read_is_told_without_a_value() {
         (with(r#"["https://b.test"]"#, r#"["https://b.test", 5318008]"#), "a value is not a text"),
     ] {
         let text = read(&json).unwrap_err();
-        assert!(text.contains(told), "{text}");
+        assert!(text.contains(expected), "{text}");
         assert!(!text.contains("S3CR3T") && !text.contains("5318008"), "{text}");
     }
     for id in [r#""..""#, r#""""#, "5318008", r#""a\nb""#] {

@@ -13,7 +13,7 @@ use location_auth::transports::{
 use location_auth::{Backoff, Bytes, Session};
 use support::{EMAIL, PASSWORD, app, token_response};
 
-/// Fails in this way as often as it was told to, and then answers with a token.
+/// Fails in this way as often as it is set to, and then answers with a token.
 struct Failing {
     kind: SendErrorKind,
     delivery: Delivery,
@@ -77,14 +77,14 @@ fn runtime() -> tokio::runtime::Runtime {
 }
 
 #[test]
-fn a_service_holds_it_without_a_type_parameter_and_spawns_its_calls() {
+fn a_service_holds_a_shared_transport_without_a_type_parameter_and_spawns_its_calls() {
     for (kind, delivery) in FAILURES {
         let service = Service::new(shared(kind, delivery, 1));
         is_state(&service);
         runtime().block_on(async {
             let error = tokio::spawn(service.clone().contacts()).await.unwrap().unwrap_err();
-            let CallError::Transport { error, delivery: told } = error else { panic!("no response: {error}") };
-            assert_eq!((told, service.transport.delivery(&error)), (delivery, delivery));
+            let CallError::Transport { error, delivery: reported } = error else { panic!("no response: {error}") };
+            assert_eq!((reported, service.transport.delivery(&error)), (delivery, delivery));
             assert_eq!(service.transport.kind(&error), kind);
             assert!(tokio::spawn(service.contacts()).await.unwrap().is_ok(), "clones share the one transport");
         });
@@ -92,7 +92,7 @@ fn a_service_holds_it_without_a_type_parameter_and_spawns_its_calls() {
 }
 
 #[test]
-fn a_request_that_never_left_through_it_is_sent_again() {
+fn a_request_that_never_left_a_shared_transport_is_retried() {
     for (kind, delivery) in FAILURES {
         let login = app().user_login(EMAIL, PASSWORD).unwrap();
         let once = Backoff::new(1, std::time::Duration::ZERO, std::time::Duration::ZERO);
@@ -105,7 +105,7 @@ fn a_request_that_never_left_through_it_is_sent_again() {
 }
 
 #[test]
-fn it_shows_nothing_of_the_transport() {
+fn a_shared_transport_shows_nothing_of_the_transport() {
     let shown = format!("{:?}", shared(SendErrorKind::Other, Delivery::Unknown, 0));
     assert_eq!(shown, "SharedTransport { .. }");
 }

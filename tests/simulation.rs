@@ -6,6 +6,8 @@
 
 #[path = "support/over.rs"]
 mod over;
+#[path = "support/settings.rs"]
+mod settings;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +27,7 @@ use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError,
 use location_auth::transports::{AsyncTransport, SendError, Transport, run_async, run_async_with_retries};
 use location_auth::{
     App, Backoff, Bytes, Delivery, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Owner, Retry,
-    SavedToken, Session, Settings, Step, UserLogin,
+    SavedToken, Session, Step, UserLogin,
 };
 use over::{OVER, Over};
 
@@ -62,16 +64,8 @@ fn api_key(environment: Environment) -> &'static str {
 }
 
 fn app(environment: Environment) -> App {
-    let host = host(environment);
-    App::new(
-        Settings::new(environment)
-            .user_token_url(format!("https://{host}/user_token"))
-            .location_token_url(format!("https://{host}/locations/{{location_id}}/token"))
-            .api_key(api_key(environment))
-            .client_id(CLIENT_ID)
-            .client_secret(CLIENT_SECRET),
-    )
-    .unwrap()
+    let settings = settings::settings_at(environment, &format!("https://{}", host(environment)));
+    App::new(settings.api_key(api_key(environment)).client_id(CLIENT_ID).client_secret(CLIENT_SECRET)).unwrap()
 }
 
 /// All Locations of an environment have one owner.
@@ -108,7 +102,7 @@ struct Issuers {
     services: BTreeMap<&'static str, Emulator>,
     /// How often each request of a client arrived, and the tokens that were issued for it.
     arrived: BTreeMap<String, (usize, Vec<String>)>,
-    /// How often each thing happened to the services.
+    /// How many events of each kind the services had.
     interventions: BTreeMap<&'static str, u64>,
 }
 
@@ -192,7 +186,7 @@ struct Watch {
     under_way: RefCell<BTreeSet<String>>,
     /// How many token requests in a row had an unknown outcome, for each of these.
     unknown: RefCell<BTreeMap<String, u32>>,
-    /// How often the program has handed credentials over.
+    /// How often the program has set credentials again.
     armed: Cell<u64>,
     received: RefCell<BTreeSet<String>>,
     stored: RefCell<BTreeSet<String>>,
@@ -260,7 +254,7 @@ impl Wire {
         }
     }
 
-    fn hand_over(&self) {
+    fn set_credentials(&self) {
         self.watch.armed.set(self.watch.armed.get() + 1);
         self.watch.unknown.borrow_mut().clear();
     }
@@ -347,7 +341,7 @@ fn simulate(over: Over, seed: u64) -> Tally {
     let recovered = (0..LOCATIONS).map(|location| {
         let (client, wire) = (&clients[location], &wires[location % 2]);
         Box::pin(async move {
-            wire.hand_over();
+            wire.set_credentials();
             client.set_login(user_login(environment(location))).unwrap();
             assert_eq!(over.call(client, wire, call(location)).await.unwrap().status(), 200);
         }) as Task<'_>
@@ -364,7 +358,7 @@ fn simulate(over: Over, seed: u64) -> Tally {
     // Of a request that arrived twice one of two tokens may be lost.
     let once = issuers.arrived.values().filter(|(times, _)| *times == 1);
     let lost = once.flat_map(|(_, tokens)| tokens).filter(|token| !is_stored(token)).count() as u64;
-    assert!(lost <= unknown, "{lost} tokens are lost, and {unknown} outcomes were told as unknown");
+    assert!(lost <= unknown, "{lost} tokens are lost, and {unknown} outcomes were reported as unknown");
     let counts: Vec<_> = issuers.services.values().map(Emulator::counts).collect();
     assert!(counts.iter().all(|counts| counts.wrong_location == 0), "a token reached another Location");
     let faults = Fault::ALL.iter().map(|fault| (format!("{fault:?}"), network.injected(*fault)));
@@ -403,7 +397,7 @@ fn call(location: usize) -> Request<Bytes> {
     Request::post(url).body(Bytes::from_static(b"a sync call")).unwrap()
 }
 
-/// One caller: makes its calls one after another, and waits where it is told to.
+/// One caller: makes its calls one after another, and waits where the error says so.
 async fn call_many(over: Over, network: &Network, client: &Client, wire: &Wire, location: usize) {
     let mut backoff = Backoff::new(TRIES, Duration::from_secs(1), Duration::from_secs(20));
     for _ in 0..CALLS {
@@ -419,11 +413,11 @@ async fn call_many(over: Over, network: &Network, client: &Client, wire: &Wire, 
                 shows_no_secret(&error);
                 network.note(&error);
                 if matches!(&error, CallError::TokenRejected { error, .. } if error.is_final()) {
-                    // A forged refusal stops the owner, as a real one does: somebody hands the login over again, after a while.
+                    // A forged refusal stops the owner, as a real one does: somebody sets the login again, after a while.
                     network.sleep(Duration::from_millis(network.random_below(3000) as u64)).await;
                     let other = client.set_login(user_login(environment(location + 1)));
                     assert!(matches!(other, Err(Misuse::WrongEnvironment { .. })));
-                    wire.hand_over();
+                    wire.set_credentials();
                     client.set_login(user_login(environment(location))).unwrap();
                 }
             }
@@ -484,7 +478,7 @@ fn shows_no_secret(error: &(dyn Error + 'static)) {
 }
 
 #[test]
-fn whatever_the_network_does_nothing_hangs_leaks_or_logs_in_for_nothing_and_all_recovers() {
+fn no_network_makes_a_caller_hang_leak_or_log_in_needlessly_and_all_recover() {
     if let Ok(seed) = std::env::var("SIMULATION_SEED") {
         OVER.iter().for_each(|over| _ = simulate(*over, seed.parse().unwrap()));
         return;
@@ -517,7 +511,7 @@ fn whatever_the_network_does_nothing_hangs_leaks_or_logs_in_for_nothing_and_all_
 }
 
 #[test]
-fn the_same_seed_does_the_same() {
+fn the_same_seed_gives_the_same_run() {
     let trace = |seed| simulate(Over::Client, seed).trace;
     for seed in 0..20 {
         assert!(trace(seed) == trace(seed), "seed {seed}");

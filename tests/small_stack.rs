@@ -62,7 +62,7 @@ fn the_response_to_each_flow() {
 }
 
 #[test]
-fn words_are_read_to_the_depth_of_eight() {
+fn a_message_is_read_to_a_depth_of_eight() {
     let said = |depth: usize| {
         let body = format!("{}\"too many tries\"{}", r#"{"error":"#.repeat(depth), "}".repeat(depth));
         let failed = app().user_login(EMAIL, PASSWORD).unwrap().receive(&support::response(400, &body)).unwrap_err();

@@ -52,7 +52,7 @@ fn only_the_adapters_use_std_and_a_client_library() {
 }
 
 #[test]
-fn every_event_is_told_in_one_file() {
+fn every_event_is_logged_in_one_file() {
     for (path, text) in
         sources("transports").into_iter().chain(sources("transports/cassette")).chain(sources("transports/client"))
     {
@@ -198,7 +198,7 @@ fn runs(file: &str, name: &str) -> bool {
 }
 
 #[test]
-fn each_promise_in_security_is_kept_by_a_test_that_is_there() {
+fn each_promise_in_security_names_an_existing_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let page = read("SECURITY.md");
     let headings: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("## ")).collect();
@@ -237,7 +237,7 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
         .into_iter()
         .map(|(path, text)| (path.file_stem().unwrap().to_str().unwrap().to_owned(), code(&text).collect()))
         .collect();
-    // What the root exports stands in a file of its own.
+    // What the root exports has a file of its own.
     let exports = files["lib"].split("pub use ").skip(1).flat_map(|item| {
         let (file, names) = item.split(';').next().unwrap().split_once("::").unwrap();
         names.split(|c: char| !c.is_alphanumeric()).map(move |name| (name, file))

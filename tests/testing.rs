@@ -49,7 +49,7 @@ fn failure(test: impl FnOnce()) -> String {
 // ---- Scripts ----
 
 #[test]
-fn a_script_gives_its_answers_in_its_order_and_keeps_what_it_was_sent() {
+fn a_script_gives_its_answers_in_order_and_records_the_requests() {
     let script = Scripted::new([
         Exchange::post("/contacts").answer(201, "first"),
         Exchange::any().respond(Response::builder().status(404).header("x-page", "2").body("second").unwrap()),
@@ -65,7 +65,7 @@ fn a_script_gives_its_answers_in_its_order_and_keeps_what_it_was_sent() {
 }
 
 #[test]
-fn a_request_that_is_as_expected_passes() {
+fn an_expected_request_passes() {
     for exchange in [
         Exchange::any(),
         Exchange::any().header("x-api-key", "S3CR3T"),
@@ -104,9 +104,9 @@ fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
             "GET /, {name: …, password: …}",
         ),
     ] {
-        let told = failure(|| drop(send(&Scripted::new([exchange]))));
+        let message = failure(|| drop(send(&Scripted::new([exchange]))));
         assert_eq!(
-            told,
+            message,
             format!(
                 "request 1 is not what the script expects: {difference}\n  expected {expected}\n  sent     {SHOWN}"
             )
@@ -114,33 +114,33 @@ fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
     }
     let script = Scripted::new([Exchange::any().member("name", "Ada")]);
     let bare = Request::get("https://api.example.com/").body(Bytes::from_static(b"S3CR3T")).unwrap();
-    let told = failure(|| drop(Transport::send(&script, bare, 100)));
-    assert!(told.starts_with("request 1 is not what the script expects: its body is no JSON object\n"), "{told}");
-    assert!(!told.contains("S3CR3T"), "{told}");
+    let message = failure(|| drop(Transport::send(&script, bare, 100)));
+    assert!(message.starts_with("request 1 is not what the script expects: its body is no JSON object\n"), "{message}");
+    assert!(!message.contains("S3CR3T"), "{message}");
     assert!(failure(|| drop(script)).contains("no JSON object"));
 }
 
 #[test]
-fn a_request_too_many_fails_the_test() {
-    let told = failure(|| {
+fn a_surplus_request_fails_the_test() {
+    let message = failure(|| {
         let script = Scripted::new([Exchange::any()]);
         send(&script).unwrap();
         drop(send(&script));
     });
-    assert_eq!(told, format!("request 2 is one too many, the script has no answer left for it: {SHOWN}"));
+    assert_eq!(message, format!("request 2 is one too many, the script has no answer left for it: {SHOWN}"));
 }
 
 #[test]
-fn an_answer_that_is_left_over_fails_the_test() {
-    let told = failure(|| {
+fn an_unused_answer_fails_the_test() {
+    let message = failure(|| {
         let script = Scripted::new([Exchange::any(), Exchange::post("/a").header("x", "S3CR3T"), Exchange::any()]);
         send(&script).unwrap();
     });
-    assert_eq!(told, "the script has answers left over, 2 after 1 requests; the next is for POST /a x: …");
+    assert_eq!(message, "the script has answers left over, 2 after 1 requests; the next is for POST /a x: …");
 }
 
 #[test]
-fn a_clone_that_is_left_keeps_the_script_open() {
+fn a_remaining_clone_keeps_the_script_open() {
     let script = Scripted::new([Exchange::any()]);
     drop(script.clone());
     assert_eq!(format!("{script:?}"), "Scripted { sent: 0, left: 1, .. }");
@@ -148,19 +148,19 @@ fn a_clone_that_is_left_keeps_the_script_open() {
 }
 
 #[test]
-fn a_failure_that_the_program_swallows_comes_back_when_the_script_is_dropped() {
+fn a_failure_that_the_program_swallows_is_raised_again_when_the_script_is_dropped() {
     let script = Scripted::new([Exchange::get("/")]);
     let swallowed = failure(|| drop(send(&script)));
     assert_eq!(failure(|| drop(script)), swallowed);
 }
 
 #[test]
-fn a_test_that_fails_for_another_reason_is_not_aborted_by_what_is_left_over() {
-    let told = failure(|| {
+fn a_test_that_fails_for_another_reason_is_not_aborted_by_unused_answers() {
+    let message = failure(|| {
         let _script = Scripted::new([Exchange::any()]);
         panic!("{}", "another reason");
     });
-    assert_eq!(told, "another reason");
+    assert_eq!(message, "another reason");
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_scripts_answers_keep_to_the_bound_of_the_send() {
 }
 
 #[test]
-fn what_can_be_no_request_and_no_answer_is_refused_when_the_script_is_written() {
+fn an_impossible_request_or_answer_is_refused_when_the_script_is_written() {
     assert!(failure(|| drop(Exchange::get("no path"))).contains("a path"));
     assert!(failure(|| drop(Exchange::any().header("no header", "S3CR3T"))).contains("no such header"));
     assert!(failure(|| drop(Exchange::any().header("x", "S3CR3T\n"))).contains("no such header"));
@@ -185,7 +185,7 @@ fn what_can_be_no_request_and_no_answer_is_refused_when_the_script_is_written() 
 // ---- No answers ----
 
 #[test]
-fn a_transport_fails_with_the_delivery_that_it_is_told_to() {
+fn a_transport_fails_with_the_delivery_that_it_is_set_to() {
     for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
         let script = Scripted::new([Exchange::any().fail(delivery), Exchange::any().fail(delivery)]);
         for error in send_both(&Failing(delivery)).into_iter().chain(send_both(&script)).map(Result::unwrap_err) {
@@ -196,7 +196,7 @@ fn a_transport_fails_with_the_delivery_that_it_is_told_to() {
 }
 
 #[test]
-fn a_silent_service_is_a_time_out_to_blocking_code_and_no_end_to_async_code() {
+fn a_silent_service_times_out_in_blocking_code_and_never_ends_in_async_code() {
     let error = send(&Silent).unwrap_err();
     assert_eq!((error.kind(), error.delivery()), (SendErrorKind::TimedOut, Delivery::Unknown));
     let mut executor = Executor::new(0, [AsyncTransport::send(&Silent, call(), 100)]);
@@ -225,7 +225,7 @@ fn without_faults_a_request_is_answered_after_a_while() {
 }
 
 #[test]
-fn each_fault_is_what_it_says() {
+fn each_fault_has_the_effect_of_its_name() {
     // What the sender sees, and how often the request arrives.
     let refused = Some((SendErrorKind::Connect, Delivery::NotSent));
     let timed_out = Some((SendErrorKind::TimedOut, Delivery::Unknown));
@@ -258,7 +258,7 @@ fn each_fault_is_what_it_says() {
 }
 
 #[test]
-fn faults_strike_as_often_as_they_are_told_to() {
+fn faults_are_injected_at_their_configured_rates() {
     let arrived = Cell::new(0);
     let network = Network::new(17, counting(&arrived));
     network.enable_faults(&[Fault::Refused, Fault::Cut], 90);
@@ -291,7 +291,7 @@ fn run(seed: u64) -> String {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_trace_byte_for_byte_and_others_give_others() {
+fn the_same_seed_gives_the_same_trace_byte_for_byte_and_other_seeds_give_other_traces() {
     for seed in 0..100 {
         assert_eq!(run(seed), run(seed));
     }
@@ -300,17 +300,17 @@ fn the_same_seed_gives_the_same_trace_byte_for_byte_and_others_give_others() {
 }
 
 #[test]
-fn a_trace_tells_requests_faults_answers_and_notes_and_shows_no_secret() {
+fn a_trace_has_requests_faults_answers_and_notes_and_no_secret() {
     let trace: String = (0..20).map(run).collect();
-    for told in [&format!(" ms  #0 {SHOWN}"), "  !! RequestLost\n", " status 200\n", " TimedOut\n", " ms  4: Ok(200)\n"]
+    for line in [&format!(" ms  #0 {SHOWN}"), "  !! RequestLost\n", " status 200\n", " TimedOut\n", " ms  4: Ok(200)\n"]
     {
-        assert!(trace.contains(told), "{told} is not in {trace}");
+        assert!(trace.contains(line), "{line} is not in {trace}");
     }
     assert!(!trace.contains("S3CR3T"), "{trace}");
 }
 
 #[test]
-fn the_clock_goes_as_far_as_the_code_waits_and_no_farther() {
+fn the_clock_advances_only_as_far_as_the_code_waits() {
     let network = Network::new(17, Silent);
     network.run(async {
         network.sleep(Duration::from_secs(3600)).await;
@@ -333,14 +333,14 @@ fn the_clock_goes_as_far_as_the_code_waits_and_no_farther() {
 }
 
 #[test]
-fn code_that_waits_for_what_never_happens_fails_the_test() {
+fn code_that_waits_forever_fails_the_test() {
     let network = Network::new(17, Silent);
     let tasks = || [Box::pin(pending::<()>()) as Pin<Box<dyn Future<Output = ()>>>, Box::pin(async {})];
     assert_eq!(failure(|| drop(network.run_all(tasks()))), "1 of the tasks wait for what never happens");
 }
 
 #[test]
-fn a_sender_who_goes_away_is_no_harm() {
+fn a_sender_that_is_dropped_does_no_harm() {
     let arrived = Cell::new(0);
     let network = Network::new(17, counting(&arrived));
     let mut executor = Executor::new(0, [AsyncTransport::send(&network, call(), 100)]);
@@ -352,7 +352,7 @@ fn a_sender_who_goes_away_is_no_harm() {
 }
 
 #[test]
-fn the_service_may_be_a_script_and_its_failures_stay_what_they_are() {
+fn the_service_may_be_a_script_and_its_failures_are_unchanged() {
     let script =
         Scripted::new([Exchange::post("/contacts").answer(201, ""), Exchange::any().fail(Delivery::Unsendable)]);
     let network = Network::new(17, script.clone());

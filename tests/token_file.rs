@@ -1,4 +1,4 @@
-//! The examples' file for a token, which is there to be copied: whatever dies or writes at the same time, what stands there is whole.
+//! The examples' file for a token, which is there to be copied: whatever dies or writes at the same time, the file is whole.
 #![cfg(unix)]
 
 #[path = "../examples/support/token_file.rs"]
@@ -48,7 +48,7 @@ fn a_token_is_saved_for_its_owner_alone_and_replaces_the_old_one() {
 }
 
 #[test]
-fn a_draft_that_is_given_up_leaves_the_old_token_and_nothing_else() {
+fn an_abandoned_draft_leaves_the_old_token_and_nothing_else() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("token.json");
     TokenFile::create(&path).unwrap().commit(&saved("l-1")).unwrap();
@@ -69,7 +69,7 @@ fn a_program_that_was_killed_before_it_committed_starts_again() {
 }
 
 #[test]
-fn many_threads_save_to_one_file_and_none_is_told_that_it_could_not() {
+fn many_threads_save_to_one_file_without_an_error() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("token.json");
     TokenFile::create(&path).unwrap().commit(&saved("l-0")).unwrap();

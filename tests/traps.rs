@@ -13,7 +13,7 @@ fn receive(response: &Response<impl AsRef<[u8]>>) -> Result<String, Error> {
     }
 }
 
-/// What a 200 with this body comes to.
+/// How a 200 with this body is read.
 fn receive_body(body: impl AsRef<[u8]>) -> Result<String, ErrorKind> {
     receive(&Response::new(body)).map_err(|error| {
         let shown = format!("{error} {error:?}");
@@ -73,7 +73,7 @@ fn a_success_that_is_not_one_object_with_one_usable_token_is_refused_for_its_own
 }
 
 #[test]
-fn a_token_may_have_escapes_and_company_that_nobody_asked_for() {
+fn a_token_may_have_escapes_and_unknown_members_beside_it() {
     let nested = format!(r#"{{"a": {}1{}, "access_token": "tok"}}"#, "[".repeat(100), "]".repeat(100));
     let cases = [
         (r#"{"access_token": "tok"}"#, "tok"),
@@ -110,7 +110,7 @@ fn typed(content_type: &str, body: impl AsRef<[u8]>) -> Response<Vec<u8>> {
 }
 
 #[test]
-fn a_token_is_taken_in_whatever_it_is_wrapped() {
+fn a_token_is_accepted_with_any_content_type_or_byte_order_mark() {
     const TOKEN: &str = r#"{"access_token": "tok"}"#;
     for content_type in [
         "",
@@ -141,7 +141,7 @@ fn a_token_is_taken_in_whatever_it_is_wrapped() {
 }
 
 #[test]
-fn a_success_that_is_no_json_object_is_told_with_its_media_type_and_who_may_have_answered() {
+fn a_success_that_is_no_json_object_is_reported_with_its_media_type_and_who_may_have_answered() {
     use BodyProblem::*;
     let long = format!("text/{}", "x".repeat(130));
     let syntax = Syntax { line: 1, column: 1 };
@@ -178,7 +178,7 @@ fn a_success_that_is_no_json_object_is_told_with_its_media_type_and_who_may_have
 }
 
 #[test]
-fn a_coded_body_is_told_by_the_name_of_its_coding_for_a_success_and_a_refusal_alike() {
+fn a_coded_body_is_reported_by_the_name_of_its_coding_in_a_success_and_in_a_refusal() {
     let gzip: &[u8] = b"\x1f\x8b\x08\0\0\0\0\0\0\x03";
     let coded = |status: u16, coding: &str, body: &[u8]| {
         let response = Response::builder().status(status).header("content-encoding", coding);
@@ -203,8 +203,8 @@ fn a_coded_body_is_told_by_the_name_of_its_coding_for_a_success_and_a_refusal_al
         for status in [401, 429, 500, 503] {
             let error = coded(status, coding, body);
             assert_eq!((error.content_coding(), error.message()), (named, None), "{coding}");
-            let told = error.to_string();
-            assert_eq!(told.contains(", its body encoded as "), named.is_some(), "{told}");
+            let text = error.to_string();
+            assert_eq!(text.contains(", its body encoded as "), named.is_some(), "{text}");
         }
     }
     // What can be read needs no undoing.
@@ -215,7 +215,7 @@ fn a_coded_body_is_told_by_the_name_of_its_coding_for_a_success_and_a_refusal_al
 }
 
 #[test]
-fn answers_that_others_confuse_are_told_apart_with_status_and_wait() {
+fn responses_that_are_often_confused_are_distinguished_with_status_and_wait() {
     let cases = [
         (204, "", ErrorKind::Body(BodyProblem::Empty)),
         (302, "", ErrorKind::Redirected),
@@ -233,7 +233,7 @@ fn answers_that_others_confuse_are_told_apart_with_status_and_wait() {
 }
 
 #[test]
-fn a_success_is_a_refusal_where_it_says_error_and_has_no_usable_token() {
+fn a_success_with_an_error_and_no_usable_token_is_a_refusal() {
     use BodyProblem::*;
     let no = ErrorKind::Refused;
     let body = ErrorKind::Body;
@@ -267,7 +267,7 @@ fn a_success_is_a_refusal_where_it_says_error_and_has_no_usable_token() {
         (r#"{"Message": "locked", "errors": []}"#, body(NoToken), Some("locked")),
         (r#"{"data": {"message": "locked"}, "status": "not at all well"}"#, body(NoToken), None),
         (r#"{"access_token": "", "message": "locked"}"#, body(EmptyToken), Some("locked")),
-        // Of a success nothing is told but what stands below a usual name.
+        // Of a success only the value of a usual name is shown.
         (r#"{"accessToken": "S3CR3T", "token": "S3 CR3T", "code": "no-error"}"#, body(NoToken), None),
     ] {
         let error = receive(&response(200, json)).unwrap_err();
@@ -289,7 +289,7 @@ fn a_success_is_a_refusal_where_it_says_error_and_has_no_usable_token() {
 }
 
 #[test]
-fn a_redirect_is_not_followed_and_its_target_not_told() {
+fn a_redirect_is_not_followed_and_its_target_is_not_shown() {
     let response = Response::builder().status(302).header("location", "https://evil.example.net/").body("").unwrap();
     let error = receive(&response).unwrap_err();
     assert_eq!((error.kind(), error.status().as_u16()), (ErrorKind::Redirected, 302));
@@ -312,7 +312,7 @@ fn a_refusal_beyond_the_bound_keeps_its_status_and_loses_its_words() {
 }
 
 #[test]
-fn step_1s_response_again_is_refused_at_step_2() {
+fn step_1s_response_is_refused_at_step_2() {
     let app = app();
     let request = app.location("loc-1").unwrap().exchange(&support::user_token(&app)).unwrap();
     let error = request.receive(&support::token_response("user-token")).unwrap_err().error;

@@ -15,7 +15,7 @@ use support::{
 };
 
 #[test]
-fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
+fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     let app = app();
     let location = app.location("loc-1").unwrap();
     let login = location.login(EMAIL, PASSWORD).unwrap();
@@ -87,7 +87,7 @@ fn every_debug_begins_with_what_it_is_of_and_has_what_is_no_secret() {
 }
 
 #[test]
-fn a_failed_flow_answers_as_its_error_does() {
+fn a_failed_flow_reports_the_same_as_its_error() {
     let login = app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
     let busy = Response::builder().status(503).header("retry-after", "0").body("").unwrap();
     let failed = login.receive(&busy).unwrap_err();
@@ -103,7 +103,7 @@ fn a_failed_flow_answers_as_its_error_does() {
 }
 
 #[test]
-fn a_misuse_is_the_callers() {
+fn a_misuse_is_the_callers_fault() {
     let misuse = App::new(settings().api_key("")).unwrap_err();
     assert_eq!(misuse.fault(), Fault::Caller);
     let wrong = Misuse::WrongEnvironment { token: Environment::Staging, app: Environment::Production };

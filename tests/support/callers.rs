@@ -14,9 +14,9 @@ use super::support::{EMAIL, PASSWORD, app, response};
 pub const SEND_AGAIN: &str = "sends the call again";
 pub const WAITS: &str = "waits";
 
-/// What comes of a token request.
+/// How a token request ends.
 #[derive(Clone, Copy, Debug)]
-pub enum Came {
+pub enum Outcome {
     Token,
     Status(u16),
     /// A status with `Retry-After` in seconds.
@@ -24,7 +24,7 @@ pub enum Came {
     /// A status with this body.
     Body(u16, &'static str),
     Nothing(Delivery),
-    /// Whoever sent it is gone before anything came.
+    /// Whoever sent it is gone before there is an answer.
     Dropped,
 }
 
@@ -37,7 +37,7 @@ pub struct Callers {
     pub store: Vec<String>,
     /// Calls that are on their way with the first token of each Location.
     early: [Vec<Attempt>; 2],
-    /// Each caller's Location, and where he stands: `None` once he is gone.
+    /// Each caller's Location and state: `None` once the caller is gone.
     callers: Vec<(usize, Option<Renewing>)>,
     issued: usize,
 }
@@ -125,12 +125,12 @@ impl Callers {
         })
     }
 
-    /// Lets a caller go on for as long as he has to wait for nobody, and says where he stands.
-    pub fn told(&mut self, caller: usize) -> String {
+    /// Lets a caller go on for as long as there is nobody to wait for, and describes the state then.
+    pub fn advance(&mut self, caller: usize) -> String {
         let mut before = String::new();
         loop {
             let place = self.callers[caller].0;
-            let next = self.callers[caller].1.take().expect("he is gone");
+            let next = self.callers[caller].1.take().expect("the caller is gone");
             let (session, owner, now) = (&mut self.sessions[place], &mut self.owner, self.now);
             let (next, text) = match next {
                 Renewing::AwaitTurn(waiting) => {
@@ -162,56 +162,56 @@ impl Callers {
         }
     }
 
-    /// As [`told`](Self::told), of a caller who comes now.
-    pub fn told_to_new(&mut self, place: usize) -> String {
+    /// As [`advance`](Self::advance), of a new caller.
+    pub fn advance_new(&mut self, place: usize) -> String {
         let caller = self.enter(place);
-        self.told(caller)
+        self.advance(caller)
     }
 
     /// The caller's token request has this outcome. Nobody goes on yet.
-    pub fn outcome(&mut self, caller: usize, came: Came) {
+    pub fn answer(&mut self, caller: usize, outcome: Outcome) {
         let (place, next) = &mut self.callers[caller];
-        let Some(Renewing::SendToken(step)) = next.take() else { panic!("he sends nothing") };
+        let Some(Renewing::SendToken(step)) = next.take() else { panic!("the caller sends nothing") };
         let (session, owner, now) = (&mut self.sessions[*place], &mut self.owner, self.now);
-        let mut answer = match came {
-            Came::Token => {
+        let mut response = match outcome {
+            Outcome::Token => {
                 self.issued += 1;
                 response(200, &format!(r#"{{"access_token": "new-{}"}}"#, self.issued))
             }
-            Came::Status(status) | Came::Wait(status, _) => response(status, ""),
-            Came::Body(status, body) => response(status, body),
-            Came::Nothing(delivery) => {
+            Outcome::Status(status) | Outcome::Wait(status, _) => response(status, ""),
+            Outcome::Body(status, body) => response(status, body),
+            Outcome::Nothing(delivery) => {
                 *next = Some(step.failed(delivery, session, owner, now));
                 return;
             }
-            Came::Dropped => return,
+            Outcome::Dropped => return,
         };
-        if let Came::Wait(_, seconds) = came {
-            answer.headers_mut().insert("retry-after", seconds.into());
+        if let Outcome::Wait(_, seconds) = outcome {
+            response.headers_mut().insert("retry-after", seconds.into());
         }
-        *next = Some(step.received(&answer, session, owner, now));
+        *next = Some(step.received(&response, session, owner, now));
     }
 
-    /// The caller, who has a new token, sends his call again, and it is answered so.
+    /// The caller, who has a new token, sends the call again, and it is answered so.
     pub fn repeated(&mut self, caller: usize, status: u16) {
         let (place, next) = &mut self.callers[caller];
-        let Some(Renewing::Done(Ok(replay))) = next.take() else { panic!("he has no new token") };
+        let Some(Renewing::Done(Ok(replay))) = next.take() else { panic!("the caller has no new token") };
         let session = &mut self.sessions[*place];
         let attempt = session.replay(replay, &mut call()).unwrap();
         session.received(attempt, StatusCode::from_u16(status).unwrap()).unwrap();
     }
 
-    /// A caller comes, sends what he is told to send, and this comes of it. What he is told then.
-    pub fn renew(&mut self, place: usize, came: Came) -> String {
+    /// A new caller sends a token request, which has this outcome. The state then.
+    pub fn renew(&mut self, place: usize, outcome: Outcome) -> String {
         let caller = self.enter(place);
-        self.renew_as(caller, came)
+        self.renew_as(caller, outcome)
     }
 
-    pub fn renew_as(&mut self, caller: usize, came: Came) -> String {
-        let told = self.told(caller);
-        assert!(told.contains("sends step"), "{told}");
-        self.outcome(caller, came);
-        if matches!(came, Came::Dropped) { "is gone".into() } else { self.told(caller) }
+    pub fn renew_as(&mut self, caller: usize, outcome: Outcome) -> String {
+        let state = self.advance(caller);
+        assert!(state.contains("sends step"), "{state}");
+        self.answer(caller, outcome);
+        if matches!(outcome, Outcome::Dropped) { "is gone".into() } else { self.advance(caller) }
     }
 
     /// A caller's future is dropped, wherever it stands.
@@ -220,7 +220,7 @@ impl Callers {
     }
 }
 
-/// What a caller is told, in a few words.
+/// A caller's error, in a few words.
 pub fn described(error: &RenewError) -> String {
     let kind = match error.kind() {
         RenewErrorKind::Response(error) => format!("`Response` {}", error.status().as_u16()),

@@ -1,15 +1,15 @@
-//! Tries every order in which things can happen, by depth-first search. What was reached before, in another order, is not gone into again.
+//! Tries every order of events, by depth-first search. What was reached before, in another order, is not gone into again.
 
 use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 
-/// Something in which one of several things can happen next.
+/// A system in which one of several events is next.
 pub trait Run {
-    /// What can happen now, each in words. Empty at the end.
+    /// The events that are possible now, each in words. Empty at the end.
     fn choices(&self) -> Vec<String>;
 
-    /// Lets one of them happen. It panics where a promise is broken.
+    /// Applies one of them. It panics where a promise is broken.
     fn choose(&mut self, choice: usize);
 
     /// All that what is still to come depends on.
@@ -24,7 +24,7 @@ pub struct Seen {
     pub deepest: usize,
 }
 
-/// Tries everything that can happen from the start on. A panic names what has happened before it.
+/// Tries every order of events from the start on. A panic names the events before it.
 pub fn exhaust<R: Run>(start: impl Fn() -> R) -> Seen {
     let mut known = HashSet::new();
     let mut seen = Seen::default();
@@ -32,7 +32,7 @@ pub fn exhaust<R: Run>(start: impl Fn() -> R) -> Seen {
     let mut path: Vec<(usize, Vec<String>)> = vec![];
     loop {
         let mut run = start();
-        let mut told = Told(path.iter().map(|(choice, from)| from[*choice].clone()).collect());
+        let mut history = History(path.iter().map(|(choice, from)| from[*choice].clone()).collect());
         for (choice, _) in &path {
             run.choose(*choice);
         }
@@ -42,12 +42,12 @@ pub fn exhaust<R: Run>(start: impl Fn() -> R) -> Seen {
                 seen.ends += 1;
                 break;
             }
-            told.0.push(choices[0].clone());
+            history.0.push(choices[0].clone());
             path.push((0, choices));
             run.choose(0);
             seen.deepest = seen.deepest.max(path.len());
         }
-        drop(told);
+        drop(history);
         while let Some((choice, from)) = path.last_mut() {
             *choice += 1;
             if *choice < from.len() {
@@ -68,13 +68,13 @@ fn digest(state: &str) -> u64 {
     hasher.finish()
 }
 
-/// Says what has happened, if the thread panics.
-struct Told(Vec<String>);
+/// Prints the events so far if the thread panics.
+struct History(Vec<String>);
 
-impl Drop for Told {
+impl Drop for History {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("what has happened:\n  {}", self.0.join("\n  "));
+            eprintln!("the events so far:\n  {}", self.0.join("\n  "));
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What several tests share: an App, and responses to feed it. Only the public API.
 #![allow(dead_code)]
 
+pub mod settings;
+
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -9,22 +11,14 @@ use location_auth::{
     Session, Settings, Step, UserAccessToken,
 };
 
-pub const EMAIL: &str = "owner@example.com";
-pub const PASSWORD: &str = "the owner's password";
+pub use settings::{EMAIL, PASSWORD};
 
 pub fn settings() -> Settings {
     settings_for(Environment::Staging)
 }
 
 pub fn settings_for(environment: Environment) -> Settings {
-    Settings::new(environment)
-        .user_token_url("https://api.example.com/user_token")
-        .location_token_url("https://api.example.com/locations/{location_id}/token")
-        .api_origin("https://data.example.com:8443")
-        .api_key("the-api-key")
-        .client_id("the-client-id")
-        .client_secret("the-client-secret")
-        .data_source_name("the data source")
+    settings::settings_for(environment).api_origin("https://data.example.com:8443").data_source_name("the data source")
 }
 
 pub fn app() -> App {
@@ -39,7 +33,7 @@ pub fn response(status: u16, body: &str) -> Response<String> {
     Response::builder().status(status).body(body.to_owned()).expect("a valid response")
 }
 
-/// The token that a flow comes to by this response.
+/// The token that a flow returns for this response.
 pub fn done<F: Flow>(flow: F, response: &Response<String>) -> F::Output {
     match flow.receive(response) {
         Ok(Progress::Done(output)) => output,

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use http::{Request, Response};
 use location_auth::{App, Delivery, LocationAccessToken, Owner, SavedToken, Session, UserAccessToken, UserLogin};
 
-use crate::world;
+use crate::test_service;
 
-/// How often each thing may happen.
+/// How many events of each kind there may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
     pub revocations: u8,
     pub faults: u8,
-    pub hand_overs: u8,
+    pub login_changes: u8,
     pub right_password: bool,
     /// Whether the owner has a User Access Token at the start.
     pub user_token: bool,
@@ -20,11 +20,11 @@ pub struct Budget {
     pub revoked: bool,
 }
 
-/// What may happen.
+/// An event.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     Start,
-    /// The turn that the caller waits for is his.
+    /// The caller gets the turn that it waits for.
     Turn,
     /// A call is answered.
     Status(u16),
@@ -38,12 +38,12 @@ pub enum Event {
     NotSent,
     /// It is answered with 429.
     Throttled,
-    /// It is answered with what a repeat would come to again.
+    /// It is answered with what a repeat would be answered with again.
     Final,
     Kept,
     Dropped,
     Revoked(String),
-    HandedOver,
+    LoginSet,
 }
 
 /// A token request: whose it is, and with which User Access Token. `None` for a login.
@@ -51,8 +51,8 @@ pub enum Event {
 pub struct Wanted {
     pub whose: String,
     user: Option<String>,
-    /// How many hand-overs were still to come when it was sent.
-    hand_overs: u8,
+    /// How many changes of the login were still to come when it was sent.
+    login_changes: u8,
 }
 
 #[derive(Debug)]
@@ -69,7 +69,7 @@ pub struct Model {
     unknown: BTreeMap<String, u8>,
     /// How many tokens of each may be issued: one for each that was revoked or lost.
     allowed: BTreeMap<String, u8>,
-    /// Tokens that an answer has brought to a caller.
+    /// Tokens that a caller has received.
     received: BTreeSet<String>,
     /// How often each caller's call was sent, and whether it was answered with 401 last.
     sends: BTreeMap<usize, (u8, bool)>,
@@ -79,7 +79,7 @@ pub struct Model {
 pub const OWNER: &str = "owner";
 
 /// What each run starts with, made once.
-struct Made {
+struct Fixtures {
     login: UserLogin,
     user: UserAccessToken,
     locations: [LocationAccessToken; 2],
@@ -87,9 +87,9 @@ struct Made {
 }
 
 thread_local! {
-    static APP: App = App::new(world::settings()).unwrap();
-    static MADE: Made = Made {
-        login: APP.with(|app| app.user_login(world::EMAIL, world::PASSWORD).unwrap()),
+    static APP: App = App::new(test_service::settings::settings()).unwrap();
+    static FIXTURES: Fixtures = Fixtures {
+        login: APP.with(|app| app.user_login(test_service::EMAIL, test_service::PASSWORD).unwrap()),
         user: saved(None, "user-0").try_into().unwrap(),
         locations: [0, 1]
             .map(|location| saved(Some(location), &format!("location-{location}-0")).try_into().unwrap()),
@@ -100,7 +100,7 @@ thread_local! {
 }
 
 pub fn call(location: usize) -> Request<()> {
-    MADE.with(|made| made.calls[location].clone())
+    FIXTURES.with(|fixtures| fixtures.calls[location].clone())
 }
 
 pub fn secret(token: &SavedToken) -> String {
@@ -120,10 +120,10 @@ pub fn start(budget: Budget) -> (Model, [Session; 2], Owner) {
     APP.with(|app| {
         let mut owner = Owner::new(app);
         if budget.user_token {
-            owner.set_token(MADE.with(|made| made.user.clone())).unwrap();
+            owner.set_token(FIXTURES.with(|fixtures| fixtures.user.clone())).unwrap();
         }
-        owner.set_login(MADE.with(|made| made.login.clone())).unwrap();
-        let tokens = MADE.with(|made| made.locations.clone());
+        owner.set_login(FIXTURES.with(|fixtures| fixtures.login.clone())).unwrap();
+        let tokens = FIXTURES.with(|fixtures| fixtures.locations.clone());
         let sessions = tokens.map(|token| Session::for_location(app, token).unwrap());
         let valid: BTreeSet<_> = ["user-0", "location-0-0", "location-1-0"].map(String::from).into();
         let revoked = u8::from(budget.revoked);
@@ -165,30 +165,30 @@ impl Model {
         events
     }
 
-    /// What happens without any caller.
+    /// The events without any caller.
     pub fn outside_events(&self) -> Vec<Event> {
         let mut events = vec![];
         if self.budget.revocations > 0 {
             events.extend(self.valid.iter().cloned().map(Event::Revoked));
         }
-        if self.budget.hand_overs > 0 {
-            events.push(Event::HandedOver);
+        if self.budget.login_changes > 0 {
+            events.push(Event::LoginSet);
         }
         events
     }
 
-    pub fn outside(&mut self, event: &Event, hand_over: impl FnOnce(UserLogin)) {
+    pub fn outside(&mut self, event: &Event, set_login: impl FnOnce(UserLogin)) {
         match event {
             Event::Revoked(token) => {
                 self.budget.revocations -= 1;
                 self.valid.remove(token);
                 *self.allowed.get_mut(whose(token)).unwrap() += 1;
             }
-            Event::HandedOver => {
-                self.budget.hand_overs -= 1;
+            Event::LoginSet => {
+                self.budget.login_changes -= 1;
                 self.unknown.clear();
                 self.passwords = 0;
-                hand_over(MADE.with(|made| made.login.clone()));
+                set_login(FIXTURES.with(|fixtures| fixtures.login.clone()));
             }
             other => panic!("{other:?}"),
         }
@@ -230,7 +230,7 @@ impl Model {
             // Two of unknown outcome, and one that is refused.
             assert!(self.passwords <= 3, "a wrong password is sent {} times", self.passwords);
         }
-        Wanted { whose, user, hand_overs: self.budget.hand_overs }
+        Wanted { whose, user, login_changes: self.budget.login_changes }
     }
 
     pub fn answer_token(&mut self, wanted: &Wanted, event: &Event) -> Result<Response<String>, Delivery> {
@@ -246,7 +246,7 @@ impl Model {
                 return respond(200, format!(r#"{{"access_token": "{token}"}}"#));
             }
             Event::Unauthorized => {
-                if wanted.user.is_none() && wanted.hand_overs == self.budget.hand_overs {
+                if wanted.user.is_none() && wanted.login_changes == self.budget.login_changes {
                     // From now on no caller sends it again.
                     self.passwords = 3;
                 }
@@ -266,7 +266,7 @@ impl Model {
         }
     }
 
-    /// The caller is gone; his request may still arrive.
+    /// The caller is gone; the request may still arrive.
     pub fn drop_request(&mut self, wanted: &Wanted) {
         self.fault();
         self.under_way.remove(&wanted.whose);
@@ -283,7 +283,7 @@ impl Model {
 
     /// The service acts, if it would have, and nobody hears of it.
     fn lose(&mut self, wanted: &Wanted) {
-        if wanted.hand_overs == self.budget.hand_overs {
+        if wanted.login_changes == self.budget.login_changes {
             *self.unknown.entry(wanted.whose.clone()).or_default() += 1;
         }
         let acts = wanted.user.as_ref().map_or(self.budget.right_password, |user| self.valid.contains(user));
@@ -310,12 +310,12 @@ impl Model {
         self.stored.insert(secret(token));
     }
 
-    /// A caller is told what has become of his call.
+    /// A call ends, with a response or with an error.
     pub fn done(&mut self, caller: usize, is_response: bool) {
         assert!(is_response || self.sends[&caller].1, "a call that was answered with other than 401 fails");
     }
 
-    /// No token is lost that an answer has brought.
+    /// No token is lost that a caller has received.
     pub fn check_end(&self, sessions: &[Session; 2], owner: &Owner) {
         let unsaved = sessions.iter().filter_map(Session::unsaved).chain(owner.unsaved()).map(|token| secret(&token));
         let unsaved: BTreeSet<_> = unsaved.collect();

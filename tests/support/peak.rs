@@ -25,7 +25,7 @@ pub fn peak_of(run: impl FnOnce()) -> usize {
 }
 
 #[test]
-fn a_body_that_is_kept_is_seen() {
+fn a_body_that_is_held_is_detected() {
     let _alone = alone();
     // If this fails, the tests beside it prove nothing. A third mebibyte, since the test runner's own threads free some bytes meanwhile.
     assert!(peak_of(|| drop(vec![1_u8; 3 * MIB])) >= 2 * MIB);

@@ -40,7 +40,7 @@ mod tests {
     const SUBJECTS: [Subject; 1] = [Subject { name: "ureq", client: |_| unreachable!("nothing is sent") }];
 
     #[test]
-    fn a_comment_and_an_empty_line_are_no_exception() {
+    fn comments_and_empty_lines_are_not_exceptions() {
         assert_eq!(read("# reqwest | nothing | at all\n\n", &SUBJECTS).map(|list| list.len()), Ok(0));
     }
 
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_nothing_known_or_gives_no_reason_is_refused() {
+    fn an_exception_with_an_unknown_name_or_no_reason_is_refused() {
         let row = ROWS.iter().find(|row| row.excusable).expect("some rows allow exceptions").name;
         for line in
             [format!("curl | {row} | because"), "ureq | no such row | because".into(), format!("ureq | {row} |")]

@@ -20,7 +20,7 @@ pub enum Flaw {
     UnknownIssuer,
 }
 
-/// A certificate for 127.0.0.1 with its key, and the authority that the client is told to trust, in DER.
+/// A certificate for 127.0.0.1 with its key, and the authority that the client is to trust, in DER.
 pub struct Identity {
     pub authority: Vec<u8>,
     chain: Vec<CertificateDer<'static>>,

@@ -43,7 +43,7 @@ fn shown(error: &SendError) -> String {
 }
 
 #[test]
-fn ureq_follows_no_redirect_even_if_it_is_told_to() {
+fn ureq_follows_no_redirect_even_if_it_is_configured_to() {
     let server = answering(REDIRECT);
     let transport = Ureq::with_config(|config| config.max_redirects(10).http_status_as_error(true));
     assert_eq!(transport.send(get(server.url("/")), 0).unwrap().status(), 302);
@@ -51,7 +51,7 @@ fn ureq_follows_no_redirect_even_if_it_is_told_to() {
 }
 
 #[test]
-fn ureq_follows_no_redirect_even_if_the_request_tells_it_to() {
+fn ureq_follows_no_redirect_even_if_the_request_is_configured_to() {
     let server = answering(REDIRECT);
     let request = ureq::agent()
         .configure_request(get(server.url("/")).map(|_| ()))
@@ -63,7 +63,7 @@ fn ureq_follows_no_redirect_even_if_the_request_tells_it_to() {
 }
 
 #[test]
-fn reqwest_follows_no_redirect_even_if_it_is_told_to() {
+fn reqwest_follows_no_redirect_even_if_it_is_configured_to() {
     let server = answering(REDIRECT);
     let transport = Reqwest::with_config(|builder| builder.redirect(reqwest::redirect::Policy::limited(10))).unwrap();
     assert_eq!(tokio().block_on(transport.send(get(server.url("/")), 0)).unwrap().status(), 302);
@@ -83,10 +83,10 @@ fn a_url_that_the_library_refuses_is_not_shown() {
 }
 
 #[test]
-fn a_proxy_that_refuses_a_tunnel_is_told_with_its_status() {
+fn a_proxy_that_refuses_a_tunnel_is_reported_with_its_status() {
     let url = "https://api.example.com/?access_token=S3CR3T";
-    // What is told of the status by ureq and by reqwest, whose library tells 407 alone, and whether the way may be free another time.
-    for (status, told, to_reqwest) in [
+    // What ureq and reqwest report of the status, of which reqwest's library shows 407 alone, and whether the way may be free another time.
+    for (status, delivery, by_reqwest) in [
         (407, Delivery::Unsendable, Some(407)),
         (403, Delivery::Unsendable, None),
         (404, Delivery::Unsendable, None),
@@ -97,13 +97,13 @@ fn a_proxy_that_refuses_a_tunnel_is_told_with_its_status() {
         let proxy = ureq::Proxy::new(&server.url("")).unwrap();
         let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).send(get(url), 0).unwrap_err();
         assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-        assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), told));
+        assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), delivery));
         assert!(error.to_string().contains(&format!("refused to connect with status {status}")), "{error}");
         let proxy = reqwest::Proxy::all(server.url("")).unwrap();
         let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap();
         let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
         assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-        assert_eq!((error.kind(), error.delivery()), (refused(to_reqwest), Delivery::Unsendable));
+        assert_eq!((error.kind(), error.delivery()), (refused(by_reqwest), Delivery::Unsendable));
         assert_eq!(server.connections(), 2);
     }
 }
@@ -113,21 +113,21 @@ fn refused(status: Option<u16>) -> SendErrorKind {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_or_hangs_up_is_no_refusal() {
+fn a_proxy_that_is_unreachable_or_hangs_up_is_not_reported_as_refusing() {
     let url = "https://api.example.com/";
     for proxy in [format!("http://{}", nobody_listens()), answering("").url("")] {
         let to_ureq = ureq::Proxy::new(&proxy).unwrap();
         let error = Ureq::with_config(|config| config.proxy(Some(to_ureq.clone()))).send(get(url), 0).unwrap_err();
         assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
-        let to_reqwest = reqwest::Proxy::all(proxy).unwrap();
-        let transport = Reqwest::with_config(|builder| builder.proxy(to_reqwest.clone())).unwrap();
+        let by_reqwest = reqwest::Proxy::all(proxy).unwrap();
+        let transport = Reqwest::with_config(|builder| builder.proxy(by_reqwest.clone())).unwrap();
         let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
         assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
     }
 }
 
 #[test]
-fn what_speaks_no_tls_where_it_should_is_a_tls_error() {
+fn a_server_that_does_not_speak_tls_is_a_tls_error() {
     let server = scripted(|stream| {
         io::Write::write_all(stream, b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n").ok();
         read_request(stream);
@@ -152,7 +152,7 @@ fn a_proxys_password_is_not_shown() {
 }
 
 #[test]
-fn what_reqwest_cannot_be_built_from_is_a_configuration_error() {
+fn a_configuration_that_reqwest_refuses_is_a_configuration_error() {
     let error = Reqwest::with_config(|builder| builder.user_agent("S3CR3T\n")).unwrap_err();
     assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Configuration, Delivery::Unsendable));
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
@@ -168,7 +168,7 @@ fn noting(origins: Arc<Mutex<Vec<String>>>) -> impl AsyncTransport<Error = SendE
 }
 
 #[test]
-fn hypers_connect_function_is_not_told_the_path_or_the_query() {
+fn hypers_connect_function_does_not_see_the_path_or_the_query() {
     let server = well_kept(|request| Response::new(request.uri().to_string().into()));
     let origins = Arc::default();
     let transport = noting(Arc::clone(&origins));
@@ -178,7 +178,7 @@ fn hypers_connect_function_is_not_told_the_path_or_the_query() {
 }
 
 #[test]
-fn hyper_tells_what_the_connect_function_failed_with() {
+fn hyper_reports_the_error_of_the_connect_function() {
     for (io, kind) in [
         (io::ErrorKind::ConnectionRefused, SendErrorKind::Connect),
         (io::ErrorKind::TimedOut, SendErrorKind::TimedOut),
@@ -217,7 +217,7 @@ fn hyper_does_not_keep_a_connection_whose_body_was_too_long() {
 }
 
 #[test]
-fn hyper_does_not_keep_a_connection_whose_exchange_was_given_up() {
+fn hyper_does_not_keep_a_connection_whose_exchange_was_abandoned() {
     let requests = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&requests);
     let server = scripted(move |stream| {
@@ -264,7 +264,7 @@ fn hyper_does_not_keep_a_connection_that_is_still_sending() {
 }
 
 #[test]
-fn what_an_error_keeps_of_its_cause_is_the_operating_systems_or_words_of_ours() {
+fn an_errors_cause_is_the_operating_systems_error_or_a_text_of_ours() {
     let last = |error: &dyn Error| {
         let mut last = error.source().expect("has a cause");
         while let Some(next) = last.source() {

@@ -1,5 +1,8 @@
 //! The async drivers' futures are `Send` where the transport is, and are not asked to be.
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::rc::Rc;
@@ -12,25 +15,16 @@ use hyper_util::rt::TokioIo;
 use location_auth::emulator::Emulator;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{run_async, run_async_with_retries};
-use location_auth::{App, Backoff, Bytes, Environment, LocationLogin, Settings};
+use location_auth::{Backoff, Bytes};
 use location_auth_conformance::servers::well_kept;
 use location_auth_conformance::{Wishes, adapters};
+use settings::{API_KEY, BASE, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, login_at};
 use tokio::net::TcpStream;
 
 fn emulator() -> Emulator {
-    let mut emulator = Emulator::new("k-12", "c-34", "s-56");
-    emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
+    let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
+    emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL);
     emulator
-}
-
-fn login(base: &str) -> LocationLogin {
-    let settings = Settings::new(Environment::Staging)
-        .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
-        .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
-        .api_key("k-12")
-        .client_id("c-34")
-        .client_secret("s-56");
-    App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", "hunter2").unwrap()
 }
 
 fn is_send<T: Send>(future: T) -> T {
@@ -40,13 +34,13 @@ fn is_send<T: Send>(future: T) -> T {
 #[test]
 fn the_futures_are_send_with_a_send_transport() {
     let reqwest = adapters::reqwest(&Wishes::default());
-    drop(is_send(run_async(login("https://api.example.com"), &reqwest)));
+    drop(is_send(run_async(login_at(BASE), &reqwest)));
     let backoff = Backoff::new(1, Duration::ZERO, Duration::ZERO);
-    drop(is_send(run_async_with_retries(login("https://api.example.com"), &reqwest, backoff, tokio::time::sleep)));
+    drop(is_send(run_async_with_retries(login_at(BASE), &reqwest, backoff, tokio::time::sleep)));
     let hyper = Hyper::new(|_| async { Ok(TokioIo::new(TcpStream::connect("127.0.0.1:1").await?)) });
-    drop(is_send(run_async(login("https://api.example.com"), &hyper)));
+    drop(is_send(run_async(login_at(BASE), &hyper)));
     let closure = |_: Request<Bytes>, _: usize| async { Ok::<_, Infallible>(Response::new(vec![])) };
-    drop(is_send(run_async(login("https://api.example.com"), &closure)));
+    drop(is_send(run_async(login_at(BASE), &closure)));
 }
 
 #[test]
@@ -59,7 +53,7 @@ fn reqwest_logs_in_from_tasks_on_many_threads() {
     runtime.block_on(async {
         let tasks: Vec<_> = (0..16)
             .map(|_| {
-                let (login, transport) = (login(&server.url("")), transport.clone());
+                let (login, transport) = (login_at(&server.url("")), transport.clone());
                 tokio::spawn(async move { run_async(login, &transport).await.unwrap() })
             })
             .collect();
@@ -86,7 +80,7 @@ fn a_transport_may_hold_an_rc_and_stay_on_its_thread() {
         }
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let token = runtime.block_on(run_async(login("https://api.example.com"), &transport)).unwrap();
+    let token = runtime.block_on(run_async(login_at(BASE), &transport)).unwrap();
     assert_eq!(token.location().as_str(), "loc-1");
     assert_eq!(threads.get(), Some(thread::current().id()));
 }

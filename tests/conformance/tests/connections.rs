@@ -1,5 +1,8 @@
 //! What a connection may do to the next request, on every kind of runtime: the table runs each adapter on one.
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::env;
 use std::future::ready;
 use std::io::{self, ErrorKind, Read, Write};
@@ -14,7 +17,7 @@ use hyper::rt::ReadBufCursor;
 use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{AsyncTransport, Transport, run, run_async};
-use location_auth::{App, Bytes, Environment, LocationLogin, Settings};
+use location_auth::{Bytes, LocationLogin};
 use location_auth_conformance::owners::{STRAY, Surplus, answering_twice, token_request};
 use location_auth_conformance::servers::{Server, read_request, scripted};
 use location_auth_conformance::{Wishes, adapters};
@@ -100,17 +103,11 @@ fn call(server: &Server) -> Request<Bytes> {
 }
 
 fn login(server: &Server) -> LocationLogin {
-    let settings = Settings::new(Environment::Staging)
-        .user_token_url(server.url("/user_token"))
-        .location_token_url(server.url("/location_token"))
-        .api_key("k-12")
-        .client_id("c-34")
-        .client_secret("s-56");
-    App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", "hunter2").unwrap()
+    settings::login_at(&server.url(""))
 }
 
 #[test]
-fn a_call_does_not_go_out_on_a_connection_that_was_closed_while_nobody_looked() {
+fn a_call_is_not_sent_on_a_connection_that_was_closed_while_idle() {
     let server = closing();
     let transport = adapters::ureq(&Wishes::default());
     for _ in 0..50 {
@@ -129,7 +126,7 @@ fn a_call_does_not_go_out_on_a_connection_that_was_closed_while_nobody_looked() 
 }
 
 #[test]
-fn a_thousand_logins_at_a_server_that_closes_after_each_answer_all_come_through() {
+fn a_thousand_logins_at_a_server_that_closes_after_each_answer_all_succeed() {
     let server = closing();
     let transport = adapters::ureq(&Wishes::default());
     for _ in 0..1000 {

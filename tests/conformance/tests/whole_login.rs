@@ -1,32 +1,33 @@
 //! A whole login over every adapter, against the emulated service behind a real server.
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::sync::{Arc, Mutex};
 
 use location_auth::emulator::Emulator;
 use location_auth::transports::{run, run_async};
-use location_auth::{App, Environment, LocationAccessToken, LocationLogin, Settings};
+use location_auth::{LocationAccessToken, LocationLogin};
 use location_auth_conformance::servers::{Server, well_kept_over_tls};
 use location_auth_conformance::tls::{Flaw, Identity};
 use location_auth_conformance::{Wishes, adapters};
+use settings::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, login_at};
 
 fn login(server: &Server) -> LocationLogin {
-    let base = format!("https://{}", server.address);
-    let settings = Settings::new(Environment::Staging)
-        .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
-        .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
-        .api_key("k-12")
-        .client_id("c-34")
-        .client_secret("s-56");
-    App::new(settings).unwrap().location("loc-1").unwrap().login("owner@example.com", "hunter2").unwrap()
+    login_at(&format!("https://{}", server.address))
+}
+
+fn emulator() -> Emulator {
+    let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
+    emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL);
+    emulator
 }
 
 /// Over TLS, with the server's certificate checked.
 fn whole(log_in: impl FnOnce(LocationLogin, &Wishes) -> LocationAccessToken) {
-    let mut emulator = Emulator::new("k-12", "c-34", "s-56");
-    emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
     let identity = Identity::new(Flaw::None);
     let wishes = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };
-    let emulator = Arc::new(Mutex::new(emulator));
+    let emulator = Arc::new(Mutex::new(emulator()));
     let service = Arc::clone(&emulator);
     let server = well_kept_over_tls(identity, move |request| service.lock().unwrap().handle(request));
     let token = log_in(login(&server), &wishes);
@@ -62,9 +63,7 @@ const WRAPPINGS: [(Option<&str>, &str); 6] = [
 /// The emulated service behind something that wraps each response so.
 fn wrapped(log_in: impl Fn(LocationLogin, &Wishes) -> LocationAccessToken) {
     for (content_type, before) in WRAPPINGS {
-        let mut emulator = Emulator::new("k-12", "c-34", "s-56");
-        emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
-        let emulator = Mutex::new(emulator);
+        let emulator = Mutex::new(emulator());
         let identity = Identity::new(Flaw::None);
         let wishes = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };
         let server = well_kept_over_tls(identity, move |request| {
@@ -80,17 +79,17 @@ fn wrapped(log_in: impl Fn(LocationLogin, &Wishes) -> LocationAccessToken) {
 }
 
 #[test]
-fn a_token_in_whatever_wrapping_is_taken_over_ureq() {
+fn a_token_is_accepted_with_any_content_type_or_byte_order_mark_over_ureq() {
     wrapped(|login, wishes| run(login, &adapters::ureq(wishes)).unwrap());
 }
 
 #[test]
-fn a_token_in_whatever_wrapping_is_taken_over_reqwest() {
+fn a_token_is_accepted_with_any_content_type_or_byte_order_mark_over_reqwest() {
     wrapped(|login, wishes| tokio().block_on(run_async(login, &adapters::reqwest(wishes))).unwrap());
 }
 
 #[test]
-fn a_token_in_whatever_wrapping_is_taken_over_hyper() {
+fn a_token_is_accepted_with_any_content_type_or_byte_order_mark_over_hyper() {
     wrapped(|login, wishes| tokio().block_on(run_async(login, &adapters::hyper(wishes))).unwrap());
 }
 

@@ -1,4 +1,4 @@
-//! In every self-describing format a saved token is read as it was written, settings are read as JSON's are, and what is neither is told
+//! In every self-describing format a saved token is read as it was written, settings are read as JSON's are, and what is neither is reported
 //! without a value (Q19).
 #![cfg(test)]
 
@@ -6,7 +6,7 @@ use location_auth::{App, Environment, LocationAccessToken, LocationId, SavedToke
 
 type Read<T> = fn(&[u8]) -> Result<T, String>;
 
-fn told<T>(result: Result<T, impl ToString>) -> Result<T, String> {
+fn as_text<T>(result: Result<T, impl ToString>) -> Result<T, String> {
     result.map_err(|error| error.to_string())
 }
 
@@ -25,47 +25,47 @@ const FORMATS: [Format; 10] = [
     Format {
         name: "JSON",
         write: |saved| serde_json::to_vec(saved).unwrap(),
-        read: |bytes| told(serde_json::from_slice(bytes)),
+        read: |bytes| as_text(serde_json::from_slice(bytes)),
     },
     Format {
         name: "JSON in many lines, from a reader",
         write: |saved| serde_json::to_vec_pretty(saved).unwrap(),
-        read: |bytes| told(serde_json::from_reader(bytes)),
+        read: |bytes| as_text(serde_json::from_reader(bytes)),
     },
     Format {
         name: "JSON's value",
         write: |saved| serde_json::to_value(saved).unwrap().to_string().into(),
-        read: |bytes| told(serde_json::from_slice(bytes).and_then(serde_json::from_value)),
+        read: |bytes| as_text(serde_json::from_slice(bytes).and_then(serde_json::from_value)),
     },
     Format {
         name: "TOML",
         write: |saved| toml::to_string(saved).unwrap().into(),
-        read: |bytes| told(toml::from_str(text(bytes))),
+        read: |bytes| as_text(toml::from_str(text(bytes))),
     },
     Format {
         name: "YAML",
         write: |saved| serde_saphyr::to_string(saved).unwrap().into(),
-        read: |bytes| told(serde_saphyr::from_str(text(bytes))),
+        read: |bytes| as_text(serde_saphyr::from_str(text(bytes))),
     },
     Format {
         name: "RON",
         write: |saved| ron::to_string(saved).unwrap().into(),
-        read: |bytes| told(ron::from_str(text(bytes))),
+        read: |bytes| as_text(ron::from_str(text(bytes))),
     },
     Format {
         name: "RON in many lines",
         write: |saved| ron::ser::to_string_pretty(saved, ron::ser::PrettyConfig::new()).unwrap().into(),
-        read: |bytes| told(ron::de::from_bytes(bytes)),
+        read: |bytes| as_text(ron::de::from_bytes(bytes)),
     },
     Format {
         name: "MessagePack",
         write: |saved| rmp_serde::to_vec(saved).unwrap(),
-        read: |bytes| told(rmp_serde::from_slice(bytes)),
+        read: |bytes| as_text(rmp_serde::from_slice(bytes)),
     },
     Format {
         name: "MessagePack with names, from a reader",
         write: |saved| rmp_serde::to_vec_named(saved).unwrap(),
-        read: |bytes| told(rmp_serde::from_read(bytes)),
+        read: |bytes| as_text(rmp_serde::from_read(bytes)),
     },
     Format {
         name: "CBOR",
@@ -74,7 +74,7 @@ const FORMATS: [Format; 10] = [
             ciborium::into_writer(saved, &mut bytes).unwrap();
             bytes
         },
-        read: |bytes| told(ciborium::from_reader(bytes)),
+        read: |bytes| as_text(ciborium::from_reader(bytes)),
     },
 ];
 
@@ -108,7 +108,7 @@ fn a_saved_token_is_read_as_it_was_written_in_every_format() {
 }
 
 #[test]
-fn what_is_no_saved_token_says_so_and_what_to_do_in_every_format() {
+fn an_invalid_saved_token_is_reported_with_what_to_do_in_every_format() {
     for Format { name, write, read } in FORMATS {
         let whole = write(&saved(Some("loc-1"), "S3CR3T"));
         let cut = &whole[..whole.len() / 2];
@@ -127,7 +127,7 @@ fn what_is_no_saved_token_says_so_and_what_to_do_in_every_format() {
 }
 
 #[test]
-fn a_format_that_has_to_be_told_what_comes_is_refused_when_it_is_read() {
+fn a_format_that_is_not_self_describing_is_refused_when_it_is_read() {
     let bytes = postcard::to_allocvec(&saved(None, "u-1")).unwrap();
     assert!(postcard::from_bytes::<SavedToken>(&bytes).unwrap_err().to_string().len() > 10);
     // What is a text alone needs no telling.
@@ -141,7 +141,7 @@ const SETTINGS: [(&str, &str, Read<Settings>); 4] = [
         "JSON",
         r#"{"environment": "staging", "user_token_url": "https://a.test/u", "location_token_url": "https://a.test/l",
             "api_origins": ["https://b.test"], "api_key": "S3CR3T", "client_id": "c", "client_secret": "s", "data_source_name": "d"}"#,
-        |bytes| told(serde_json::from_slice(bytes)),
+        |bytes| as_text(serde_json::from_slice(bytes)),
     ),
     (
         "TOML",
@@ -153,13 +153,13 @@ const SETTINGS: [(&str, &str, Read<Settings>); 4] = [
            client_id = "c"
            client_secret = 's'
            data_source_name = "d""#,
-        |bytes| told(toml::from_str(text(bytes))),
+        |bytes| as_text(toml::from_str(text(bytes))),
     ),
     (
         "YAML",
         "environment: staging\nuser_token_url: https://a.test/u\nlocation_token_url: https://a.test/l\n\
          api_origins:\n  - https://b.test\napi_key: S3CR3T\nclient_id: c\nclient_secret: s\ndata_source_name: d\n",
-        |bytes| told(serde_saphyr::from_str(text(bytes))),
+        |bytes| as_text(serde_saphyr::from_str(text(bytes))),
     ),
     (
         "the environment",
@@ -167,7 +167,7 @@ const SETTINGS: [(&str, &str, Read<Settings>); 4] = [
          SALON_API_ORIGINS=https://b.test SALON_API_KEY=S3CR3T SALON_CLIENT_ID=c SALON_CLIENT_SECRET=s SALON_DATA_SOURCE_NAME=d",
         |bytes| {
             let pairs = text(bytes).split_whitespace().filter_map(|pair| pair.split_once('='));
-            told(envy::prefixed("SALON_").from_iter(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))))
+            as_text(envy::prefixed("SALON_").from_iter(pairs.map(|(name, value)| (name.to_owned(), value.to_owned()))))
         },
     ),
 ];
@@ -183,7 +183,7 @@ fn settings_are_read_from_files_and_from_the_environment() {
 }
 
 #[test]
-fn settings_that_cannot_be_read_are_told_without_their_values() {
+fn unreadable_settings_are_reported_without_their_values() {
     for (name, written, read) in SETTINGS {
         for (from, to, why) in [
             ("client_id", "client_di", "client_di is not known"),

@@ -2,12 +2,15 @@
 
 #![cfg(test)]
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    App, Attempt, Backoff, Environment, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing,
-    Replay, Retry, SavedToken, Session, Settings, UserAccessToken, Verdict,
+    App, Attempt, Backoff, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing, Replay, Retry,
+    SavedToken, Session, UserAccessToken, Verdict,
 };
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use proptest::prelude::*;
@@ -15,15 +18,7 @@ use proptest::test_runner::RngSeed;
 use url::Url;
 
 fn app() -> App {
-    App::new(
-        Settings::new(Environment::Staging)
-            .user_token_url("https://api.example.com/user_token")
-            .location_token_url("https://api.example.com/locations/{location_id}/token")
-            .api_key("~key~")
-            .client_id("~id~")
-            .client_secret("~secret~"),
-    )
-    .unwrap()
+    App::new(settings::settings().api_key("~key~").client_id("~id~").client_secret("~secret~")).unwrap()
 }
 
 fn token(token: &str) -> LocationAccessToken {
@@ -38,7 +33,7 @@ fn user_token() -> UserAccessToken {
     serde_json::from_value::<SavedToken>(form).unwrap().try_into().unwrap()
 }
 
-/// Runs a renewal to its end for a caller who is alone: step 2 comes to this token.
+/// Runs a renewal to its end for a caller who is alone: step 2 is answered with this token.
 fn renew(renewal: Renewal, session: &mut Session, owner: &mut Owner, new: &str) -> Result<Replay, RenewError> {
     let mut next = renewal.start(session, owner, Duration::ZERO);
     loop {
@@ -128,28 +123,28 @@ proptest! {
     }
 
     #[test]
-    fn a_message_that_shares_no_character_with_a_credential_is_told_up_to_the_bound(
+    fn a_message_that_shares_no_character_with_a_credential_is_shown_up_to_the_bound(
         password in "[a-f0-9]{1,40}", message in "[g-zG-Z .ä漢😀]{1,300}",
     ) {
         prop_assume!(!message.trim().is_empty());
         let error = refused(&password, &message);
-        let told = error.message().unwrap();
-        prop_assert!(message.starts_with(told));
-        prop_assert!(told == message || (253..=256).contains(&told.len()), "cut at {}", told.len());
+        let shown = error.message().unwrap();
+        prop_assert!(message.starts_with(shown));
+        prop_assert!(shown == message || (253..=256).contains(&shown.len()), "cut at {}", shown.len());
     }
 
     #[test]
-    fn what_is_told_is_one_clean_line(message in any::<String>()) {
-        if let Some(told) = refused("~password~", &message).message() {
-            prop_assert!(told.len() <= 256);
-            prop_assert!(!told.chars().any(char::is_control));
-            let again = refused("~password~", told);
-            prop_assert_eq!(again.message(), (!told.trim().is_empty()).then_some(told), "cleaning twice is once");
+    fn a_message_is_shown_as_one_clean_line(message in any::<String>()) {
+        if let Some(shown) = refused("~password~", &message).message() {
+            prop_assert!(shown.len() <= 256);
+            prop_assert!(!shown.chars().any(char::is_control));
+            let again = refused("~password~", shown);
+            prop_assert_eq!(again.message(), (!shown.trim().is_empty()).then_some(shown), "cleaning twice is once");
         }
     }
 
     #[test]
-    fn a_location_id_is_one_segment_of_the_path_and_reads_back(id in "\\PC{1,60}") {
+    fn a_location_id_is_one_segment_of_the_path_and_decodes_to_itself(id in "\\PC{1,60}") {
         let Ok(location) = app().location(&id) else { return Ok(()) };
         let response = Response::new(r#"{"access_token": "u"}"#);
         let Ok(Progress::Done(user)) = app().user_login("e", "p").unwrap().receive(&response) else { unreachable!() };
@@ -160,7 +155,7 @@ proptest! {
     }
 
     #[test]
-    fn a_token_in_the_query_reads_back_and_all_before_it_stands(
+    fn a_token_in_the_query_decodes_to_itself_and_the_rest_is_unchanged(
         secret in "[!-~]{1,60}", parameter in "[a-z+ &=%é]{1,8}", query in "[a-z]=[!$-;=@-Z~]{0,20}",
     ) {
         let session = Session::for_location(&app(), token(&secret)).unwrap().with_query_parameter(&parameter).unwrap();
@@ -174,7 +169,7 @@ proptest! {
     }
 
     #[test]
-    fn however_calls_and_renewals_mix_a_401_leads_to_the_newest_token_and_only_that_ones_to_a_renewal(
+    fn a_call_is_repeated_after_a_401_with_the_newest_token_and_only_a_401_to_that_one_starts_a_renewal(
         events in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>()), 1..60),
     ) {
         let mut session = Session::for_location(&app(), token("t-0")).unwrap();

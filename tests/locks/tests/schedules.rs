@@ -1,18 +1,19 @@
 //! Three threads on two Locations of one owner, whose tokens are all revoked, in many orders of taking the locks.
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::emulator::{Access, Emulator};
-use location_auth::{App, Bytes, Environment, Flow, Owner, Progress, SavedToken, Session, Settings, Step};
+use location_auth::{App, Bytes, Flow, Owner, Progress, SavedToken, Session, Step};
 use locks::transports::client::{CallError, Client};
+use settings::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD};
 use shuttle::sync::{Arc, Barrier, Mutex};
 use shuttle::{check_dfs, check_pct, check_random_with_seed, thread};
-
-const EMAIL: &str = "owner@example.com";
-const PASSWORD: &str = "the owner's password";
 
 /// Which Location each thread calls for.
 const CALLERS: [&str; 3] = ["loc-1", "loc-1", "loc-2"];
@@ -36,7 +37,7 @@ fn step(request: &Request<Bytes>) -> Option<Step> {
 
 impl Service {
     fn new() -> Self {
-        let mut emulator = Emulator::new("key-1", "client-1", "secret-1");
+        let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
         emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).location("loc-2", EMAIL);
         emulator.add_route("/locations/{location_id}/contacts", Access::Location);
         Self { emulator, logins: 0, exchanges: 0, panics_at: None }
@@ -65,13 +66,10 @@ impl Service {
 }
 
 fn app() -> App {
-    let settings = Settings::new(Environment::Staging)
-        .user_token_url(format!("https://api.example.com{}", Emulator::USER_TOKEN_PATH))
-        .location_token_url(format!("https://api.example.com{}", Emulator::LOCATION_TOKEN_PATH));
-    App::new(settings.api_key("key-1").client_id("client-1").client_secret("secret-1")).unwrap()
+    App::new(settings::settings()).unwrap()
 }
 
-/// What a thread's call came to. `None`: its transport panicked.
+/// How a thread's call ended. `None`: its transport panicked.
 type Outcome = Option<Result<Response<Vec<u8>>, CallError<Infallible>>>;
 
 /// What became of the three calls, and of the service.
@@ -167,7 +165,7 @@ fn in_many_orders(check: fn()) {
 }
 
 #[test]
-fn all_are_answered_by_one_login_and_one_exchange_for_each_location() {
+fn one_login_and_one_exchange_for_each_location_answer_all_calls() {
     in_many_orders(|| {
         let ending = three_calls(GOOD);
         assert_eq!((ending.answered(), ending.logins, ending.exchanges, ending.saved), (3, 1, 2, 3));
@@ -183,7 +181,7 @@ fn two_locations_do_not_wait_for_each_others_exchange() {
 }
 
 #[test]
-fn a_wrong_password_is_sent_once_and_all_are_told() {
+fn a_wrong_password_is_sent_once_and_every_caller_gets_the_error() {
     in_many_orders(|| {
         let ending = three_calls(Scene { password: "an old password", ..GOOD });
         assert_eq!((ending.rejected(), ending.logins, ending.exchanges, ending.saved), (3, 1, 0, 0));

@@ -17,13 +17,13 @@ const BASE: &str = "https://api.example.com";
 const OWNERS: [(&str, &[&str]); 2] = [("ann@example.com", &["loc-1", "loc-2"]), ("bob@example.com", &["loc-3"])];
 
 /// The routes, the emulated service behind them, and the database.
-struct World {
+struct TestService {
     router: Router,
     emulator: Arc<Mutex<Emulator>>,
     database: Database,
 }
 
-impl World {
+impl TestService {
     fn new() -> Self {
         let mut emulator = Emulator::new("k-12", "c-34", "s-56");
         emulator.add_route("/locations/{location_id}/contacts", Access::Location);
@@ -40,7 +40,7 @@ impl World {
         Self { router, emulator, database }
     }
 
-    fn service(&self) -> std::sync::MutexGuard<'_, Emulator> {
+    fn emulator(&self) -> std::sync::MutexGuard<'_, Emulator> {
         self.emulator.lock().unwrap()
     }
 
@@ -63,10 +63,10 @@ impl World {
 
     /// The owner's own token and those of all her Locations.
     fn revoke_anns_tokens(&self) {
-        let mut service = self.service();
-        service.revoke_owner("ann@example.com");
-        service.revoke_location("loc-1");
-        service.revoke_location("loc-2");
+        let mut emulator = self.emulator();
+        emulator.revoke_owner("ann@example.com");
+        emulator.revoke_location("loc-1");
+        emulator.revoke_location("loc-2");
     }
 }
 
@@ -107,98 +107,98 @@ const WELL: &str = r#"{"log_in_again":[]}"#;
 
 #[test]
 fn a_locations_contacts_are_answered_with_its_own_token() {
-    let world = World::new();
-    let (status, body) = block_on(world.get("/locations/loc-3/contacts"));
+    let service = TestService::new();
+    let (status, body) = block_on(service.get("/locations/loc-3/contacts"));
     assert_eq!((status, body.as_str()), (StatusCode::OK, r#"{"location":"loc-3","owner":"bob@example.com"}"#));
-    assert_eq!(block_on(world.get("/locations/loc-4/contacts")).0, StatusCode::NOT_FOUND);
+    assert_eq!(block_on(service.get("/locations/loc-4/contacts")).0, StatusCode::NOT_FOUND);
 }
 
 #[test]
 fn a_revoked_token_is_renewed_and_nobody_has_to_log_in() {
-    let world = World::new();
-    world.service().revoke_location("loc-1");
-    assert_eq!(block_on(world.get("/locations/loc-1/contacts")).0, StatusCode::OK);
-    assert_eq!(block_on(world.get("/health")), (StatusCode::OK, WELL.into()));
-    let saved = world.database.tokens();
+    let service = TestService::new();
+    service.emulator().revoke_location("loc-1");
+    assert_eq!(block_on(service.get("/locations/loc-1/contacts")).0, StatusCode::OK);
+    assert_eq!(block_on(service.get("/health")), (StatusCode::OK, WELL.into()));
+    let saved = service.database.tokens();
     assert_eq!(saved.iter().map(|token| token.location().unwrap().as_str()).collect::<Vec<_>>(), ["loc-1"]);
 }
 
 #[test]
 fn the_health_route_names_the_locations_whose_owner_has_to_log_in_again_and_no_others() {
-    let world = World::new();
-    assert_eq!(block_on(world.get("/health")), (StatusCode::OK, WELL.into()));
-    world.revoke_anns_tokens();
+    let service = TestService::new();
+    assert_eq!(block_on(service.get("/health")), (StatusCode::OK, WELL.into()));
+    service.revoke_anns_tokens();
     for id in ["loc-1", "loc-2", "loc-3"] {
         let expected = if id == "loc-3" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-        assert_eq!(block_on(world.get(&format!("/locations/{id}/contacts"))).0, expected, "{id}");
+        assert_eq!(block_on(service.get(&format!("/locations/{id}/contacts"))).0, expected, "{id}");
     }
-    assert_eq!(block_on(world.get("/health")).1, r#"{"log_in_again":["loc-1","loc-2"]}"#);
+    assert_eq!(block_on(service.get("/health")).1, r#"{"log_in_again":["loc-1","loc-2"]}"#);
 }
 
 #[test]
-fn an_owners_login_by_the_form_brings_all_her_locations_back() {
-    let world = World::new();
-    world.revoke_anns_tokens();
+fn an_owners_login_by_the_form_restores_all_her_locations() {
+    let service = TestService::new();
+    service.revoke_anns_tokens();
     block_on(async {
-        world.get("/locations/loc-1/contacts").await;
+        service.get("/locations/loc-1/contacts").await;
         let form = "email=ann%40example.com&password=hunter2";
-        assert_eq!(world.log_in(form).await, (StatusCode::OK, "logged in".into()));
+        assert_eq!(service.log_in(form).await, (StatusCode::OK, "logged in".into()));
         for id in ["loc-1", "loc-2"] {
-            assert_eq!(world.get(&format!("/locations/{id}/contacts")).await.0, StatusCode::OK, "{id}");
+            assert_eq!(service.get(&format!("/locations/{id}/contacts")).await.0, StatusCode::OK, "{id}");
         }
-        assert_eq!(world.get("/health").await.1, WELL);
+        assert_eq!(service.get("/health").await.1, WELL);
     });
     // Hers and one of each Location.
-    assert_eq!(world.database.tokens().len(), 3);
+    assert_eq!(service.database.tokens().len(), 3);
 }
 
 #[test]
 fn a_wrong_password_changes_nothing_and_is_not_repeated() {
-    let world = World::new();
-    world.revoke_anns_tokens();
+    let service = TestService::new();
+    service.revoke_anns_tokens();
     block_on(async {
-        world.get("/locations/loc-1/contacts").await;
+        service.get("/locations/loc-1/contacts").await;
         let form = "email=ann%40example.com&password=wrong";
-        assert_eq!(world.log_in(form).await, (StatusCode::UNAUTHORIZED, "not logged in".into()));
-        assert_eq!(world.get("/health").await.1, r#"{"log_in_again":["loc-1"]}"#);
+        assert_eq!(service.log_in(form).await, (StatusCode::UNAUTHORIZED, "not logged in".into()));
+        assert_eq!(service.get("/health").await.1, r#"{"log_in_again":["loc-1"]}"#);
     });
-    assert!(world.database.tokens().is_empty());
+    assert!(service.database.tokens().is_empty());
 }
 
 #[test]
-fn a_strangers_password_is_not_sent_on() {
-    let world = World::new();
-    let before = world.service().counts().requests;
-    let answer = block_on(world.log_in("email=eve%40example.com&password=hunter2"));
+fn a_strangers_password_is_not_forwarded() {
+    let service = TestService::new();
+    let before = service.emulator().counts().requests;
+    let answer = block_on(service.log_in("email=eve%40example.com&password=hunter2"));
     assert_eq!(answer, (StatusCode::UNAUTHORIZED, "not logged in".into()));
-    assert_eq!(world.service().counts().requests, before);
+    assert_eq!(service.emulator().counts().requests, before);
 }
 
 #[test]
 fn a_service_that_is_down_is_no_reason_to_log_in_again() {
-    let world = World::new();
-    world.service().set_condition(Condition::Down(Some(30)));
-    assert_eq!(block_on(world.get("/locations/loc-1/contacts")).0, StatusCode::BAD_GATEWAY);
-    assert_eq!(block_on(world.get("/health")).1, WELL);
+    let service = TestService::new();
+    service.emulator().set_condition(Condition::Down(Some(30)));
+    assert_eq!(block_on(service.get("/locations/loc-1/contacts")).0, StatusCode::BAD_GATEWAY);
+    assert_eq!(block_on(service.get("/health")).1, WELL);
 }
 
 #[test]
 fn many_requests_at_once_for_revoked_tokens_are_one_exchange() {
-    let world = World::new();
-    world.service().revoke_location("loc-1");
-    let before = world.service().counts().location_tokens;
+    let service = TestService::new();
+    service.emulator().revoke_location("loc-1");
+    let before = service.emulator().counts().location_tokens;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let world = Arc::new(world);
+    let service = Arc::new(service);
     runtime.block_on(async {
         let tasks: Vec<_> = (0..50)
             .map(|_| {
-                let world = Arc::clone(&world);
-                tokio::spawn(async move { world.get("/locations/loc-1/contacts").await.0 })
+                let service = Arc::clone(&service);
+                tokio::spawn(async move { service.get("/locations/loc-1/contacts").await.0 })
             })
             .collect();
         for task in tasks {
             assert_eq!(task.await.unwrap(), StatusCode::OK);
         }
     });
-    assert_eq!(world.service().counts().location_tokens - before, 1);
+    assert_eq!(service.emulator().counts().location_tokens - before, 1);
 }

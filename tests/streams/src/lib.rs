@@ -1,5 +1,8 @@
 //! A service whose uploads and downloads are as long as you like, and a session whose token it has revoked.
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -8,12 +11,10 @@ use std::thread;
 use http::{Method, Request};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{App, Environment, LocationAccessToken, Owner, Session, Settings};
+use location_auth::{App, Environment, LocationAccessToken, Owner, Session};
+use settings::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, settings_at};
 
-const EMAIL: &str = "owner@example.com";
-const PASSWORD: &str = "hunter2";
-
-/// What came of each request to `/locations/loc-1/files`, in order.
+/// Each request to `/locations/loc-1/files`, in order, and what arrived of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Seen {
     pub status: u16,
@@ -40,7 +41,7 @@ struct Head {
 impl Service {
     pub fn start() -> Arc<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("has ports left");
-        let mut emulator = Emulator::new("k-12", "c-34", "s-56");
+        let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
         emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL);
         emulator.add_route("/locations/{location_id}/files", Access::Location);
         let service = Arc::new(Self {
@@ -67,15 +68,7 @@ impl Service {
     /// A session whose token has just been revoked, and its owner, who has a user token.
     pub fn revoked(&self) -> (Session, Owner) {
         let base = format!("http://{}", self.address);
-        let app = App::new(
-            Settings::new(Environment::Staging)
-                .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
-                .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
-                .api_key("k-12")
-                .client_id("c-34")
-                .client_secret("s-56"),
-        )
-        .expect("good settings");
+        let app = App::new(settings_at(Environment::Staging, &base)).expect("good settings");
         let user = run(app.user_login(EMAIL, PASSWORD).expect("good credentials"), &Ureq::new()).expect("logs in");
         let exchange = app.location("loc-1").and_then(|location| location.exchange(&user)).expect("one environment");
         let token: LocationAccessToken = run(exchange, &Ureq::new()).expect("exchanges");

@@ -24,7 +24,7 @@ fn length() -> u64 {
 }
 
 #[test]
-fn ureq_holds_no_body_up_or_down_however_long_it_is() {
+fn ureq_holds_no_request_or_response_body_however_long_it_is() {
     let _alone = alone();
     let (service, long) = (Service::start(), length());
     let (session, owner) = service.revoked();
@@ -50,7 +50,7 @@ fn ureq_holds_no_body_up_or_down_however_long_it_is() {
 }
 
 #[test]
-fn reqwest_holds_no_body_up_or_down_however_long_it_is() {
+fn reqwest_holds_no_request_or_response_body_however_long_it_is() {
     let _alone = alone();
     let (service, long) = (Service::start(), length());
     let (session, owner) = service.revoked();

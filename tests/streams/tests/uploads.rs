@@ -1,4 +1,4 @@
-//! An upload that met a 401, in each client library's own terms: sent again where it can be, told where it can't, never half and never twice.
+//! An upload that met a 401, in each client library's own terms: sent again where it can be, an error where it can't, never half and never twice.
 
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -39,7 +39,7 @@ fn seen(status: u16, length: u64) -> Seen {
 }
 
 #[test]
-fn an_upload_by_ureq_that_can_be_made_again_arrives_whole() {
+fn an_upload_by_ureq_that_can_be_rebuilt_arrives_whole() {
     let service = Service::start();
     let client = blocking(&service);
     let upload = || Request::post(service.url("")).body(reader(100_000)).unwrap();
@@ -50,7 +50,7 @@ fn an_upload_by_ureq_that_can_be_made_again_arrives_whole() {
 }
 
 #[test]
-fn an_upload_by_ureq_that_can_not_be_made_again_is_told_and_the_next_one_arrives() {
+fn an_upload_by_ureq_that_cannot_be_rebuilt_gets_an_error_and_the_next_one_arrives() {
     let service = Service::start();
     let client = blocking(&service);
     let upload = || Request::post(service.url("")).body(reader(100_000)).unwrap();
@@ -85,7 +85,7 @@ fn an_upload_by_ureq_that_was_cut_is_not_sent_again() {
 }
 
 #[test]
-fn json_and_forms_go_up_by_ureq_in_its_own_terms() {
+fn json_and_forms_are_uploaded_by_ureqs_own_api() {
     let service = Service::start();
     let client = blocking(&service);
     let contact = serde_json::json!({"name": "Ada"});
@@ -101,7 +101,7 @@ fn json_and_forms_go_up_by_ureq_in_its_own_terms() {
 }
 
 #[test]
-fn json_goes_up_by_reqwest_in_its_own_terms_and_is_sent_again() {
+fn json_is_uploaded_by_reqwests_own_api_and_is_sent_again() {
     on_tokio(|service, client| async move {
         let reqwest = client.transport().client();
         let request = reqwest.post(service.url("")).json(&serde_json::json!({"name": "Ada"})).build().unwrap();
@@ -112,7 +112,7 @@ fn json_goes_up_by_reqwest_in_its_own_terms_and_is_sent_again() {
 }
 
 #[test]
-fn a_form_of_parts_goes_up_by_reqwest_and_is_told_where_it_can_not_be_sent_again() {
+fn a_multipart_form_is_uploaded_by_reqwest_and_gets_an_error_if_it_cannot_be_sent_again() {
     on_tokio(|service, client| async move {
         let reqwest = client.transport().client().clone();
         let form = || reqwest::multipart::Form::new().part("file", reqwest::multipart::Part::stream(stream(5000)));
@@ -127,7 +127,7 @@ fn a_form_of_parts_goes_up_by_reqwest_and_is_told_where_it_can_not_be_sent_again
 }
 
 #[test]
-fn a_stream_by_reqwest_that_can_be_made_again_arrives_whole() {
+fn a_stream_by_reqwest_that_can_be_rebuilt_arrives_whole() {
     on_tokio(|service, client| async move {
         let upload = || Request::post(service.url("")).body(stream(100_000)).unwrap();
         let send = |request| client.transport().execute(request);
@@ -150,7 +150,7 @@ fn a_stream_by_reqwest_that_was_cut_is_not_sent_again() {
 }
 
 #[test]
-fn what_reqwest_can_not_send_is_an_error_without_the_url() {
+fn a_request_that_reqwest_cannot_send_is_an_error_without_the_url() {
     on_tokio(|service, client| async move {
         let url = format!("http://evil.example.net/?from={}", service.address);
         let error = client.execute(client.transport().client().get(url).build().unwrap()).await.unwrap_err();

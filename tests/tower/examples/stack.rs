@@ -10,7 +10,7 @@ use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
 use location_auth::Bytes;
 use location_auth::transports::client::{AsyncClient, CallError, tower::ServiceError};
-use over_tower::{TokenLine, World};
+use over_tower::{TestService, TokenLine};
 use tower::limit::ConcurrencyLimitLayer;
 use tower::timeout::TimeoutLayer;
 use tower::util::BoxCloneSyncService;
@@ -30,11 +30,11 @@ fn contacts(client: &AsyncClient<TokenLine>, http: Client<HttpConnector, Full<By
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let world = World::new(&format!("http://{}", listener.local_addr()?));
-    tokio::spawn(axum::serve(listener, world.router()).into_future());
+    let api = TestService::new(&format!("http://{}", listener.local_addr()?));
+    tokio::spawn(axum::serve(listener, api.router()).into_future());
 
-    let contacts = contacts(&world.client(), Client::builder(TokioExecutor::new()).build_http());
-    let call = Request::get(world.url()).body(Full::<Bytes>::default())?;
+    let contacts = contacts(&api.client(), Client::builder(TokioExecutor::new()).build_http());
+    let call = Request::get(api.url()).body(Full::<Bytes>::default())?;
     // The token was revoked: each of these meets a 401.
     let calls: Vec<_> = (0..10).map(|_| tokio::spawn(contacts.clone().oneshot(call.clone()))).collect();
     for call in calls {
@@ -44,6 +44,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
             Err(error) => return Err(error.into()),
         }
     }
-    println!("10 calls are answered, after {} token request", world.token_requests());
+    println!("10 calls are answered, after {} token request", api.token_requests());
     Ok(())
 }

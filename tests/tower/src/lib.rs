@@ -1,5 +1,8 @@
 //! The emulated service as an axum `Router`, and a client of it whose token was revoked.
 
+#[path = "../../support/settings.rs"]
+mod settings;
+
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -10,13 +13,13 @@ use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::client::{AsyncClient, NoStore};
 use location_auth::transports::{AsyncTransport, run};
-use location_auth::{App, Bytes, Environment, Owner, Session, Settings, UserAccessToken};
+use location_auth::{App, Bytes, Environment, Owner, Session, UserAccessToken};
+use settings::{EMAIL, settings_at};
 
-const EMAIL: &str = "owner@example.com";
 const PASSWORD: &str = "m4rk3r-word";
 
 /// The service, which counts what comes.
-pub struct World {
+pub struct TestService {
     base: String,
     pub emulator: Mutex<Emulator>,
     /// The calls, whatever they were answered with, and the bodies of those that arrived whole.
@@ -25,7 +28,7 @@ pub struct World {
     pub token_requests: AtomicUsize,
 }
 
-impl World {
+impl TestService {
     /// `base` is what its URLs start with.
     pub fn new(base: &str) -> Arc<Self> {
         let mut emulator = Emulator::new("m4rk3r-key", "m4rk3r-client", "m4rk3r-secret");
@@ -41,18 +44,18 @@ impl World {
     }
 
     pub fn router(self: &Arc<Self>) -> Router {
-        let world = Arc::clone(self);
+        let service = Arc::clone(self);
         Router::new().fallback(move |request: Request<Body>| {
-            let world = Arc::clone(&world);
+            let service = Arc::clone(&service);
             async move {
                 let (head, body) = request.into_parts();
-                world.calls.fetch_add(1, SeqCst);
+                service.calls.fetch_add(1, SeqCst);
                 let Ok(body) = to_bytes(body, usize::MAX).await else {
                     // It was cut on its way: a server sees no end of it.
                     return Response::builder().status(400).body(Body::empty()).expect("a valid response");
                 };
-                world.bodies.lock().unwrap().push(body.clone());
-                world.handle(Request::from_parts(head, body)).map(Body::from)
+                service.bodies.lock().unwrap().push(body.clone());
+                service.handle(Request::from_parts(head, body)).map(Body::from)
             }
         })
     }
@@ -74,16 +77,8 @@ impl World {
     }
 
     fn app(&self) -> App {
-        let base = &self.base;
-        App::new(
-            Settings::new(Environment::Staging)
-                .user_token_url(format!("{base}{}", Emulator::USER_TOKEN_PATH))
-                .location_token_url(format!("{base}{}", Emulator::LOCATION_TOKEN_PATH))
-                .api_key("m4rk3r-key")
-                .client_id("m4rk3r-client")
-                .client_secret("m4rk3r-secret"),
-        )
-        .expect("good settings")
+        let settings = settings_at(Environment::Staging, &self.base).api_key("m4rk3r-key");
+        App::new(settings.client_id("m4rk3r-client").client_secret("m4rk3r-secret")).expect("good settings")
     }
 
     fn user_token(&self) -> UserAccessToken {
@@ -119,15 +114,15 @@ impl World {
     }
 }
 
-/// Carries token requests to the world, in memory.
-pub struct TokenLine(pub Arc<World>);
+/// Carries token requests to the service, in memory.
+pub struct TokenLine(pub Arc<TestService>);
 
 impl AsyncTransport for TokenLine {
     type Error = Infallible;
 
     async fn send(&self, request: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, Infallible> {
         self.0.token_requests.fetch_add(1, SeqCst);
-        // Whoever waits for a token has met his 401 by then.
+        // Whoever waits for a token has met a 401 by then.
         for _ in 0..10 {
             tokio::task::yield_now().await;
         }

@@ -21,7 +21,7 @@ use hyper_util::rt::TokioExecutor;
 use location_auth::emulator::Condition;
 use location_auth::transports::client::{AsyncClient, CallError, NoStore, tower::ServiceError};
 use location_auth::{Backoff, Bytes, Delivery, RenewErrorKind, Retry};
-use over_tower::World;
+use over_tower::TestService;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::retry::{Policy, RetryLayer};
 use tower::timeout::{TimeoutLayer, error::Elapsed};
@@ -35,39 +35,39 @@ const SECOND: Duration = Duration::from_secs(1);
 
 type LayerError = CallError<ServiceError, ()>;
 
-fn call(world: &World) -> Request<Full<Bytes>> {
-    Request::post(world.url()).body(Full::from("the body")).unwrap()
+fn call(api: &TestService) -> Request<Full<Bytes>> {
+    Request::post(api.url()).body(Full::from("the body")).unwrap()
 }
 
 /// Makes many calls at once with a token that was revoked: one token is issued, and all are answered.
-async fn many<S, R>(world: &World, service: S)
+async fn many<S, R>(api: &TestService, service: S)
 where
     S: Service<Request<Full<Bytes>>, Response = Response<R>, Error: Send, Future: Send> + Clone + Send + 'static,
     R: Send + 'static,
 {
-    let calls: Vec<_> = (0..30).map(|_| tokio::spawn(service.clone().oneshot(call(world)))).collect();
+    let calls: Vec<_> = (0..30).map(|_| tokio::spawn(service.clone().oneshot(call(api)))).collect();
     for call in calls {
         let response = call.await.unwrap().unwrap_or_else(|_| panic!("a call fails"));
         assert_eq!(response.status(), 200);
     }
-    assert_eq!(world.token_requests(), 1);
-    assert!((31..=60).contains(&world.calls()), "{} calls", world.calls());
+    assert_eq!(api.token_requests(), 1);
+    assert!((31..=60).contains(&api.calls()), "{} calls", api.calls());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_axum_router_is_called_in_memory() {
-    let world = World::new(BASE);
-    let service = world.client().layer().layer(world.router());
-    many(&world, service).await;
+    let api = TestService::new(BASE);
+    let service = api.client().layer().layer(api.router());
+    many(&api, service).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hyper_utils_client_is_called_over_loopback() {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let world = World::new(&format!("http://{}", listener.local_addr().unwrap()));
-    tokio::spawn(axum::serve(listener, world.router()).into_future());
+    let api = TestService::new(&format!("http://{}", listener.local_addr().unwrap()));
+    tokio::spawn(axum::serve(listener, api.router()).into_future());
     let http = Client::builder(TokioExecutor::new()).build_http();
-    many(&world, world.client().layer().layer(http)).await;
+    many(&api, api.client().layer().layer(http)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -76,42 +76,42 @@ async fn a_programs_state_names_the_service_by_a_box() {
         contacts: BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, LayerError>,
     }
 
-    let world = World::new(BASE);
-    let service = world.client().layer().layer(world.router());
+    let api = TestService::new(BASE);
+    let service = api.client().layer().layer(api.router());
     let state = State { contacts: BoxCloneSyncService::new(service) };
-    many(&world, state.contacts.clone()).await;
+    many(&api, state.contacts.clone()).await;
 }
 
 /// A response's extensions say which new tokens the store failed to keep.
 #[tokio::test]
-async fn a_response_tells_what_the_store_failed_to_keep() {
+async fn a_response_reports_the_tokens_that_the_store_failed_to_save() {
     use location_auth::transports::client::NotSaved;
 
-    let world = World::new(BASE);
-    let response = world.client().layer().layer(world.router()).oneshot(call(&world)).await.unwrap();
+    let api = TestService::new(BASE);
+    let response = api.client().layer().layer(api.router()).oneshot(call(&api)).await.unwrap();
     assert_eq!(response.extensions().get::<NotSaved>().unwrap().tokens().count(), 1);
 }
 
 #[tokio::test]
 async fn a_request_to_another_origin_is_not_sent() {
-    let world = World::new(BASE);
+    let api = TestService::new(BASE);
     let elsewhere = Request::get("https://elsewhere.example.com/").body(Full::<Bytes>::default()).unwrap();
-    let error = world.client().layer().layer(world.router()).oneshot(elsewhere).await.unwrap_err();
+    let error = api.client().layer().layer(api.router()).oneshot(elsewhere).await.unwrap_err();
     assert!(matches!(error, CallError::Misuse(_)), "{error:?}");
-    assert_eq!(world.calls(), 0);
+    assert_eq!(api.calls(), 0);
 }
 
 // ---- Time-outs. ----
 
 #[tokio::test(start_paused = true)]
 async fn a_time_out_below_cuts_a_send_that_may_have_arrived_and_it_is_not_sent_again() {
-    let (world, sends) = (World::new(BASE), Arc::new(AtomicUsize::new(0)));
+    let (api, sends) = (TestService::new(BASE), Arc::new(AtomicUsize::new(0)));
     let silent = |_: Request<Full<Bytes>>| {
         sends.fetch_add(1, SeqCst);
         pending::<Result<Response<Body>, Infallible>>()
     };
-    let layers = ServiceBuilder::new().layer(world.client().layer()).layer(TimeoutLayer::new(SECOND));
-    let error = layers.service(service_fn(silent)).oneshot(call(&world)).await.unwrap_err();
+    let layers = ServiceBuilder::new().layer(api.client().layer()).layer(TimeoutLayer::new(SECOND));
+    let error = layers.service(service_fn(silent)).oneshot(call(&api)).await.unwrap_err();
     let CallError::Transport { error, delivery: Delivery::Unknown } = error else { panic!("{error:?}") };
     assert!(error.inner().is::<Elapsed>());
     assert_eq!(error.source().unwrap().to_string(), "the time-out ran out");
@@ -120,15 +120,15 @@ async fn a_time_out_below_cuts_a_send_that_may_have_arrived_and_it_is_not_sent_a
 
 #[tokio::test(start_paused = true)]
 async fn a_time_out_above_drops_token_requests_and_the_second_one_is_the_last() {
-    let world = World::new(BASE);
+    let api = TestService::new(BASE);
     let silent = |_: Request<Bytes>, _: usize| pending::<Result<Response<Vec<u8>>, Infallible>>();
-    let client = AsyncClient::with_owner(world.revoked_session(), world.owner(), silent, NoStore);
+    let client = AsyncClient::with_owner(api.revoked_session(), api.owner(), silent, NoStore);
     let layers = ServiceBuilder::new().layer(TimeoutLayer::new(SECOND)).layer(client.layer());
-    let service = layers.service(world.router());
+    let service = layers.service(api.router());
     for _ in 0..2 {
-        assert!(service.clone().oneshot(call(&world)).await.unwrap_err().is::<Elapsed>());
+        assert!(service.clone().oneshot(call(&api)).await.unwrap_err().is::<Elapsed>());
     }
-    let error = service.oneshot(call(&world)).await.unwrap_err().downcast::<LayerError>().unwrap();
+    let error = service.oneshot(call(&api)).await.unwrap_err().downcast::<LayerError>().unwrap();
     let CallError::TokenRejected { error, response, .. } = *error else { panic!("{error:?}") };
     assert!(matches!(error.kind(), RenewErrorKind::InDoubt), "{error:?}");
     assert_eq!(response.status(), 401);
@@ -168,75 +168,75 @@ impl<B: Clone, R, E> Policy<Request<B>, Response<R>, E> for WhereSafe<E> {
 }
 
 /// Busy for a second and a half, and then well.
-fn busy_for_a_while(world: &Arc<World>) {
-    world.emulator.lock().unwrap().set_condition(Condition::Throttling(Some(1)));
-    let world = Arc::clone(world);
+fn busy_for_a_while(api: &Arc<TestService>) {
+    api.emulator.lock().unwrap().set_condition(Condition::Throttling(Some(1)));
+    let api = Arc::clone(api);
     tokio::spawn(async move {
         tokio::time::sleep(SECOND * 3 / 2).await;
-        world.emulator.lock().unwrap().set_condition(Condition::Up);
+        api.emulator.lock().unwrap().set_condition(Condition::Up);
     });
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_above_waits_for_a_busy_service_and_then_meets_the_401() {
-    let world = World::new(BASE);
+    let api = TestService::new(BASE);
     let layers =
-        ServiceBuilder::new().layer(RetryLayer::new(WhereSafe::new(LayerError::retry))).layer(world.client().layer());
-    let service = layers.service(world.router());
-    busy_for_a_while(&world);
-    assert_eq!(service.oneshot(call(&world)).await.unwrap().status(), 200);
-    assert_eq!((world.calls(), world.token_requests()), (4, 1), "429, 429, 401, 200");
+        ServiceBuilder::new().layer(RetryLayer::new(WhereSafe::new(LayerError::retry))).layer(api.client().layer());
+    let service = layers.service(api.router());
+    busy_for_a_while(&api);
+    assert_eq!(service.oneshot(call(&api)).await.unwrap().status(), 200);
+    assert_eq!((api.calls(), api.token_requests()), (4, 1), "429, 429, 401, 200");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_below_waits_for_a_busy_service_as_well() {
-    let world = World::new(BASE);
+    let api = TestService::new(BASE);
     let never = |never: &Infallible| match *never {};
-    let layers = ServiceBuilder::new().layer(world.client().layer()).layer(RetryLayer::new(WhereSafe::new(never)));
-    let service = layers.service(world.router());
-    busy_for_a_while(&world);
-    assert_eq!(service.oneshot(call(&world)).await.unwrap().status(), 200);
-    assert_eq!((world.calls(), world.token_requests()), (4, 1));
+    let layers = ServiceBuilder::new().layer(api.client().layer()).layer(RetryLayer::new(WhereSafe::new(never)));
+    let service = layers.service(api.router());
+    busy_for_a_while(&api);
+    assert_eq!(service.oneshot(call(&api)).await.unwrap().status(), 200);
+    assert_eq!((api.calls(), api.token_requests()), (4, 1));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_retry_above_does_not_repeat_a_401() {
-    let world = World::new(BASE);
-    let line = over_tower::TokenLine(Arc::clone(&world));
-    let client = AsyncClient::with_owner(world.revoked_session(), world.helpless_owner(), line, NoStore);
+    let api = TestService::new(BASE);
+    let line = over_tower::TokenLine(Arc::clone(&api));
+    let client = AsyncClient::with_owner(api.revoked_session(), api.helpless_owner(), line, NoStore);
     let layers = ServiceBuilder::new().layer(RetryLayer::new(WhereSafe::new(LayerError::retry))).layer(client.layer());
-    let error = layers.service(world.router()).oneshot(call(&world)).await.unwrap_err();
+    let error = layers.service(api.router()).oneshot(call(&api)).await.unwrap_err();
     assert!(matches!(error, CallError::TokenRejected { .. }), "{error:?}");
-    assert_eq!((world.calls(), world.token_requests()), (1, 0));
+    assert_eq!((api.calls(), api.token_requests()), (1, 0));
 }
 
 // ---- A limit of concurrency: one place, thirty callers. ----
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_for_a_new_token_holds_no_place_of_a_limit_below() {
-    let world = World::new(BASE);
-    let layers = ServiceBuilder::new().layer(world.client().layer()).layer(ConcurrencyLimitLayer::new(1));
-    many(&world, layers.service(world.router())).await;
+async fn a_call_that_waits_for_a_new_token_holds_no_permit_of_a_limit_below() {
+    let api = TestService::new(BASE);
+    let layers = ServiceBuilder::new().layer(api.client().layer()).layer(ConcurrencyLimitLayer::new(1));
+    many(&api, layers.service(api.router())).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_place_that_was_reserved_is_the_one_that_is_used() {
-    let world = World::new(BASE);
-    let layers = ServiceBuilder::new().layer(world.client().layer()).layer(ConcurrencyLimitLayer::new(1));
-    let mut service = layers.service(world.router());
+async fn the_reserved_permit_is_the_one_that_is_used() {
+    let api = TestService::new(BASE);
+    let layers = ServiceBuilder::new().layer(api.client().layer()).layer(ConcurrencyLimitLayer::new(1));
+    let mut service = layers.service(api.router());
     for _ in 0..3 {
-        let sent = service.ready().await.unwrap().call(call(&world));
+        let sent = service.ready().await.unwrap().call(call(&api));
         let response = tokio::time::timeout(SECOND, sent).await.expect("it has a place").unwrap();
         assert_eq!(response.status(), 200);
     }
 }
 
 #[tokio::test]
-async fn whoever_renews_holds_the_place_of_a_limit_above_and_gives_it_up() {
-    let world = World::new(BASE);
-    let layers = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(1)).layer(world.client().layer());
-    many(&world, layers.service(world.router())).await;
-    assert_eq!(world.calls(), 31, "the first one alone has met a 401");
+async fn a_call_that_renews_holds_its_permit_of_a_limit_above_and_releases_it() {
+    let api = TestService::new(BASE);
+    let layers = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(1)).layer(api.client().layer());
+    many(&api, layers.service(api.router())).await;
+    assert_eq!(api.calls(), 31, "the first one alone has met a 401");
 }
 
 // ---- A trace, which shows every header that is not marked as sensitive. ----
@@ -256,7 +256,7 @@ impl io::Write for Log {
 
 #[tokio::test]
 async fn a_trace_below_or_above_shows_no_credential() {
-    let (world, log) = (World::new(BASE), Log::default());
+    let (api, log) = (TestService::new(BASE), Log::default());
     let written = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || written.clone()).with_ansi(false).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
@@ -264,8 +264,8 @@ async fn a_trace_below_or_above_shows_no_credential() {
         let span = DefaultMakeSpan::new().level(Level::INFO).include_headers(true);
         TraceLayer::new_for_http().make_span_with(span).on_request(DefaultOnRequest::new().level(Level::INFO))
     };
-    let layers = ServiceBuilder::new().layer(trace()).layer(world.client().layer()).layer(trace());
-    let response = layers.service(world.router()).oneshot(call(&world)).await.unwrap();
+    let layers = ServiceBuilder::new().layer(trace()).layer(api.client().layer()).layer(trace());
+    let response = layers.service(api.router()).oneshot(call(&api)).await.unwrap();
     assert_eq!(response.status(), 200);
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("x-api-key") && log.contains("Sensitive"), "{log}");
@@ -278,30 +278,30 @@ async fn a_trace_below_or_above_shows_no_credential() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_whole_stack_renews_once_for_all() {
-    let world = World::new(BASE);
+    let api = TestService::new(BASE);
     let layers = ServiceBuilder::new()
         .layer(TraceLayer::new_for_http())
         .layer(RetryLayer::new(WhereSafe::new(LayerError::retry)))
-        .layer(world.client().layer())
+        .layer(api.client().layer())
         .layer(ConcurrencyLimitLayer::new(3))
         .layer(TimeoutLayer::new(30 * SECOND));
-    many(&world, layers.service(world.router())).await;
+    many(&api, layers.service(api.router())).await;
 }
 
 #[test]
-fn a_call_is_send_where_the_inner_one_is() {
+fn a_call_is_send_if_the_inner_call_is() {
     fn is_send<T: Send>(_: &T) {}
-    let world = World::new(BASE);
-    let mut service = world.client().layer().layer(world.router());
-    let call = service.call(call(&world));
+    let api = TestService::new(BASE);
+    let mut service = api.client().layer().layer(api.router());
+    let call = service.call(call(&api));
     is_send(&call);
     is_send(&service);
 }
 
 #[tokio::test]
-async fn a_call_says_how_far_it_has_got_and_is_never_ready_again() {
-    let world = World::new(BASE);
-    let handler = Arc::clone(&world);
+async fn a_calls_debug_output_names_its_state_and_it_is_never_ready_again() {
+    let api = TestService::new(BASE);
+    let handler = Arc::clone(&api);
     let inner = service_fn(move |request: Request<Bytes>| {
         let handler = Arc::clone(&handler);
         async move {
@@ -309,8 +309,8 @@ async fn a_call_says_how_far_it_has_got_and_is_never_ready_again() {
             Ok::<_, Infallible>(handler.handle(request))
         }
     });
-    let mut service = world.client().layer().layer(inner);
-    let mut call = service.call(Request::get(world.url()).body(Bytes::from("m4rk3r")).unwrap());
+    let mut service = api.client().layer().layer(inner);
+    let mut call = service.call(Request::get(api.url()).body(Bytes::from("m4rk3r")).unwrap());
     let mut seen = vec![format!("{call:?}")];
     while poll_fn(|context| Poll::Ready(Pin::new(&mut call).poll(context).is_pending())).await {
         seen.push(format!("{call:?}"));
@@ -324,9 +324,9 @@ async fn a_call_says_how_far_it_has_got_and_is_never_ready_again() {
 }
 
 #[tokio::test]
-async fn nothing_need_be_send_on_a_local_set() {
-    let (world, tokens, calls) = (World::new(BASE), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-    let (line, counted) = (Arc::clone(&world), Rc::clone(&tokens));
+async fn on_a_local_set_nothing_needs_to_be_send() {
+    let (api, tokens, calls) = (TestService::new(BASE), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
+    let (line, counted) = (Arc::clone(&api), Rc::clone(&tokens));
     let transport = move |request: Request<Bytes>, _: usize| {
         counted.set(counted.get() + 1);
         let response = line.handle(request);
@@ -335,8 +335,8 @@ async fn nothing_need_be_send_on_a_local_set() {
             Ok::<_, Infallible>(response)
         }
     };
-    let client = AsyncClient::with_owner(world.revoked_session(), world.owner(), transport, NoStore);
-    let (service, counted) = (Arc::clone(&world), Rc::clone(&calls));
+    let client = AsyncClient::with_owner(api.revoked_session(), api.owner(), transport, NoStore);
+    let (service, counted) = (Arc::clone(&api), Rc::clone(&calls));
     let inner = service_fn(move |request: Request<Rc<[u8]>>| {
         counted.set(counted.get() + 1);
         let response = service.handle(request.map(|body| Bytes::copy_from_slice(&body)));
@@ -346,7 +346,7 @@ async fn nothing_need_be_send_on_a_local_set() {
     let local = tokio::task::LocalSet::new();
     let started: Vec<_> = (0..10)
         .map(|_| {
-            let call = Request::post(world.url()).body(Rc::from(&b"the body"[..])).unwrap();
+            let call = Request::post(api.url()).body(Rc::from(&b"the body"[..])).unwrap();
             local.spawn_local(service.clone().oneshot(call))
         })
         .collect();

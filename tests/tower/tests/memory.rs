@@ -12,7 +12,7 @@ use http::{Request, Response};
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use location_auth::Bytes;
-use over_tower::World;
+use over_tower::TestService;
 use peak::{MIB, alone, peak_of};
 use tower::{Layer, ServiceExt, service_fn};
 
@@ -46,26 +46,26 @@ async fn length(mut body: Repeated) -> usize {
 }
 
 #[test]
-fn a_gibibyte_goes_up_twice_and_comes_down_once_and_none_of_it_is_held_or_copied() {
+fn a_gibibyte_is_uploaded_twice_and_downloaded_once_and_none_of_it_is_held_or_copied() {
     let _alone = alone();
-    let world = World::new("https://api.example.com");
-    let service = Arc::clone(&world);
+    let api = TestService::new("https://api.example.com");
+    let shared = Arc::clone(&api);
     let inner = service_fn(move |request: Request<Repeated>| {
-        let service = Arc::clone(&service);
+        let shared = Arc::clone(&shared);
         async move {
             let (head, body) = request.into_parts();
             assert_eq!(length(body).await, PIECES * PIECE.len());
-            let answer = service.handle(Request::from_parts(head, Bytes::new()));
+            let answer = shared.handle(Request::from_parts(head, Bytes::new()));
             Ok::<_, Infallible>(Response::from_parts(answer.into_parts().0, Repeated(PIECES)))
         }
     });
-    let layered = world.client().layer().layer(inner);
-    let upload = Request::put(world.url()).body(Repeated(PIECES)).unwrap();
+    let layered = api.client().layer().layer(inner);
+    let upload = Request::put(api.url()).body(Repeated(PIECES)).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let peak = peak_of(|| {
         // The first send meets a 401.
         let response = runtime.block_on(layered.oneshot(upload)).unwrap();
-        assert_eq!((response.status().as_u16(), world.token_requests()), (200, 1));
+        assert_eq!((response.status().as_u16(), api.token_requests()), (200, 1));
         assert_eq!(runtime.block_on(length(response.into_body())), PIECES * PIECE.len());
     });
     println!("{} MiB up twice and down once, {peak} bytes at one time", PIECES * PIECE.len() / MIB);

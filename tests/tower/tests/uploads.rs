@@ -1,4 +1,4 @@
-//! An upload that meets a 401: repeated whole where it can be, told where it can't, never sent half and never twice after a cut.
+//! An upload that meets a 401: repeated whole where it can be, an error where it can't, never sent half and never twice after a cut.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use location_auth::transports::client::{CallError, tower::ServiceError};
 use location_auth::{Bytes, Delivery, Fault, Retry};
-use over_tower::World;
+use over_tower::TestService;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 const PIECES: usize = 200;
@@ -48,20 +48,20 @@ impl http_body::Body for Upload {
     }
 }
 
-fn upload(world: &World, has_source: bool) -> Request<Upload> {
-    Request::put(world.url()).header("x-kept", "head").body(Upload::new(has_source)).unwrap()
+fn upload(api: &TestService, has_source: bool) -> Request<Upload> {
+    Request::put(api.url()).header("x-kept", "head").body(Upload::new(has_source)).unwrap()
 }
 
 /// The lengths of the bodies that arrived whole.
-fn lengths(world: &World) -> Vec<usize> {
-    world.bodies.lock().unwrap().iter().map(Bytes::len).collect()
+fn lengths(api: &TestService) -> Vec<usize> {
+    api.bodies.lock().unwrap().iter().map(Bytes::len).collect()
 }
 
-async fn serve() -> Arc<World> {
+async fn serve() -> Arc<TestService> {
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let world = World::new(&format!("http://{}", listener.local_addr().unwrap()));
-    tokio::spawn(axum::serve(listener, world.router()).into_future());
-    world
+    let api = TestService::new(&format!("http://{}", listener.local_addr().unwrap()));
+    tokio::spawn(axum::serve(listener, api.router()).into_future());
+    api
 }
 
 fn http() -> Client<hyper_util::client::legacy::connect::HttpConnector, Upload> {
@@ -69,49 +69,49 @@ fn http() -> Client<hyper_util::client::legacy::connect::HttpConnector, Upload> 
 }
 
 #[tokio::test]
-async fn an_upload_that_can_be_made_again_is_sent_whole_a_second_time() {
-    let world = serve().await;
-    let service = world.client().layer_repeating(Upload::again).layer(http());
-    assert_eq!(service.oneshot(upload(&world, true)).await.unwrap().status(), 200);
-    assert_eq!((lengths(&world), world.token_requests()), (vec![PIECES * PIECE.len(); 2], 1));
+async fn an_upload_that_can_be_rebuilt_is_sent_whole_a_second_time() {
+    let api = serve().await;
+    let service = api.client().layer_repeating(Upload::again).layer(http());
+    assert_eq!(service.oneshot(upload(&api, true)).await.unwrap().status(), 200);
+    assert_eq!((lengths(&api), api.token_requests()), (vec![PIECES * PIECE.len(); 2], 1));
 }
 
 #[tokio::test]
-async fn an_upload_that_cannot_be_made_again_is_told_so_and_the_next_call_has_the_new_token() {
-    let world = serve().await;
-    let service = world.client().layer_repeating(Upload::again).layer(http());
-    let error = service.clone().oneshot(upload(&world, false)).await.unwrap_err();
+async fn an_upload_that_cannot_be_rebuilt_gets_an_error_and_the_next_call_has_the_new_token() {
+    let api = serve().await;
+    let service = api.client().layer_repeating(Upload::again).layer(http());
+    let error = service.clone().oneshot(upload(&api, false)).await.unwrap_err();
     assert!(matches!(&error, CallError::NotRepeated { response } if response.status() == 401), "{error:?}");
     assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
-    assert_eq!((world.calls(), world.token_requests()), (1, 1), "it is renewed all the same");
-    assert_eq!(service.oneshot(upload(&world, false)).await.unwrap().status(), 200);
-    assert_eq!((world.calls(), world.token_requests()), (2, 1));
+    assert_eq!((api.calls(), api.token_requests()), (1, 1), "it is renewed all the same");
+    assert_eq!(service.oneshot(upload(&api, false)).await.unwrap().status(), 200);
+    assert_eq!((api.calls(), api.token_requests()), (2, 1));
 }
 
 /// Answers each send as the function says, which gets the send's number and how much of its body to read.
 fn scripted<F>(
-    world: &Arc<World>,
+    api: &Arc<TestService>,
     sends: &Arc<AtomicUsize>,
     script: F,
 ) -> impl Service<Request<Upload>, Response = Response<Body>, Error = io::Error> + Clone
 where
     F: Fn(usize) -> Script + Clone,
 {
-    let (world, sends) = (Arc::clone(world), Arc::clone(sends));
+    let (api, sends) = (Arc::clone(api), Arc::clone(sends));
     service_fn(move |request: Request<Upload>| {
-        let (world, script) = (Arc::clone(&world), script(sends.fetch_add(1, SeqCst)));
+        let (api, script) = (Arc::clone(&api), script(sends.fetch_add(1, SeqCst)));
         async move {
             let (head, mut body) = request.into_parts();
             assert_eq!(head.headers["x-kept"], "head");
             match script {
                 Script::ReadAll => {
                     let body = body.collect().await.unwrap().to_bytes();
-                    world.bodies.lock().unwrap().push(body.clone());
-                    Ok(world.handle(Request::from_parts(head, body)).map(Body::from))
+                    api.bodies.lock().unwrap().push(body.clone());
+                    Ok(api.handle(Request::from_parts(head, body)).map(Body::from))
                 }
                 Script::RefuseEarly => {
                     body.frame().await;
-                    Ok(world.handle(Request::from_parts(head, Bytes::new())).map(Body::from))
+                    Ok(api.handle(Request::from_parts(head, Bytes::new())).map(Body::from))
                 }
                 Script::Cut => {
                     body.frame().await;
@@ -131,19 +131,19 @@ enum Script {
 
 #[tokio::test]
 async fn an_upload_that_is_refused_before_it_is_read_is_sent_whole_the_second_time() {
-    let (world, sends) = (World::new("https://api.example.com"), Arc::default());
-    let inner = scripted(&world, &sends, |send| if send == 0 { Script::RefuseEarly } else { Script::ReadAll });
-    let service = world.client().layer_repeating(Upload::again).layer(inner);
-    assert_eq!(service.oneshot(upload(&world, true)).await.unwrap().status(), 200);
-    assert_eq!((lengths(&world), sends.load(SeqCst)), (vec![PIECES * PIECE.len()], 2));
+    let (api, sends) = (TestService::new("https://api.example.com"), Arc::default());
+    let inner = scripted(&api, &sends, |send| if send == 0 { Script::RefuseEarly } else { Script::ReadAll });
+    let service = api.client().layer_repeating(Upload::again).layer(inner);
+    assert_eq!(service.oneshot(upload(&api, true)).await.unwrap().status(), 200);
+    assert_eq!((lengths(&api), sends.load(SeqCst)), (vec![PIECES * PIECE.len()], 2));
 }
 
 #[tokio::test]
 async fn a_repeat_that_is_cut_is_not_sent_a_third_time() {
-    let (world, sends) = (World::new("https://api.example.com"), Arc::default());
-    let inner = scripted(&world, &sends, |send| if send == 0 { Script::ReadAll } else { Script::Cut });
-    let service = world.client().layer_repeating(Upload::again).layer(inner);
-    let error = service.oneshot(upload(&world, true)).await.unwrap_err();
+    let (api, sends) = (TestService::new("https://api.example.com"), Arc::default());
+    let inner = scripted(&api, &sends, |send| if send == 0 { Script::ReadAll } else { Script::Cut });
+    let service = api.client().layer_repeating(Upload::again).layer(inner);
+    let error = service.oneshot(upload(&api, true)).await.unwrap_err();
     assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error:?}");
     assert_eq!(sends.load(SeqCst), 2);
 }
@@ -151,7 +151,7 @@ async fn a_repeat_that_is_cut_is_not_sent_a_third_time() {
 #[tokio::test]
 async fn an_upload_whose_connection_breaks_is_sent_once() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let world = World::new(&format!("http://{}", listener.local_addr().unwrap()));
+    let api = TestService::new(&format!("http://{}", listener.local_addr().unwrap()));
     let connections = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&connections);
     std::thread::spawn(move || {
@@ -160,11 +160,11 @@ async fn an_upload_whose_connection_breaks_is_sent_once() {
             stream.read_exact(&mut [0; 20_000]).unwrap();
         }
     });
-    let service = world.client().layer_repeating(Upload::again).layer(http());
-    let error = service.oneshot(upload(&world, true)).await.unwrap_err();
+    let service = api.client().layer_repeating(Upload::again).layer(http());
+    let error = service.oneshot(upload(&api, true)).await.unwrap_err();
     let CallError::Transport { error, delivery: Delivery::Unknown } = error else { panic!("{error:?}") };
     assert!(error.inner().is::<hyper_util::client::legacy::Error>());
-    assert_eq!((connections.load(SeqCst), world.token_requests()), (1, 0));
+    assert_eq!((connections.load(SeqCst), api.token_requests()), (1, 0));
 }
 
 #[tokio::test]
@@ -177,25 +177,25 @@ async fn the_connection_of_a_401_is_free_while_the_token_is_renewed() {
         }
     }
 
-    let (world, noted) = (World::new("https://api.example.com"), Arc::<Mutex<Vec<_>>>::default());
-    let (line, log) = (Arc::clone(&world), Arc::clone(&noted));
+    let (api, noted) = (TestService::new("https://api.example.com"), Arc::<Mutex<Vec<_>>>::default());
+    let (line, log) = (Arc::clone(&api), Arc::clone(&noted));
     let transport = move |request: Request<Bytes>, _: usize| {
         log.lock().unwrap().push("a token request");
         std::future::ready(Ok::<_, Infallible>(line.handle(request)))
     };
     let client = location_auth::transports::client::AsyncClient::with_owner(
-        world.revoked_session(),
-        world.owner(),
+        api.revoked_session(),
+        api.owner(),
         transport,
         location_auth::transports::client::NoStore,
     );
-    let (handler, log) = (Arc::clone(&world), Arc::clone(&noted));
+    let (handler, log) = (Arc::clone(&api), Arc::clone(&noted));
     let inner = service_fn(move |request: Request<Bytes>| {
         let response = handler.handle(request).map(|_| Watched(Arc::clone(&log)));
         std::future::ready(Ok::<_, Infallible>(response))
     });
     let response: Result<_, CallError<ServiceError, ()>> =
-        client.layer().layer(inner).oneshot(Request::get(world.url()).body(Bytes::new()).unwrap()).await;
+        client.layer().layer(inner).oneshot(Request::get(api.url()).body(Bytes::new()).unwrap()).await;
     assert_eq!(response.as_ref().unwrap().status(), 200);
     assert_eq!(*noted.lock().unwrap(), ["the body is dropped", "a token request"]);
 }

@@ -82,7 +82,7 @@ pub fn absurd_length(subject: &Subject) {
     assert_eq!(failure.delivery, Delivery::Unknown, "{failure:?}");
 }
 
-/// The head has come and what follows does not: the status is told all the same.
+/// The head has come and what follows does not: the status is reported all the same.
 pub fn broken_body_keeps_its_status(subject: &Subject) {
     for (status, rest, kind) in [
         (401, "content-length: 10\r\n\r\nonly 6", SendErrorKind::Broken),

@@ -1,4 +1,4 @@
-//! The files of the blocking client, but for the one that says what a lock is.
+//! The files of the blocking client, except the one that says what a lock is.
 
 #[path = "../../../../transports/client/blocking.rs"]
 mod blocking;

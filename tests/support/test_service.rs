@@ -1,43 +1,30 @@
 //! An emulated service with one Location whose token can be revoked, and what its callers need.
 #![allow(dead_code)]
 
+pub mod settings;
+
 use std::sync::Mutex;
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
-use location_auth::{
-    App, Bytes, Flow, LocationAccessToken, Owner, Progress, Session, Settings, UserAccessToken, UserLogin,
-};
+use location_auth::{App, Bytes, Flow, LocationAccessToken, Owner, Progress, Session, UserAccessToken, UserLogin};
+use settings::{API_KEY, CLIENT_ID, CLIENT_SECRET};
 
-pub const EMAIL: &str = "owner@example.com";
-pub const PASSWORD: &str = "the owner's password";
+pub use settings::{EMAIL, PASSWORD};
 
-pub struct World {
+pub struct TestService {
     pub app: App,
     pub emulator: Mutex<Emulator>,
 }
 
-pub fn settings() -> Settings {
-    settings_for(location_auth::Environment::Staging)
-}
-
-pub fn settings_for(environment: location_auth::Environment) -> Settings {
-    Settings::new(environment)
-        .user_token_url("https://api.example.com/user_token")
-        .location_token_url("https://api.example.com/locations/{location_id}/token")
-        .api_key("key-1")
-        .client_id("client-1")
-        .client_secret("secret-1")
-}
-
-impl World {
+impl TestService {
     pub fn new() -> Self {
-        let mut emulator = Emulator::new("key-1", "client-1", "secret-1");
+        let mut emulator = Emulator::new(API_KEY, CLIENT_ID, CLIENT_SECRET);
         emulator.owner(EMAIL, PASSWORD).location("loc-1", EMAIL).location("loc-2", EMAIL);
         emulator
             .add_route("/locations/{location_id}/contacts", Access::Location)
             .add_route("/open", Access::ApiKeyOnly);
-        Self { app: App::new(settings()).unwrap(), emulator: Mutex::new(emulator) }
+        Self { app: App::new(settings::settings()).unwrap(), emulator: Mutex::new(emulator) }
     }
 
     pub fn handle(&self, request: Request<Bytes>) -> Response<Vec<u8>> {
