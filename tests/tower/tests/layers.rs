@@ -10,7 +10,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -99,6 +99,40 @@ async fn a_request_to_another_origin_is_not_sent() {
     let error = api.client().layer().layer(api.router()).oneshot(elsewhere).await.unwrap_err();
     assert!(matches!(error, CallError::Misuse(_)), "{error:?}");
     assert_eq!(api.calls(), 0);
+}
+
+/// Not ready when it is asked for the first time, and after each call.
+#[derive(Clone)]
+struct Hesitant<S> {
+    inner: S,
+    is_ready: bool,
+}
+
+impl<S: Service<R>, R> Service<R> for Hesitant<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        if !std::mem::replace(&mut self.is_ready, true) {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        self.is_ready = false;
+        self.inner.call(request)
+    }
+}
+
+#[tokio::test]
+async fn each_send_waits_until_the_inner_service_is_ready() {
+    let api = TestService::new(BASE);
+    let service = api.client().layer().layer(Hesitant { inner: api.router(), is_ready: false });
+    assert_eq!(service.oneshot(call(&api)).await.unwrap().status(), 200);
+    assert_eq!((api.calls(), api.token_requests()), (2, 1), "sent again after the 401");
 }
 
 // ---- Time-outs. ----
