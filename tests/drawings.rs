@@ -1,17 +1,16 @@
 //! The drawings of a call and of a renewal, in the guide and in the documentation, are made here: from every way through the state machines.
 //! `UPDATE_TABLES=1 cargo test --test drawings` writes them anew.
 
+#[path = "support/callers.rs"]
+mod callers;
 mod support;
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use http::{Request, Response, StatusCode};
-use location_auth::{
-    Attempt, Call, CallFailure, Delivery, LocationAccessToken, Next, Owner, RenewErrorKind, Renewing, SavedToken,
-    Session, Step, Turn, Verdict,
-};
-use support::{EMAIL, PASSWORD, app, location_token, response, token_response, user_token};
+use callers::{Callers, Outcome, call};
+use http::{Response, StatusCode};
+use location_auth::{Call, CallFailure, Delivery, Next, Owner, RenewErrorKind, Renewing, Session, Step, Turn};
+use support::{app, location_token, token_response, user_token};
 
 /// A state's name in the documentation, and its words in the guide.
 type State = (&'static str, &'static str);
@@ -155,85 +154,39 @@ fn events(of: &Renewing) -> &'static [Event] {
     }
 }
 
-/// Two Locations of one owner, and callers at each whose call got a 401.
-struct Renewals {
-    owner: Owner,
-    sessions: [Session; 2],
-    early: [Vec<Attempt>; 2],
-    issued: usize,
+/// Another caller is first, until this is met.
+fn another(callers: &mut Callers, place: usize, event: Event) {
+    let other = callers.enter(place);
+    loop {
+        match (callers.state(other), event) {
+            (Renewing::Done(_), _) => return,
+            (Renewing::Keep(_), Event::AfterADrop) => return callers.drop(other),
+            (Renewing::SendToken(_), Event::AfterARefusal) => callers.answer(other, Outcome::Status(403)),
+            (Renewing::SendToken(_), _) => callers.answer(other, Outcome::Token),
+            _ => callers.go_on(other),
+        }
+    }
 }
 
-fn call() -> Request<()> {
-    Request::get("https://api.example.com/contacts").body(()).unwrap()
-}
-
-impl Renewals {
-    fn new(has_token: bool, has_login: bool) -> Self {
-        let app = app();
-        let mut owner = Owner::new(&app);
-        if has_token {
-            owner.set_token(user_token(&app)).unwrap();
-        }
-        if has_login {
-            owner.set_login(app.user_login(EMAIL, PASSWORD).unwrap()).unwrap();
-        }
-        let sessions = ["loc-1", "loc-2"].map(|location| {
-            let saved = format!(
-                r#"{{"version": 1, "environment": "staging", "kind": "location", "location": "{location}", "access_token": "t"}}"#
-            );
-            let saved: SavedToken = serde_json::from_str(&saved).unwrap();
-            Session::for_location(&app, LocationAccessToken::try_from(saved).unwrap()).unwrap()
-        });
-        let early = [0, 1].map(|place| (0..9).map(|_| sessions[place].authorize(&mut call()).unwrap()).collect());
-        Self { owner, sessions, early, issued: 0 }
+/// One state further, for the caller at Location 0.
+fn step(callers: &mut Callers, caller: usize, event: Event) {
+    if let (Renewing::AwaitTurn(waiting), Event::AfterAnother | Event::AfterARefusal | Event::AfterADrop) =
+        (callers.state(caller), event)
+    {
+        // For the owner's turn it competes with callers of other Locations.
+        let place = if waiting.turn() == Turn::Location { 0 } else { 1 };
+        another(callers, place, event);
     }
-
-    fn enter(&mut self, place: usize) -> Renewing {
-        let attempt = self.early[place].pop().unwrap();
-        let session = &mut self.sessions[place];
-        match session.received(attempt, StatusCode::UNAUTHORIZED).unwrap() {
-            Verdict::Renew(renewal) => renewal.start(session, &mut self.owner, Duration::ZERO),
-            Verdict::Replay(replay) => Renewing::Done(Ok(replay)),
-            verdict => panic!("{verdict:?}"),
-        }
+    if !matches!(callers.state(caller), Renewing::SendToken(_)) {
+        return callers.go_on(caller);
     }
-
-    /// Another caller is first, until this is met.
-    fn another(&mut self, place: usize, event: Event) {
-        let mut next = self.enter(place);
-        loop {
-            next = match (next, event) {
-                (Renewing::Done(_), _) | (Renewing::Keep(_), Event::AfterADrop) => return,
-                (next @ Renewing::SendToken(_), Event::AfterARefusal) => self.step(place, next, Event::Forbidden),
-                (next, _) => self.step(place, next, Event::GoesOn),
-            };
-        }
-    }
-
-    /// One state further.
-    fn step(&mut self, place: usize, next: Renewing, event: Event) -> Renewing {
-        if let (Renewing::AwaitTurn(waiting), Event::AfterAnother | Event::AfterARefusal | Event::AfterADrop) =
-            (&next, event)
-        {
-            // For the owner's turn it competes with callers of other Locations.
-            self.another(if waiting.turn() == Turn::Location { place } else { 1 - place }, event);
-        }
-        let (session, owner, now) = (&mut self.sessions[place], &mut self.owner, Duration::ZERO);
-        match next {
-            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
-            Renewing::SendToken(step) => match event {
-                Event::Unauthorized => step.received(&response(401, ""), session, owner, now),
-                Event::Forbidden => step.received(&response(403, ""), session, owner, now),
-                Event::NoAnswer => step.failed(Delivery::Unknown, session, owner, now),
-                _ => {
-                    self.issued += 1;
-                    step.received(&token_response(&format!("t-{}", self.issued)), session, owner, now)
-                }
-            },
-            Renewing::Keep(keep) => keep.kept(session, owner, now),
-            done @ Renewing::Done(_) => done,
-        }
-    }
+    let outcome = match event {
+        Event::Unauthorized => Outcome::Status(401),
+        Event::Forbidden => Outcome::Status(403),
+        Event::NoAnswer => Outcome::Nothing(Delivery::Unknown),
+        _ => Outcome::Token,
+    };
+    callers.answer(caller, outcome);
 }
 
 fn state_of(next: &Renewing) -> State {
@@ -250,20 +203,19 @@ fn state_of(next: &Renewing) -> State {
 }
 
 /// Goes this way and then every way on, and notes the edges.
-fn walk(owner: (bool, bool), way: &mut Vec<Event>, walked: &mut BTreeSet<(&'static str, &'static str)>) {
-    let mut renewals = Renewals::new(owner.0, owner.1);
-    let mut next = renewals.enter(0);
-    let mut edge = (START.0, state_of(&next).0);
+fn walk(start: fn() -> Callers, way: &mut Vec<Event>, walked: &mut BTreeSet<(&'static str, &'static str)>) {
+    let mut callers = start();
+    let caller = callers.enter(0);
+    let mut edge = (START.0, state_of(callers.state(caller)).0);
     for event in way.iter() {
-        let from = state_of(&next);
-        next = renewals.step(0, next, *event);
-        edge = (from.0, state_of(&next).0);
+        step(&mut callers, caller, *event);
+        edge = (edge.1, state_of(callers.state(caller)).0);
     }
     walked.insert(edge);
     assert!(way.len() < 12, "a renewal ends");
-    for event in events(&next) {
+    for event in events(callers.state(caller)) {
         way.push(*event);
-        walk(owner, way, walked);
+        walk(start, way, walked);
         way.pop();
     }
 }
@@ -271,8 +223,14 @@ fn walk(owner: (bool, bool), way: &mut Vec<Event>, walked: &mut BTreeSet<(&'stat
 #[test]
 fn the_drawing_of_a_renewal_shows_every_way_through_it() {
     let mut walked = BTreeSet::new();
-    for owner in [(false, false), (true, false), (false, true), (true, true)] {
-        walk(owner, &mut vec![], &mut walked);
+    let starts: [fn() -> Callers; 4] = [
+        Callers::new,
+        || Callers::new().with_token(),
+        || Callers::new().with_login(),
+        || Callers::new().with_login().with_token(),
+    ];
+    for start in starts {
+        walk(start, &mut vec![], &mut walked);
     }
     are_walked(RENEWAL, &walked);
     is_drawn("## One renewal", RENEWAL, "src/renewal_states.md");
@@ -287,23 +245,19 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
     }) {
         let app = app();
         let mut session = Session::for_location(&app, location_token(&app)).unwrap();
-        let newer = || location_token(&app);
         let call_state = if can_repeat { Call::new(&call()) } else { Call::once() };
         let mut next: Next<(), ()> = Next::Send(call(), call_state);
         let (mut from, mut statuses) = (SEND, statuses.into_iter());
         loop {
-            let to;
-            (next, to) = match next {
+            next = match next {
                 Next::Send(mut request, mut call) => {
                     let attempt = call.authorize(&session, &mut request).unwrap();
                     if has_newer && from == SEND {
-                        session.renew(newer()).unwrap();
+                        session.renew(location_token(&app)).unwrap();
                     }
                     let status = StatusCode::from_u16(statuses.next().unwrap()).unwrap();
                     let answer = Response::builder().status(status).body(()).unwrap();
-                    let next = call.received(session.received(attempt, status).unwrap(), answer);
-                    let to = call_state_of(&next);
-                    (next, to)
+                    call.received(session.received(attempt, status).unwrap(), answer)
                 }
                 Next::Renew(renewal, call) => {
                     let mut owner = Owner::new(&app);
@@ -312,12 +266,11 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
                     }
                     let result = support::renew(renewal, &mut session, &mut owner, |_| token_response("t-2"));
                     assert_eq!(result.is_ok(), renews);
-                    let next = Next::from(call.renewed(result));
-                    let to = call_state_of(&next);
-                    (next, to)
+                    call.renewed(result).into()
                 }
                 Next::Done(_) => break,
             };
+            let to = call_state_of(&next);
             walked.insert((from.0, to.0));
             from = to;
         }

@@ -125,40 +125,43 @@ impl Callers {
         })
     }
 
+    pub fn state(&self, caller: usize) -> &Renewing {
+        self.callers[caller].1.as_ref().expect("the caller is gone")
+    }
+
+    /// One state further: it is the caller's turn, or the store has its token.
+    pub fn go_on(&mut self, caller: usize) {
+        let (place, next) = &mut self.callers[caller];
+        let (session, owner, now) = (&mut self.sessions[*place], &mut self.owner, self.now);
+        *next = Some(match next.take().expect("the caller is gone") {
+            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
+            Renewing::Keep(keep) => {
+                self.store.push(serde_json::to_string(&keep.token()).unwrap());
+                keep.kept(session, owner, now)
+            }
+            next => panic!("{next:?} needs an answer, or is the end"),
+        });
+    }
+
     /// Lets a caller go on for as long as there is nobody to wait for, and describes the state then.
     pub fn advance(&mut self, caller: usize) -> String {
         let mut before = String::new();
         loop {
-            let place = self.callers[caller].0;
-            let next = self.callers[caller].1.take().expect("the caller is gone");
-            let (session, owner, now) = (&mut self.sessions[place], &mut self.owner, self.now);
-            let (next, text) = match next {
-                Renewing::AwaitTurn(waiting) => {
-                    if !self.is_free(caller, waiting.turn()) {
-                        self.callers[caller].1 = Some(Renewing::AwaitTurn(waiting));
-                        return before + WAITS;
-                    }
-                    let (session, owner) = (&mut self.sessions[place], &mut self.owner);
-                    (waiting.granted(session, owner, now), None)
-                }
+            match self.state(caller) {
+                Renewing::AwaitTurn(waiting) if !self.is_free(caller, waiting.turn()) => return before + WAITS,
+                Renewing::AwaitTurn(_) => {}
                 Renewing::Keep(keep) => {
                     before += if keep.token().location().is_some() { "token kept, " } else { "user token kept, " };
-                    self.store.push(serde_json::to_string(&keep.token()).unwrap());
-                    (keep.kept(session, owner, now), None)
                 }
                 Renewing::SendToken(step) => {
                     let number = if step.step() == Step::UserToken { 1 } else { 2 };
-                    (Renewing::SendToken(step), Some(format!("sends step {number}")))
+                    return format!("{before}sends step {number}");
                 }
                 Renewing::Done(result) => {
-                    let text = result.as_ref().map_or_else(described, |_| SEND_AGAIN.into());
-                    (Renewing::Done(result), Some(text))
+                    return before + &result.as_ref().map_or_else(described, |_| SEND_AGAIN.into());
                 }
-            };
-            self.callers[caller].1 = Some(next);
-            if let Some(text) = text {
-                return before + &text;
             }
+            self.go_on(caller);
         }
     }
 
