@@ -14,12 +14,12 @@
 use core::fmt;
 
 use http::Response;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
 use crate::error::Answer;
 use crate::error_message::{Message, RequestSecrets};
-use crate::json::{Member, unmarked};
+use crate::json::{Member, refuse_unquoted, unmarked};
 use crate::token::BearerToken;
 use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 
@@ -123,7 +123,7 @@ impl<'a> TokenObject<'a> {
         }
         let mut json = serde_json::Deserializer::from_str(text);
         // serde's message quotes values: only the error's category and place are kept.
-        let object = json.deserialize_map(ObjectVisitor).map_err(|error| match error.classify() {
+        let object = json.deserialize_any(ObjectVisitor).map_err(|error| match error.classify() {
             Category::Eof => BodyProblem::Truncated,
             Category::Data => BodyProblem::NotAnObject,
             Category::Syntax | Category::Io => BodyProblem::Syntax { line: error.line(), column: error.column() },
@@ -149,7 +149,7 @@ impl<'a> TokenObject<'a> {
     }
 }
 
-/// Accepts an object alone. serde would read a struct from a sequence, too.
+/// Accepts an object alone. serde would read a struct from a sequence, too, and its own refusals bring what prints a float into a program.
 struct ObjectVisitor;
 
 impl<'de> Visitor<'de> for ObjectVisitor {
@@ -159,6 +159,17 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         f.write_str("an object")
     }
 
+    refuse_unquoted! {
+        "no object";
+        visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str),
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
+        Err(E::custom("no object"))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
+        Err(de::Error::custom("no object"))
+    }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut token = None;
         let (mut duplicate, mut objects) = (false, false);
