@@ -1,7 +1,7 @@
 //! What went wrong, at which step, who is at fault, and what to do next.
 //!
 //! ```text
-//! Misuse   the caller's settings or arguments: found before anything is sent
+//! Misuse   the caller's settings or arguments: found by this crate itself
 //! Error    the service's response: found by Flow::receive
 //! RunError  either the transport's own error or an Error: found by a driver (see `transports`)
 //! ```

@@ -129,7 +129,7 @@
 //!
 //! | error | what it means, and where it is from |
 //! | --- | --- |
-//! | [`Misuse`] | a wrong setting or argument of the caller, found before anything is sent |
+//! | [`Misuse`] | a wrong setting or argument of the caller, found by this crate itself |
 //! | [`Error`] | a response without a usable token: [`Flow::receive`] returns it with the flow, in a [`ReceiveError`] |
 //! | [`RunError`](transports::RunError) | an [`Error`] or the transport's own error, with the flow: a driver returns it |
 //! | `CallError` | any of the three, or a rejected token: a ready-made client returns it |

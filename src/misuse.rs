@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::{Environment, Fault};
 
-/// A mistake in the caller's settings or arguments, found before anything is sent. It never holds the value.
+/// A mistake in the caller's settings or arguments, which this crate finds itself. It never holds the value.
 ///
 /// A retry never helps.
 ///

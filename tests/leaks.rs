@@ -26,7 +26,7 @@ use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use location_auth::Bytes;
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::testing::{Exchange, Executor, Failing, Fault as NetworkFault, Network, Rng, Scripted, Silent};
+use location_auth::testing::{Exchange, Executor, Failing, Network, NetworkFault, Rng, Scripted, Silent};
 use location_auth::transports::cassette::{Credentials, Recorder};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
@@ -520,7 +520,7 @@ fn cassettes(sweep: &mut Sweep, login: &LocationLogin) {
 /// The kit for tests: what it shows of itself, the texts that it fails a test with, and the network's trace.
 fn kit(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.debug("rng::Rng", Rng::new(17));
-    sweep.debug("fault::Fault", NetworkFault::Cut);
+    sweep.debug("network_fault::NetworkFault", NetworkFault::Cut);
     sweep.debug("failing::Failing", Failing(Delivery::Unknown));
     sweep.debug("failing::Silent", Silent);
     sweep.debug("executor::Executor", Executor::new(17, [std::future::ready(PASSWORD)]));

@@ -101,7 +101,7 @@ fn one_login_costs_at_most_two_tokens_of_each_kind_whatever_the_network_does_and
     for seed in 0..2000 {
         let service = emulator();
         let network = Network::new(seed, |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request)));
-        network.enable_faults(testing::Fault::ALL, 5);
+        network.enable_faults(testing::NetworkFault::ALL, 5);
         let outcome = contacts(login("hunter2"), &network);
         assert!(service.borrow().counts().location_tokens <= 2, "twice where the network doubles it, never by us");
         network.disable_faults();

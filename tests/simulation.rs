@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::testing::{self, Fault};
+use location_auth::testing::{self, NetworkFault};
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
 use location_auth::transports::{AsyncTransport, SendError, Transport, run_async, run_async_with_retries};
 use location_auth::{
@@ -321,7 +321,7 @@ fn simulate(over: Over, seed: u64) -> Tally {
     let wires = [0, 1].map(|location| Wire::new(&network, environment(location)));
     let clients: Vec<Client> = clients(&network, &wires);
 
-    network.enable_faults(Fault::ALL, PERCENT);
+    network.enable_faults(NetworkFault::ALL, PERCENT);
     let under_way = Cell::new(LOCATIONS * CALLERS);
     let calls = (0..LOCATIONS * CALLERS).map(|number| {
         let location = number % LOCATIONS;
@@ -361,7 +361,7 @@ fn simulate(over: Over, seed: u64) -> Tally {
     assert!(lost <= unknown, "{lost} tokens are lost, and {unknown} outcomes were reported as unknown");
     let counts: Vec<_> = issuers.services.values().map(Emulator::counts).collect();
     assert!(counts.iter().all(|counts| counts.wrong_location == 0), "a token reached another Location");
-    let faults = Fault::ALL.iter().map(|fault| (format!("{fault:?}"), network.injected(*fault)));
+    let faults = NetworkFault::ALL.iter().map(|fault| (format!("{fault:?}"), network.injected(*fault)));
     let faults = faults.chain(issuers.interventions.iter().map(|(name, count)| ((*name).to_owned(), *count))).collect();
     let logins = counts.iter().map(|counts| counts.location_tokens).sum();
     Tally { events: network.events(), faults, logins, trace: network.trace() }
@@ -507,7 +507,7 @@ fn no_network_makes_a_caller_hang_leak_or_log_in_needlessly_and_all_recover() {
         events >= 1_000_000 && logins >= 10_000 && all * 5 >= events,
         "{events} events, {all} faults, {logins} logins"
     );
-    assert!(faults.len() == Fault::ALL.len() + 3 && faults.values().all(|count| *count >= 1000), "{faults:?}");
+    assert!(faults.len() == NetworkFault::ALL.len() + 3 && faults.values().all(|count| *count >= 1000), "{faults:?}");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http::{Method, Request, Response};
-use location_auth::testing::{self, Exchange, Executor, Failing, Fault, Network, Scripted, Silent};
+use location_auth::testing::{self, Exchange, Executor, Failing, Network, NetworkFault, Scripted, Silent};
 use location_auth::transports::{AsyncTransport, SendError, SendErrorKind, Transport};
 use location_auth::{Bytes, Delivery};
 
@@ -231,13 +231,13 @@ fn each_fault_has_the_effect_of_its_name() {
     let timed_out = Some((SendErrorKind::TimedOut, Delivery::Unknown));
     let cut = Some((SendErrorKind::Broken, Delivery::Unknown));
     for (fault, seen, arrives) in [
-        (Fault::Refused, refused, 0),
-        (Fault::RequestLost, timed_out, 0),
-        (Fault::ResponseLost, timed_out, 1),
-        (Fault::Duplicated, None, 2),
-        (Fault::Delayed, timed_out, 1),
-        (Fault::Cut, cut, 1),
-        (Fault::Forged, None, 0),
+        (NetworkFault::Refused, refused, 0),
+        (NetworkFault::RequestLost, timed_out, 0),
+        (NetworkFault::ResponseLost, timed_out, 1),
+        (NetworkFault::Duplicated, None, 2),
+        (NetworkFault::Delayed, timed_out, 1),
+        (NetworkFault::Cut, cut, 1),
+        (NetworkFault::Forged, None, 0),
     ] {
         for seed in 0..50 {
             let arrived = Cell::new(0);
@@ -246,27 +246,27 @@ fn each_fault_has_the_effect_of_its_name() {
             let outcome =
                 if seed % 2 == 0 { send(&network) } else { network.run(AsyncTransport::send(&network, call(), 100)) };
             assert_eq!(outcome.as_ref().err().map(|error| (error.kind(), error.delivery())), seen, "{fault:?}");
-            let is_forged = fault == Fault::Forged;
+            let is_forged = fault == NetworkFault::Forged;
             assert!(outcome.is_err() || is_forged != (outcome.unwrap().body() == b"the answer"), "{fault:?}");
             let before = arrived.get();
             network.advance(Duration::from_secs(60));
             assert_eq!((arrived.get(), network.injected(fault)), (arrives, 1), "{fault:?}");
-            assert!(fault != Fault::Delayed || before == 0, "it arrives when nobody waits any more");
+            assert!(fault != NetworkFault::Delayed || before == 0, "it arrives when nobody waits any more");
         }
     }
-    assert_eq!(Fault::ALL.len(), 7);
+    assert_eq!(NetworkFault::ALL.len(), 7);
 }
 
 #[test]
 fn faults_are_injected_at_their_configured_rates() {
     let arrived = Cell::new(0);
     let network = Network::new(17, counting(&arrived));
-    network.enable_faults(&[Fault::Refused, Fault::Cut], 90);
-    network.enable_faults(&[Fault::Refused], 10);
+    network.enable_faults(&[NetworkFault::Refused, NetworkFault::Cut], 90);
+    network.enable_faults(&[NetworkFault::Refused], 10);
     let outcomes = |count| (0..count).filter(|_| send(&network).is_ok()).count();
     assert_eq!(outcomes(1000), 0, "10 and 90 are all");
-    let refused = network.injected(Fault::Refused);
-    assert!((60..=140).contains(&refused) && network.injected(Fault::Cut) == 1000 - refused, "{refused}");
+    let refused = network.injected(NetworkFault::Refused);
+    assert!((60..=140).contains(&refused) && network.injected(NetworkFault::Cut) == 1000 - refused, "{refused}");
     network.disable_faults();
     assert_eq!(outcomes(1000), 1000);
 }
@@ -275,7 +275,7 @@ fn faults_are_injected_at_their_configured_rates() {
 fn run(seed: u64) -> String {
     let arrived = Cell::new(0);
     let network = Network::new(seed, counting(&arrived));
-    network.enable_faults(Fault::ALL, 9);
+    network.enable_faults(NetworkFault::ALL, 9);
     let tasks = (0..5).map(|number| {
         let network = &network;
         async move {

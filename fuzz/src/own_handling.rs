@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 
 use http::{Request, StatusCode};
-use location_auth::testing::{Fault, Network};
+use location_auth::testing::{Network, NetworkFault};
 use location_auth::transports::{Transport, run};
 use location_auth::{App, Bytes, RESPONSE_LIMIT, Session};
 use serde_json::Value;
@@ -45,7 +45,7 @@ pub fn own_handling(data: &[u8]) {
     let seed = data.iter().fold(0_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(*byte)));
     input.replace(Input(data));
     let network = Network::new(seed, transport);
-    network.enable_faults(Fault::ALL, 5);
+    network.enable_faults(NetworkFault::ALL, 5);
     if let Err(line) = contacts(&app(), &network) {
         shows_no_secret(&line, 2);
     }

@@ -18,7 +18,7 @@ use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKi
 use super::bounded;
 use super::failing::{failure, timed_out};
 use super::state::{Answer, Event, State};
-use super::{Executor, Fault};
+use super::{Executor, NetworkFault};
 
 /// A simulated network between your program and a service, with a virtual clock and faults from a seed. It is a blocking and an async
 /// transport.
@@ -34,7 +34,7 @@ use super::{Executor, Fault};
 ///
 /// ```
 /// use location_auth::emulator::Emulator;
-/// use location_auth::testing::{Fault, Network};
+/// use location_auth::testing::{NetworkFault, Network};
 /// use location_auth::transports::run;
 #[doc = include_str!("../../src/doctest_app.txt")]
 /// use std::{cell::RefCell, convert::Infallible};
@@ -44,7 +44,7 @@ use super::{Executor, Fault};
 ///     emulator.owner("owner@example.com", "hunter2").location("loc-1", "owner@example.com");
 ///     let emulator = RefCell::new(emulator);
 ///     let network = Network::new(seed, |request, _| Ok::<_, Infallible>(emulator.borrow_mut().handle(request)));
-///     network.enable_faults(Fault::ALL, 10);
+///     network.enable_faults(NetworkFault::ALL, 10);
 ///     let login = || app.location("loc-1")?.login("owner@example.com", "hunter2");
 ///     if run(login()?, &network).is_err() {
 ///         network.disable_faults();
@@ -121,7 +121,7 @@ impl<T: Transport> Network<T> {
             Event::Arrive { id, request, limit, fault } => {
                 let answer = self.0.service.send(request, limit);
                 let answer = match answer {
-                    Ok(response) if fault == Some(Fault::Cut) => {
+                    Ok(response) if fault == Some(NetworkFault::Cut) => {
                         Err(failure(Delivery::Unknown).with_status(response.status()))
                     }
                     Ok(response) => bounded(response, limit),
@@ -129,7 +129,7 @@ impl<T: Transport> Network<T> {
                         Err(SendError::new(self.0.service.kind(&error), self.0.service.delivery(&error), None))
                     }
                 };
-                if fault != Some(Fault::ResponseLost) {
+                if fault != Some(NetworkFault::ResponseLost) {
                     self.state().answer_soon(id, answer);
                 }
             }
@@ -146,7 +146,7 @@ impl<T: Transport> Network<T> {
 
 impl<T> Network<T> {
     /// Injects each of these faults into this percentage of requests from now on. All faults together hit at most 100 percent.
-    pub fn enable_faults(&self, faults: &[Fault], percent: u8) {
+    pub fn enable_faults(&self, faults: &[NetworkFault], percent: u8) {
         let mut state = self.state();
         state.rates.retain(|(known, _)| !faults.contains(known));
         state.rates.extend(faults.iter().map(|fault| (*fault, percent)));
@@ -165,7 +165,7 @@ impl<T> Network<T> {
 
     /// Returns how many requests the network injected this fault into.
     #[must_use]
-    pub fn injected(&self, fault: Fault) -> u64 {
+    pub fn injected(&self, fault: NetworkFault) -> u64 {
         self.state().injected.get(&fault).copied().unwrap_or_default()
     }
 

@@ -17,8 +17,8 @@ use location_auth::{Bytes, Redacted};
 
 use super::bounded;
 use super::failing::{failure, timed_out};
-use super::fault::FORGERIES;
-use super::{Fault, Rng};
+use super::network_fault::FORGERIES;
+use super::{NetworkFault, Rng};
 
 /// The time-out of a sender, in milliseconds.
 const TIME_OUT: u64 = 5000;
@@ -45,7 +45,7 @@ pub fn now() -> Duration {
 pub(super) type Answer = Result<Response<Vec<u8>>, SendError>;
 
 pub(super) enum Event {
-    Arrive { id: u64, request: Request<Bytes>, limit: usize, fault: Option<Fault> },
+    Arrive { id: u64, request: Request<Bytes>, limit: usize, fault: Option<NetworkFault> },
     Answer { id: u64, answer: Answer },
     Wake(Waker),
 }
@@ -67,9 +67,9 @@ pub(super) struct State {
     events: BTreeMap<u64, Event>,
     pub(super) waiting: BTreeMap<u64, Waiting>,
     /// The enabled faults, each with its percentage of requests.
-    pub(super) rates: Vec<(Fault, u8)>,
+    pub(super) rates: Vec<(NetworkFault, u8)>,
     pub(super) events_seen: u64,
-    pub(super) injected: BTreeMap<Fault, u64>,
+    pub(super) injected: BTreeMap<NetworkFault, u64>,
     pub(super) trace: String,
 }
 
@@ -128,7 +128,7 @@ impl State {
         self.now.saturating_add(latency)
     }
 
-    fn choose_fault(&mut self) -> Option<Fault> {
+    fn choose_fault(&mut self) -> Option<NetworkFault> {
         if self.rates.is_empty() {
             return None;
         }
@@ -153,18 +153,20 @@ impl State {
         self.note(format_args!("#{id} {}{}", Redacted(&request), Injected(fault)));
         let (soon, time_out) = (self.soon(), self.now.saturating_add(TIME_OUT));
         match fault {
-            Some(Fault::Refused) => self.schedule(soon, Event::Answer { id, answer: Err(failure(Delivery::NotSent)) }),
-            Some(Fault::RequestLost) => {}
-            Some(Fault::Delayed) => {
+            Some(NetworkFault::Refused) => {
+                self.schedule(soon, Event::Answer { id, answer: Err(failure(Delivery::NotSent)) })
+            }
+            Some(NetworkFault::RequestLost) => {}
+            Some(NetworkFault::Delayed) => {
                 let late = soon.saturating_add(TIME_OUT);
                 self.schedule(late, Event::Arrive { id, request, limit, fault });
             }
-            Some(Fault::Forged) => {
+            Some(NetworkFault::Forged) => {
                 let answer = self.forgery(limit);
                 self.schedule(soon, Event::Answer { id, answer });
             }
             _ => {
-                if fault == Some(Fault::Duplicated) {
+                if fault == Some(NetworkFault::Duplicated) {
                     let again = soon.saturating_add(50);
                     self.schedule(again, Event::Arrive { id, request: request.clone(), limit, fault });
                 }
@@ -207,7 +209,7 @@ impl State {
 }
 
 /// A fault as the trace shows it.
-struct Injected(Option<Fault>);
+struct Injected(Option<NetworkFault>);
 
 impl fmt::Display for Injected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

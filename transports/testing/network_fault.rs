@@ -3,15 +3,15 @@
 /// A fault that the network injects into one request.
 ///
 /// ```
-/// use location_auth::testing::{Fault, Network};
+/// use location_auth::testing::{NetworkFault, Network};
 ///
 /// let network = Network::new(17, |_, _| Ok::<_, std::convert::Infallible>(http::Response::new(vec![])));
-/// network.enable_faults(&[Fault::Refused, Fault::RequestLost], 10);
-/// network.enable_faults(&[Fault::Forged], 1);
+/// network.enable_faults(&[NetworkFault::Refused, NetworkFault::RequestLost], 10);
+/// network.enable_faults(&[NetworkFault::Forged], 1);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum NetworkFault {
     /// The connection is refused. The request is not sent, and the sender gets an error that says so.
     Refused,
     /// The request does not arrive, and the sender times out.
@@ -28,7 +28,7 @@ pub enum Fault {
     Forged,
 }
 
-impl Fault {
+impl NetworkFault {
     /// All faults.
     pub const ALL: &[Self] = &[
         Self::Refused,
