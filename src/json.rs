@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_core::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
 /// Returns the body without a byte order mark: RFC 8259 section 8.1 allows a reader of JSON to skip it.
@@ -24,7 +24,7 @@ pub(crate) use visit_as;
 /// Visitor functions that all return an error with this text: serde's own error for a scalar quotes the scalar.
 macro_rules! refuse_unquoted {
     ($text:literal; $($visit:ident($value:ty)),* $(,)?) => {$(
-        fn $visit<E: ::serde::de::Error>(self, _: $value) -> Result<Self::Value, E> {
+        fn $visit<E: ::serde_core::de::Error>(self, _: $value) -> Result<Self::Value, E> {
             Err(E::custom($text))
         }
     )*};

@@ -4,7 +4,7 @@ use alloc::{collections::BTreeMap, string::String};
 use core::fmt::{self, Write};
 
 use http::{Request, header};
-use serde::de::IgnoredAny;
+use serde_core::de::IgnoredAny;
 
 use crate::text::harmless;
 

@@ -14,7 +14,7 @@
 use core::fmt;
 
 use http::Response;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_core::de::{self, Deserializer, Expected, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
 use crate::error::Answer;
@@ -165,10 +165,10 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Err(E::custom("no object"))
+        Err(E::custom(&self as &dyn Expected))
     }
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-        Err(de::Error::custom("no object"))
+        Err(de::Error::custom(&self as &dyn Expected))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut token = None;

@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_core::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::json::Member;
 use crate::token::BearerToken;

@@ -26,7 +26,7 @@ use location_auth::{
     Settings, UserAccessToken,
 };
 use now::now;
-use serde::de::{Deserialize, value::Error as ValueError, value::MapDeserializer};
+use serde_core::de::{Deserialize, value::Error as ValueError, value::MapDeserializer};
 use support::{EMAIL, PASSWORD, app, location_token, next, settings, settings_for, token_response, user_token};
 use tower_layer::Layer;
 use tower_service::Service;

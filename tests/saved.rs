@@ -5,8 +5,8 @@ mod support;
 use std::io::Cursor;
 
 use location_auth::{App, Environment, LocationAccessToken, Misuse, SavedToken, Session, UserAccessToken};
-use serde::de::value::{BytesDeserializer, Error as ValueError, MapAccessDeserializer, MapDeserializer};
-use serde::de::{Deserialize, Deserializer, IntoDeserializer};
+use serde_core::de::value::{BytesDeserializer, Error as ValueError, MapAccessDeserializer, MapDeserializer};
+use serde_core::de::{Deserialize, Deserializer, IntoDeserializer};
 use support::{app, location_token, settings_for, user_token};
 
 #[test]
@@ -80,20 +80,20 @@ fn a_member_of_a_type_that_json_does_not_have_is_refused_too() {
 /// A value that its format takes for an enum, whatever is asked for.
 struct Variant<T>(T);
 
-impl<'de, T: serde::de::EnumAccess<'de, Error = ValueError>> Deserializer<'de> for Variant<T> {
+impl<'de, T: serde_core::de::EnumAccess<'de, Error = ValueError>> Deserializer<'de> for Variant<T> {
     type Error = ValueError;
 
-    fn deserialize_any<V: serde::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+    fn deserialize_any<V: serde_core::de::Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
         visitor.visit_enum(self.0)
     }
 
-    serde::forward_to_deserialize_any! {
+    serde_core::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct newtype_struct seq tuple
         tuple_struct map struct enum identifier ignored_any
     }
 }
 
-impl<'de, T: serde::de::EnumAccess<'de, Error = ValueError>> IntoDeserializer<'de, ValueError> for Variant<T> {
+impl<'de, T: serde_core::de::EnumAccess<'de, Error = ValueError>> IntoDeserializer<'de, ValueError> for Variant<T> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -8,7 +8,7 @@ use core::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use location_auth::{Bytes, Delivery, Redacted};
-use serde::Serialize;
+use serde_core::Serialize;
 use serde_json::{Map, Value};
 
 /// One exchange of a script: the parts of the request that it expects, and the answer. The default answer is 200 without a body.
