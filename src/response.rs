@@ -165,10 +165,10 @@ impl<'de> Visitor<'de> for ObjectVisitor {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Self::Value, E> {
-        Err(E::custom(&self as &dyn Expected))
+        refused(&self)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Self::Value, A::Error> {
-        Err(de::Error::custom(&self as &dyn Expected))
+        refused(&self)
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut token = None;
@@ -187,4 +187,8 @@ impl<'de> Visitor<'de> for ObjectVisitor {
         }
         Ok(TokenObject { token: token.unwrap_or(Member::Absent), duplicate, objects })
     }
+}
+
+fn refused<T, E: de::Error>(expected: &dyn Expected) -> Result<T, E> {
+    Err(E::custom(expected))
 }
