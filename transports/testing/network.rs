@@ -34,7 +34,7 @@ use super::{Executor, NetworkFault};
 ///
 /// ```
 /// use location_auth::emulator::Emulator;
-/// use location_auth::testing::{NetworkFault, Network};
+/// use location_auth::testing::{Network, NetworkFault};
 /// use location_auth::transports::run;
 #[doc = include_str!("../../src/doctest_app.txt")]
 /// use std::{cell::RefCell, convert::Infallible};

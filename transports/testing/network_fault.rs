@@ -3,7 +3,7 @@
 /// A fault that the network injects into one request.
 ///
 /// ```
-/// use location_auth::testing::{NetworkFault, Network};
+/// use location_auth::testing::{Network, NetworkFault};
 ///
 /// let network = Network::new(17, |_, _| Ok::<_, std::convert::Infallible>(http::Response::new(vec![])));
 /// network.enable_faults(&[NetworkFault::Refused, NetworkFault::RequestLost], 10);
