@@ -1,5 +1,7 @@
 //! Bytes read as what a target needs: a byte, a choice, a line, a response. And the settings that every target uses.
 
+use std::sync::LazyLock;
+
 use http::{HeaderName, HeaderValue, Response};
 use location_auth::{App, Environment, Settings};
 
@@ -73,8 +75,17 @@ pub fn settings_for(environment: Environment) -> Settings {
         .client_secret(CLIENT_SECRET)
 }
 
+/// Made once: a target's time is for its bytes.
 pub fn app() -> App {
-    App::new(settings()).expect("the settings are right")
+    static APP: LazyLock<App> = LazyLock::new(|| App::new(settings()).expect("the settings are right"));
+    APP.clone()
+}
+
+/// An App of another environment.
+pub fn production() -> App {
+    static APP: LazyLock<App> =
+        LazyLock::new(|| App::new(settings_for(Environment::Production)).expect("the settings are right"));
+    APP.clone()
 }
 
 /// Fails if a text holds one of these credentials, in any letter case.

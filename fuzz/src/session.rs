@@ -4,11 +4,11 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    App, Attempt, Delivery, Environment, Misuse, Owner, RenewErrorKind, Renewal, Renewing, Replay, SavedToken, Session,
-    UserAccessToken, Verdict,
+    Attempt, Delivery, Misuse, Owner, RenewErrorKind, Renewal, Renewing, Replay, SavedToken, Session, UserAccessToken,
+    Verdict,
 };
 
-use super::input::{Input, app, settings_for};
+use super::input::{Input, app, production};
 use super::support::{location_token, success};
 
 /// What happens to the session or to the owner's credentials.
@@ -180,8 +180,7 @@ impl Model {
         assert_eq!(self.session.renew(other), Err(Misuse::WrongLocation));
         let other = location_token("production", "loc-1", "other");
         assert!(matches!(self.session.renew(other), Err(Misuse::WrongEnvironment { .. })));
-        let production = App::new(settings_for(Environment::Production)).expect("is right");
-        assert!(Session::for_location(&production, location_token("staging", "loc-1", "t")).is_err());
+        assert!(Session::for_location(&production(), location_token("staging", "loc-1", "t")).is_err());
     }
 
     fn foreign_attempt(&mut self, which: usize) {
