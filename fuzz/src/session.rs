@@ -127,7 +127,8 @@ impl Model {
             latched: false,
             did_not_help: None,
             unknown: 0,
-            credentials_set: false,
+            // The session sees its owner's credentials for the first time when it first renews.
+            credentials_set: true,
             attempts: vec![],
         }
     }
