@@ -8,6 +8,8 @@ use std::future::ready;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::thread::sleep;
 use std::time::Duration;
@@ -81,21 +83,30 @@ macro_rules! each_async {
     };
 }
 
-/// Closes each connection after one answer, without a word that it will.
-fn closing() -> Server {
-    scripted(|stream| {
+/// Closes each connection after one answer, without a word that it will. With how many have a request and are not closed yet.
+fn closing() -> (Server, Arc<AtomicUsize>) {
+    let open = Arc::new(AtomicUsize::new(0));
+    let in_script = Arc::clone(&open);
+    let server = scripted(move |stream| {
         let request = read_request(stream);
+        in_script.fetch_add(1, Ordering::SeqCst);
         let token = if request.starts_with(b"POST /user_token") { "user" } else { "location" };
         let body = format!("{{\"access_token\": \"{token}\"}}");
         let response = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
         stream.write_all(response.as_bytes()).ok();
         stream.shutdown(Shutdown::Both).ok();
-    })
+        in_script.fetch_sub(1, Ordering::SeqCst);
+    });
+    (server, open)
 }
 
-/// In which the runtime does not get its turn: so a program that computes leaves it.
-fn busy() {
-    sleep(Duration::from_millis(3));
+/// A while after the server has closed them all. The runtime does not get its turn in it: so a program that computes leaves it. But a
+/// runtime with threads of its own has to notice, and it is they that the while is for.
+fn busy(open: &AtomicUsize) {
+    while open.load(Ordering::SeqCst) > 0 {
+        sleep(Duration::from_millis(1));
+    }
+    sleep(Duration::from_millis(10));
 }
 
 fn call(server: &Server) -> Request<Bytes> {
@@ -108,18 +119,19 @@ fn login(server: &Server) -> LocationLogin {
 
 #[test]
 fn a_call_is_not_sent_on_a_connection_that_was_closed_while_idle() {
-    let server = closing();
+    let (server, open) = closing();
     let transport = adapters::ureq(&Wishes::default());
-    for _ in 0..50 {
+    for _ in 0..20 {
         assert_eq!(transport.send(call(&server), 100).unwrap().status(), 200);
-        busy();
+        busy(&open);
     }
     each_async!("closed", |transport| {
-        let requests: Vec<_> = (0..50).map(|_| call(&server)).collect();
+        let requests: Vec<_> = (0..20).map(|_| call(&server)).collect();
+        let open = Arc::clone(&open);
         async move {
             for request in requests {
                 assert_eq!(transport.send(request, 100).await.unwrap().status(), 200);
-                busy();
+                busy(&open);
             }
         }
     });
@@ -127,7 +139,7 @@ fn a_call_is_not_sent_on_a_connection_that_was_closed_while_idle() {
 
 #[test]
 fn a_thousand_logins_at_a_server_that_closes_after_each_answer_all_succeed() {
-    let server = closing();
+    let (server, _) = closing();
     let transport = adapters::ureq(&Wishes::default());
     for _ in 0..1000 {
         assert_eq!(run(login(&server), &transport).unwrap().expose_secret(), "location");
