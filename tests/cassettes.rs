@@ -338,6 +338,43 @@ fn a_refusal_is_replayed_with_the_same_words_about_the_made_up_owner() {
     assert!(replayed.to_string().contains("no user [email]") && replayed.to_string().contains("asking to wait 30 s"));
 }
 
+/// What a recording of this body holds in its place, once it was written, read and written again.
+fn kept_and_read(body: &str) -> String {
+    let transport = answers(vec![response(200, &[("content-type", "application/json")], body)]);
+    let recorder = Recorder::new(transport, RECORDED.credentials()).keep_bodies(|_, body| Some(body.to_owned()));
+    recorder.send(get("https://api.example.com/contacts"), RESPONSE_LIMIT).unwrap();
+    let written = recorder.cassette().to_string();
+    let again = written.parse::<Cassette>().unwrap().to_string();
+    assert_eq!(again, written, "{body}");
+    let json = again.rsplit_once("\"json\": ").expect("the body is JSON").1;
+    json.split_whitespace().next().unwrap().into()
+}
+
+#[test]
+fn a_number_is_recorded_and_read_back_as_the_service_wrote_it() {
+    // A reader that does not round to the nearest takes some of these for their neighbours.
+    for number in [
+        "3.3333333333333334e+31",
+        "1.0715660986400252e+308",
+        "-2.2250738585072014e-308",
+        "7.038531e-26",
+        "8.5899345921e+31",
+        "0.000030000000000000004",
+        "5e-324",
+        "0.1",
+        "-7",
+        "9007199254740993",
+        "18446744073709551615",
+    ] {
+        let read: f64 = number.parse().unwrap();
+        let kept = kept_and_read(number);
+        assert_eq!(kept.parse::<f64>().unwrap().to_bits(), read.to_bits(), "{number} became {kept}");
+    }
+    for integer in ["-7", "9007199254740993", "18446744073709551615"] {
+        assert_eq!(kept_and_read(integer), integer);
+    }
+}
+
 /// Damages a file of 0.1 by one replacement.
 fn read(from: &str, to: &str) -> Result<Cassette, CassetteError> {
     assert!(OF_0_1.contains(from), "{from}");
