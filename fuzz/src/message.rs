@@ -111,7 +111,7 @@ pub fn message(data: &[u8]) {
     // A backslash, a percent sign or a hexadecimal digit just before the password can change how it is read.
     let apart = before.trim_end_matches(|c: char| "\\%".contains(c) || c.is_ascii_hexdigit());
     let (error, too_long) = refusal(&format!("wrong: {apart} {spelled} {after}"));
-    assert!(error.is_message_withheld() || too_long, "{spelled:?} is not withheld");
+    assert_eq!(error.is_message_withheld(), !too_long, "{spelled:?}");
 
     let (error, _) = refusal(&format!("{before}{after}"));
     shows_none(error.code().unwrap_or_default(), &[&password]);

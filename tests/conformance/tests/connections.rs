@@ -121,12 +121,12 @@ fn login(server: &Server) -> LocationLogin {
 fn a_call_is_not_sent_on_a_connection_that_was_closed_while_idle() {
     let (server, open) = closing();
     let transport = adapters::ureq(&Wishes::default());
-    for _ in 0..20 {
+    for _ in 0..50 {
         assert_eq!(transport.send(call(&server), 100).unwrap().status(), 200);
         busy(&open);
     }
     each_async!("closed", |transport| {
-        let requests: Vec<_> = (0..20).map(|_| call(&server)).collect();
+        let requests: Vec<_> = (0..50).map(|_| call(&server)).collect();
         let open = Arc::clone(&open);
         async move {
             for request in requests {
