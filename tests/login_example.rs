@@ -19,17 +19,20 @@ const SECRETS: [&str; 6] =
 /// The built example. Cargo has built it along with this test; asking again makes sure that it is this tree's.
 fn example() -> &'static Path {
     static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLE.get_or_init(|| build("login", &target_folder(), &["--all-features"]))
+    EXAMPLE.get_or_init(|| build("login"))
 }
 
 fn target_folder() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }
 
-fn build(example: &str, target: &Path, features: &[&str]) -> PathBuf {
+fn build(example: &str) -> PathBuf {
+    let target = target_folder();
+    let features: &[_] =
+        if cfg!(feature = "ureq-rustls") { &["--all-features"] } else { &["--features", "client,emulator,ureq"] };
     let status = Command::new(env!("CARGO"))
         .args(["build", "--quiet", "--example", example, "--target-dir"])
-        .arg(target)
+        .arg(&target)
         .args(features)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
@@ -280,7 +283,7 @@ fn a_saved_token_is_its_owners_alone_replaces_the_old_one_and_makes_a_call_witho
     }
     assert_ne!(written[0], written[1], "the second token is another one");
 
-    let call = build("call", &target_folder(), &["--all-features"]);
+    let call = build("call");
     let url = format!("http://{address}{}", served::GUARDED_PATH);
     let owner = ["LOCATION_AUTH_LOCATION_ID", "LOCATION_AUTH_EMAIL", "LOCATION_AUTH_PASSWORD"];
     let apps_own: Vec<_> = variables.into_iter().filter(|(name, _)| !owner.contains(name)).collect();
@@ -369,9 +372,9 @@ fn a_recorded_run_is_replayed_with_other_credentials_and_no_socket_and_another_r
 }
 
 #[test]
+#[cfg(not(feature = "cassette"))]
 fn recording_without_its_feature_is_an_error_that_says_so() {
-    let program = build("login", &target_folder().join("without-tls"), &["--features", "ureq,emulator"]);
-    let outcome = run(&program, &["--record", "nowhere"], &[], "");
+    let outcome = run(example(), &["--record", "nowhere"], &[], "");
     let line = "login: --record and --replay want the feature cassette: give it to cargo run";
     assert_eq!((outcome.code, outcome.last_line()), (Some(2), line));
 }
@@ -394,12 +397,12 @@ fn a_dead_host_ends_with_code_1_and_says_that_the_request_never_left() {
 }
 
 #[test]
+#[cfg(not(feature = "ureq-rustls"))]
 fn https_without_its_feature_ends_with_code_1_and_says_which_feature() {
-    let program = build("login", &target_folder().join("without-tls"), &["--features", "ureq,emulator"]);
     // A listener takes the connection that TLS would be spoken on; nothing is to arrive on it.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("https://{}", listener.local_addr().unwrap());
-    let outcome = run(&program, &[], &variables(&base), "");
+    let outcome = run(example(), &[], &variables(&base), "");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     assert_eq!(
         outcome.last_line(),

@@ -140,9 +140,9 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     }
 }
 
-/// 200 callers some times, 6 callers thousands of times, over the clients and over the layer.
+/// 200 callers some times, 6 callers hundreds of times, over the clients and over the layer.
 fn crowds() -> impl Iterator<Item = (Over, usize, u64)> {
-    let crowds = || (0..10).map(|seed| (200, seed)).chain((0..2000).map(|seed| (6, seed)));
+    let crowds = || (0..4).map(|seed| (200, seed)).chain((0..500).map(|seed| (6, seed)));
     OVER.iter().flat_map(move |over| crowds().map(|(callers, seed)| (*over, callers, seed)))
 }
 
