@@ -28,9 +28,19 @@ fn target_folder() -> PathBuf {
 
 fn build(example: &str) -> PathBuf {
     let target = target_folder();
-    let features: &[_] =
-        if cfg!(feature = "ureq-rustls") { &["--all-features"] } else { &["--features", "client,emulator,ureq"] };
-    let status = Command::new(env!("CARGO"))
+    let features: &[_] = if cfg!(feature = "ureq-rustls") {
+        &["--workspace", "--all-features"]
+    } else {
+        &["--features", "client,emulator,ureq"]
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    // What cargo tells a test of its package would have it build anew each dependency whose build script asks for the same of its own.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            cargo.env_remove(name);
+        }
+    }
+    let status = cargo
         .args(["build", "--quiet", "--example", example, "--target-dir"])
         .arg(&target)
         .args(features)
