@@ -44,7 +44,7 @@ async fn log_in(login: LocationLogin) -> Result<LocationAccessToken, Failure> {
             timeout(Duration::from_secs(30), whole).await?
         }
     };
-    // `Box<dyn Error>` does not implement `Error`, so what stopped for one does not either: its text goes on.
+    // `Box<dyn Error>` does not implement `Error`, so a `RunError` with one does not either: this returns its text.
     run_async(login, &transport).await.map_err(|stopped| match &stopped.cause {
         Cause::Transport { error, .. } => format!("{stopped}: {error}").into(),
         _ => stopped.to_string().into(),

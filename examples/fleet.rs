@@ -119,7 +119,7 @@ impl Fleet {
     fn owner(&self, case: &Case) -> Result<Owner, Misuse> {
         let mut owner = Owner::new(&self.app);
         if case.keeps_user_token {
-            owner.set_token(self.user.clone())?;
+            owner.set_user_token(self.user.clone())?;
         }
         if let Some(password) = case.password {
             owner.set_login(self.app.user_login(EMAIL, password)?)?;

@@ -106,7 +106,7 @@ fn client<S: TokenStore>(
     store: S,
 ) -> Result<Client<Ureq, S>, Misuse> {
     let mut owner = Owner::new(app);
-    owner.set_token(owners.try_into()?)?;
+    owner.set_user_token(owners.try_into()?)?;
     if let Some(login) = login {
         owner.set_login(login)?;
     }

@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     TokenFile::create(&files.owner)?.commit(&SavedToken::from(&user))?;
     TokenFile::create(&files.location)?.commit(&SavedToken::from(&token))?;
     let mut owner = Owner::new(&app);
-    owner.set_token(user)?;
+    owner.set_user_token(user)?;
     let client = Client::with_owner(Session::for_location(&app, token)?, owner, &transport, files.clone());
 
     log_out(client, &files)?;

@@ -32,7 +32,7 @@ use std::sync::{Arc, Mutex};
 use http::{Request, Response};
 use location_auth::emulator::Emulator;
 #[cfg(feature = "cassette")]
-use location_auth::transports::cassette::{Cassette, Credentials, Recorder, Replay};
+use location_auth::transports::cassette::{Cassette, Credentials, Player, Recorder};
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{Cause, RunError, Transport};
 use location_auth::{
@@ -229,9 +229,9 @@ fn record(options: &Options, file: &Path) -> Result<(), Failure> {
 fn replay(options: &Options, file: &Path) -> Result<(), Failure> {
     let text = fs::read_to_string(file).map_err(|error| no_cassette("--replay", file, &error))?;
     let cassette: Cassette = text.parse().map_err(wrong_settings)?;
-    let replay = Replay::new(cassette, credentials(&options.owner)?);
-    log_in_over(&replay, options)?;
-    replay.finish().map_err(|error| failed(&error))
+    let player = Player::new(cassette, credentials(&options.owner)?);
+    log_in_over(&player, options)?;
+    player.finish().map_err(|error| failed(&error))
 }
 
 #[cfg(feature = "cassette")]

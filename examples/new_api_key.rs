@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         if !keeps_tokens {
             emulator.borrow_mut().revoke_location(support::LOCATION_ID);
         }
-        println!("A service that {} old tokens:", if keeps_tokens { "goes on taking" } else { "has revoked the" });
+        println!("A service that {} old tokens:", if keeps_tokens { "still accepts" } else { "has revoked the" });
         println!("  with the old key: {}", check(&support::app(BASE)?, saved.clone(), &after)?);
         println!("  with the new key: {}", check(&app(NEW_KEY)?, saved, &after)?);
     }
@@ -63,10 +63,10 @@ where
     let client = Client::new(Session::for_location(app, saved.try_into()?)?, transport);
     let call = Request::get(format!("{BASE}{GUARDED_PATH}")).body(Bytes::new())?;
     match client.call(call) {
-        Ok(response) if response.status() == StatusCode::FORBIDDEN => Ok("403, so the API Key is not taken".into()),
+        Ok(response) if response.status() == StatusCode::FORBIDDEN => Ok("403, so the API Key is not accepted".into()),
         Ok(response) => {
             let contacts: Value = serde_json::from_slice(response.body())?;
-            Ok(format!("{}, so the token of {} goes on", response.status(), contacts["location"]))
+            Ok(format!("{}, so the token of {} still works", response.status(), contacts["location"]))
         }
         Err(error @ CallError::TokenRejected { .. }) => Ok(error.to_string()),
         Err(error) => Err(error.into()),

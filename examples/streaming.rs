@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let token = run(app.location(support::LOCATION_ID)?.exchange(&user)?, &Ureq::new())?;
     assert!(emulator.lock().expect("no thread panics").revoke(token.expose_secret()));
     let mut owner = Owner::new(&app);
-    owner.set_token(user)?;
+    owner.set_user_token(user)?;
     // A real program has a store: the example `keep_token` shows one.
     let client = Client::with_owner(Session::for_location(&app, token)?, owner, Ureq::new(), NoStore);
 

@@ -131,14 +131,14 @@ impl Error {
     /// The service's own code for what went wrong, if its body has one: letters, digits, `_`, `-` and `.`, at most 64.
     ///
     /// It is there even if the message is withheld. A service that follows OAuth uses it to distinguish a wrong password from a wrong Client
-    /// Secret (RFC 6749 section 5.2):
+    /// Secret (RFC 6749 section 5.2). The first code here is OAuth's, the second is that of many other services:
     ///
     /// ```
     /// use location_auth::Error;
     ///
     /// fn whom_to_ask(error: &Error) -> &'static str {
     ///     match error.code() {
-    ///         Some("invalid_grant") => "the owner: the email or the password is wrong",
+    ///         Some("invalid_grant" | "invalid_credentials") => "the owner: the email or the password is wrong",
     ///         Some("invalid_client") => "us: the Client ID or the Client Secret is wrong",
     ///         _ => "the service's support",
     ///     }

@@ -1,4 +1,4 @@
-//! Log in to an API that issues User and Location Access Tokens, over any HTTP client.
+//! Log in to the API of Frederick, a marketing service for local businesses, over any HTTP client.
 //!
 //! The crate is sans-IO. It builds each [`http::Request`] and reads each [`http::Response`]. Your HTTP client sends them, or one of the
 //! [`transports`] does. With ureq (feature `ureq-rustls`), a login is this:
@@ -132,9 +132,10 @@
 //! | [`Misuse`] | a wrong setting or argument of the caller, found by this crate itself |
 //! | [`Error`] | a response without a usable token: [`Flow::receive`] returns it with the flow, in a [`ReceiveError`] |
 //! | [`RunError`](transports::RunError) | an [`Error`] or the transport's own error, with the flow: a driver returns it |
-//! | `CallError` | any of the three, or a rejected token: a ready-made client returns it |
+//! | [`RenewError`] | why there is no new token in place of a rejected one |
+//! | `CallError` | of a ready-made client: a [`Misuse`], the transport's own error, a rejected token with its [`RenewError`], or a body that can't be sent again |
 //!
-//! Each prints as one line that says what happened, who is at fault and what to do.
+//! Each prints as one line that says what happened, who is at fault and what to do. A [`Misuse`] is always the caller's fault, and does not say so.
 //!
 //! # Words
 //!
@@ -143,15 +144,22 @@
 //! - *User Access Token*: authenticates one specific user. *Location Access Token*: authenticates a Location, always as its owner.
 //!   Neither ever expires.
 //! - *Origin*: scheme, host and port of a URL. Credentials go only to the origins in the settings.
+//! - *Owner*: a user of the service who owns one or more Locations.
+//! - *Login*: step 1 (an email and a password for a User Access Token), alone or with step 2. *Exchange*: step 2. *Call*: a request to the
+//!   API that is neither.
+//! - *Renewal*: a new Location Access Token after a 401 on a call, by an exchange, or by a login and an exchange.
+//! - *Flow*: a login or an exchange as a value, without IO. *Driver*: what runs a flow over a transport. *Adapter*: a transport over a client
+//!   library.
 //! - *Fault*: who has to change something: [`Fault::Caller`], [`Fault::Transport`] or [`Fault::Service`].
 //! - *Rules*: `P1` to `P9` are in the service's documentation, and `Q1` to `Q19` are this crate's decisions where it says nothing:
 //!   [`protocol`] lists both.
 //!
 //! # Secrets
 //!
-//! No `Debug`, `Display` or `source()` of any type here shows a credential. The crate overwrites its secrets when their last holder is
-//! dropped. It can't overwrite the requests that you get (plain [`http::Request`]s, whose own `Debug` prints the body), the buffers of your
-//! HTTP client, and the buffer in which `serde_json` decodes a string with JSON escapes.
+//! No `Display` shows a credential, and no `Debug` or `source()` of this crate's own values does. The error of your own transport stays as you
+//! made it. The crate overwrites its secrets, and those in the requests that it builds, when their last holder is dropped. It can't overwrite a
+//! URL with a token in its query, the buffers of your HTTP client, and the buffer in which `serde_json` decodes a string with JSON escapes.
+//! [`http::Request`]'s own `Debug` prints the body: log [`Redacted`].
 //!
 // Without its feature a module has no page: then the link goes to the table of features.
 #![cfg_attr(feature = "cassette", doc = "[`transports::cassette`]: transports::cassette")]

@@ -20,7 +20,7 @@ use crate::{
 /// ```text
 /// Location::login ───▶ at step 1 ── 2xx, token ──▶ Next: at step 2 ── 2xx, token ──▶ Done(LocationAccessToken)
 ///                        │  ▲                        │  ▲
-///                        └──┘ else: ReceiveError           └──┘ else: ReceiveError, and step 1 is not repeated
+///                        └──┘ else: ReceiveError     └──┘ else: ReceiveError, and step 1 is not repeated
 /// ```
 ///
 /// ```
@@ -282,8 +282,9 @@ debug_as_flow!(LocationLogin, UserLogin, TokenExchange);
 
 impl App {
     /// Builds a login for a User Access Token (step 1 alone), for an owner of many Locations. Exchange that token for a token of each with
-    /// [`Location::exchange`]. One login is enough: a second one creates a second token that never expires. For one Location, use
-    /// [`Location::login`].
+    /// [`Location::exchange`]. One login is enough: a second one creates a second token that never expires.
+    /// With the User Access Token, a program can replace a revoked Location Access Token without the password. If it need not,
+    /// [`Location::login`] is shorter.
     ///
     /// # Errors
     /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that ends in a line break.
@@ -295,7 +296,8 @@ impl App {
 impl Location {
     /// Builds a login for a Location Access Token (both steps).
     ///
-    /// The User Access Token in between is dropped as soon as it has been used.
+    /// The User Access Token in between is dropped as soon as it has been used. To replace a revoked token without the password, or for
+    /// several Locations, use [`App::user_login`] and [`exchange`](Self::exchange).
     ///
     /// # Errors
     /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that ends in a line break.

@@ -18,7 +18,7 @@ use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, U
 /// /// Renews with a token that the program kept: no password.
 /// fn with_token(app: &App, user: UserAccessToken) -> Result<Owner, Misuse> {
 ///     let mut owner = Owner::new(app);
-///     owner.set_token(user)?;
+///     owner.set_user_token(user)?;
 ///     Ok(owner)
 /// }
 ///
@@ -76,7 +76,7 @@ impl Owner {
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
-    pub fn set_token(&mut self, token: UserAccessToken) -> Result<(), Misuse> {
+    pub fn set_user_token(&mut self, token: UserAccessToken) -> Result<(), Misuse> {
         self.check(token.environment)?;
         self.replace_token(Some(token));
         self.arm();
@@ -91,7 +91,7 @@ impl Owner {
     }
 
     /// Whether the owner has a User Access Token.
-    pub fn has_token(&self) -> bool {
+    pub fn has_user_token(&self) -> bool {
         self.token.is_some()
     }
 
@@ -164,7 +164,7 @@ impl fmt::Debug for Owner {
         f.debug_struct("Owner")
             .field("environment", &self.environment)
             .field("has_login", &self.has_login())
-            .field("has_token", &self.has_token())
+            .field("has_user_token", &self.has_user_token())
             .field("generation", &self.generation)
             .field("works", &self.works)
             .field("unsaved", &self.unsaved.as_ref().map(|(replaced, _)| replaced))

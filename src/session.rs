@@ -49,7 +49,7 @@ use crate::{endpoint, query};
 /// let mut late = call.clone();
 /// let late_attempt = session.authorize(&mut late)?;
 /// assert!(matches!(session.received(attempt, unauthorized)?, Verdict::Renew(_)));
-/// session.renew(new_token)?;
+/// session.set_location_token(new_token)?;
 ///
 /// // Now there is one, and a call that gets a 401 is sent again, once.
 /// let Verdict::Replay(replay) = session.received(late_attempt, unauthorized)? else { unreachable!() };
@@ -269,7 +269,7 @@ impl Session {
     /// # Errors
     /// They leave the session unchanged: [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a token of another Location, and for any token
     /// if the session is not a Location's.
-    pub fn renew(&mut self, token: LocationAccessToken) -> Result<(), Misuse> {
+    pub fn set_location_token(&mut self, token: LocationAccessToken) -> Result<(), Misuse> {
         if token.environment != self.app.environment() {
             return Err(Misuse::WrongEnvironment { token: token.environment, app: self.app.environment() });
         }

@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 
 use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
-use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Recorder, Replay};
+use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Player, Recorder};
 use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async};
 use location_auth::{App, Bytes, Flow, LocationAccessToken, LocationLogin, RESPONSE_LIMIT, SavedToken, Session};
 use now::now;
@@ -115,10 +115,10 @@ fn response(status: u16, headers: &[(&str, &str)], body: impl AsRef<[u8]>) -> Re
 fn a_cassette_of_0_1_loads_is_written_unchanged_and_replays_with_made_up_credentials() {
     let cassette: Cassette = OF_0_1.parse().unwrap();
     assert_eq!(cassette.to_string(), OF_0_1);
-    let replay = Replay::new(cassette, MADE_UP.credentials());
-    let response = MADE_UP.log_in_and_call(&replay, false).unwrap();
+    let player = Player::new(cassette, MADE_UP.credentials());
+    let response = MADE_UP.log_in_and_call(&player, false).unwrap();
     assert_eq!(response.body(), br#"{"location":"loc-1","owner":"made-up@example.com"}"#);
-    replay.finish().unwrap();
+    player.finish().unwrap();
 }
 
 #[test]
@@ -132,13 +132,13 @@ fn a_token_in_a_query_is_recorded_as_a_placeholder_and_other_values_are_withheld
     let cassette = recorded(true);
     let text = cassette.to_string();
     assert!(text.contains("\"page\",") && text.contains("\"access_token=<location-token-1>\""), "{text}");
-    let replay = Replay::new(cassette.clone(), MADE_UP.credentials());
-    MADE_UP.log_in_and_call(&replay, true).unwrap();
-    replay.finish().unwrap();
+    let player = Player::new(cassette.clone(), MADE_UP.credentials());
+    MADE_UP.log_in_and_call(&player, true).unwrap();
+    player.finish().unwrap();
 
     // In the header instead, it is another request.
-    let replay = Replay::new(cassette, MADE_UP.credentials());
-    let error = MADE_UP.log_in_and_call(&replay, false).unwrap_err();
+    let player = Player::new(cassette, MADE_UP.credentials());
+    let error = MADE_UP.log_in_and_call(&player, false).unwrap_err();
     assert!(matches!(&error, CassetteError::Differs { number: 3, part: "query", .. }), "{error}");
 }
 
@@ -159,8 +159,8 @@ fn a_path_or_a_name_that_repeats_a_secret_is_withheld_and_then_not_compared() {
         let request = &text["exchanges"][0]["request"];
         let names: Vec<_> = request["query"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         assert_eq!((request["path"].as_str().unwrap(), names.join(" ").as_str()), (path, query), "{url}");
-        let replay = Replay::new(recorder.cassette(), MADE_UP.credentials());
-        replay.answer(call(MADE_UP, url)).unwrap();
+        let player = Player::new(recorder.cassette(), MADE_UP.credentials());
+        player.answer(call(MADE_UP, url)).unwrap();
     }
 }
 
@@ -175,10 +175,10 @@ fn the_async_transports_record_and_replay_the_same() {
     run(RECORDED.login(), &blocking).unwrap();
     assert_eq!(cassette.to_string(), blocking.cassette().to_string());
 
-    let replay = Replay::new(cassette, MADE_UP.credentials());
-    let token = now(run_async(MADE_UP.login(), &replay)).unwrap();
+    let player = Player::new(cassette, MADE_UP.credentials());
+    let token = now(run_async(MADE_UP.login(), &player)).unwrap();
     assert_eq!(token.expose_secret(), "<location-token-1>");
-    replay.finish().unwrap();
+    player.finish().unwrap();
 }
 
 #[test]
@@ -288,9 +288,9 @@ fn an_unreadable_body_is_withheld_and_the_program_still_receives_it() {
         assert!(text.contains(&format!(r#""withheld": "{reason}""#)) && !text.contains("u-7f3a"), "{text}");
 
         // The replay of a refusal has no words; there is no replay of a token.
-        let replay = Replay::new(recorder.cassette(), MADE_UP.credentials());
+        let player = Player::new(recorder.cassette(), MADE_UP.credentials());
         let login = MADE_UP.app().user_login(MADE_UP.email, MADE_UP.password).unwrap();
-        match replay.answer(login.request()) {
+        match player.answer(login.request()) {
             Ok(response) => assert_eq!((response.status().as_u16(), response.body().len()), (401, 0)),
             Err(error) => {
                 assert_eq!((status, error), (200, CassetteError::Withheld { number: 1, reason: reason.into() }))
@@ -304,7 +304,7 @@ trait Answer {
     fn answer(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, CassetteError>;
 }
 
-impl Answer for Replay {
+impl Answer for Player {
     fn answer(&self, request: Request<Bytes>) -> Result<Response<Vec<u8>>, CassetteError> {
         Transport::send(self, request, RESPONSE_LIMIT)
     }
@@ -333,7 +333,7 @@ fn a_refusal_is_replayed_with_the_same_words_about_the_made_up_owner() {
     let refused = run(RECORDED.login(), &recorder).unwrap_err();
     let text = recorder.cassette().to_string();
     assert!(text.contains("no user <email>") && !text.contains("t-7f3a"), "{text}");
-    let replayed = run(MADE_UP.login(), &Replay::new(recorder.cassette(), MADE_UP.credentials())).unwrap_err();
+    let replayed = run(MADE_UP.login(), &Player::new(recorder.cassette(), MADE_UP.credentials())).unwrap_err();
     assert_eq!(replayed.to_string(), refused.to_string());
     assert!(replayed.to_string().contains("no user [email]") && replayed.to_string().contains("asking to wait 30 s"));
 }
@@ -471,39 +471,39 @@ fn a_request_that_differs_fails_with_the_difference_and_no_credential() {
     ];
     for (request, change, part, sent, recorded) in cases {
         let number = if std::ptr::eq(request, &step_1) { 1 } else { 2 };
-        let replay = Replay::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
+        let player = Player::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
         if number == 2 {
-            replay.answer(step_1.clone()).unwrap();
+            player.answer(step_1.clone()).unwrap();
         }
-        let error = replay.answer(changed(request, change)).unwrap_err();
+        let error = player.answer(changed(request, change)).unwrap_err();
         let expected = CassetteError::Differs { number, part, sent: sent.into(), recorded: recorded.into() };
         assert_eq!(error, expected);
-        assert_eq!(Transport::delivery(&replay, &error), Delivery::Unsendable);
+        assert_eq!(Transport::delivery(&player, &error), Delivery::Unsendable);
         // It was not used up.
-        replay.answer(request.clone()).unwrap();
+        player.answer(request.clone()).unwrap();
     }
     let expected =
         "request 1 differs from the recorded one in its path (sent \"/v2/<email>\", recorded \"/user_token\"): ";
-    let replay = Replay::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
-    let error = replay.answer(changed(&step_1, &uri("https://api.example.com/v2/made-up%40example.com"))).unwrap_err();
+    let player = Player::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
+    let error = player.answer(changed(&step_1, &uri("https://api.example.com/v2/made-up%40example.com"))).unwrap_err();
     assert!(error.to_string().starts_with(expected), "{error}");
 }
 
 #[test]
 fn a_request_out_of_order_a_surplus_one_and_a_missing_one_are_reported() {
-    let replay = || Replay::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
+    let player = || Player::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
     let login = MADE_UP.login();
     let step_1 = login.request();
     let step_2 = support::next(login, &support::token_response("<user-token-1>")).request();
 
-    let error = replay().answer(step_2.clone()).unwrap_err();
+    let error = player().answer(step_2.clone()).unwrap_err();
     // Before the user token is issued nobody can have it.
     assert!(matches!(
         error,
         CassetteError::Differs { number: 1, .. } | CassetteError::OutOfOrder { number: 1, recorded: 2, .. }
     ));
 
-    let early = replay();
+    let early = player();
     early.answer(step_1.clone()).unwrap();
     let mut call = get("https://api.example.com/locations/loc-1/contacts?page=2");
     call.headers_mut().insert("x-api-key", "key".parse().unwrap());
@@ -521,7 +521,7 @@ fn a_request_out_of_order_a_surplus_one_and_a_missing_one_are_reported() {
     early.finish().unwrap();
     assert_eq!(early.answer(call).unwrap_err(), CassetteError::Surplus { number: 4, line });
 
-    assert_eq!(Transport::send(&replay(), step_1, 10).unwrap_err(), CassetteError::TooLarge { number: 1 });
+    assert_eq!(Transport::send(&player(), step_1, 10).unwrap_err(), CassetteError::TooLarge { number: 1 });
 }
 
 #[test]

@@ -190,8 +190,8 @@ impl Either<'_> {
         both!(self, client => client.set_user_token(token))
     }
 
-    fn renew(&self, token: LocationAccessToken) -> Result<(), Misuse> {
-        both!(self, client => client.renew(token))
+    fn set_location_token(&self, token: LocationAccessToken) -> Result<(), Misuse> {
+        both!(self, client => client.set_location_token(token))
     }
 
     fn forget(&self) {
@@ -243,7 +243,7 @@ fn with_login(service: &TestService) -> Owner {
 
 fn with_user_token(service: &TestService) -> Owner {
     let mut owner = Owner::new(&service.app);
-    owner.set_token(service.user_token()).unwrap();
+    owner.set_user_token(service.user_token()).unwrap();
     owner
 }
 
@@ -633,7 +633,7 @@ fn a_request_that_the_program_sends_itself_shares_the_clients_state() {
         assert_eq!(service.issued(), (2, 2), "one revocation, one login");
 
         let early = client.authorize(&mut call(1));
-        client.renew(service.token()).unwrap();
+        client.set_location_token(service.token()).unwrap();
         let replay = client.received(early, 401).unwrap().unwrap();
         let attempt = client.replay(replay, &mut call(1));
         let error = client.received(attempt, 401).unwrap_err();
@@ -645,11 +645,11 @@ fn a_request_that_the_program_sends_itself_shares_the_clients_state() {
 fn a_token_set_by_the_program_is_used_by_calls_in_flight() {
     with_both(TestService::revoked_session, nobody, |service, _, client| {
         let attempt = client.authorize(&mut call(1));
-        client.renew(service.token()).unwrap();
+        client.set_location_token(service.token()).unwrap();
         assert!(client.received(attempt, 401).unwrap().is_some(), "it may be sent again");
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         let elsewhere = service.token_of("loc-2", &service.user_token());
-        assert_eq!(client.renew(elsewhere).unwrap_err(), Misuse::WrongLocation);
+        assert_eq!(client.set_location_token(elsewhere).unwrap_err(), Misuse::WrongLocation);
     });
 }
 

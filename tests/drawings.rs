@@ -253,7 +253,7 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
                 Next::Send(mut request, mut call) => {
                     let attempt = call.authorize(&session, &mut request).unwrap();
                     if has_newer && from == SEND {
-                        session.renew(location_token(&app)).unwrap();
+                        session.set_location_token(location_token(&app)).unwrap();
                     }
                     let status = StatusCode::from_u16(statuses.next().unwrap()).unwrap();
                     let answer = Response::builder().status(status).body(()).unwrap();
@@ -262,7 +262,7 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
                 Next::Renew(renewal, call) => {
                     let mut owner = Owner::new(&app);
                     if renews {
-                        owner.set_token(user_token(&app)).unwrap();
+                        owner.set_user_token(user_token(&app)).unwrap();
                     }
                     let result = support::renew(renewal, &mut session, &mut owner, |_| token_response("t-2"));
                     assert_eq!(result.is_ok(), renews);

@@ -236,7 +236,7 @@ fn of_misuse(texts: &mut Texts) {
     let foreign = session.received(foreign, StatusCode::UNAUTHORIZED).unwrap_err();
     texts.say("another session's attempt", foreign);
     let mut users = Session::for_user(&app, user).unwrap();
-    texts.say("a Location's token for a user's session", users.renew(location).unwrap_err());
+    texts.say("a Location's token for a user's session", users.set_location_token(location).unwrap_err());
     texts.say("a transport that calls its own client", Misuse::Reentrant);
 }
 

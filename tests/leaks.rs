@@ -273,7 +273,7 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
         let mut owner = Owner::new(session.app());
         match first {
             Step::UserToken => owner.set_login(login.clone()).unwrap(),
-            _ => owner.set_token(user_token.clone()).unwrap(),
+            _ => owner.set_user_token(user_token.clone()).unwrap(),
         }
         // Again and again, until what stops it is kept.
         for _ in 0..3 {
@@ -315,7 +315,7 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
     // A token that nobody kept.
     let [mut session, ..] = sessions();
     let mut owner = Owner::new(session.app());
-    owner.set_token(user_token.clone()).unwrap();
+    owner.set_user_token(user_token.clone()).unwrap();
     let next = rejected(&mut session).start(&mut session, &mut owner, NOW);
     let Renewing::AwaitTurn(waiting) = next else { unreachable!() };
     let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, NOW) else { unreachable!() };
@@ -343,7 +343,7 @@ fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationA
                 Next::Renew(_, waiting) => {
                     sweep.debug("call::RejectedCall", &waiting);
                     let late = session.authorize(&mut to_contacts()).unwrap();
-                    session.renew(new.clone()).unwrap();
+                    session.set_location_token(new.clone()).unwrap();
                     let Ok(Verdict::Replay(replay)) = session.received(late, StatusCode::UNAUTHORIZED) else {
                         unreachable!()
                     };
@@ -499,18 +499,18 @@ fn cassettes(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.debug("recorder::Recorder", &recorder);
     sweep.display("recording::Cassette", recorder.cassette());
 
-    let replay = cassette::Replay::new(recorder.cassette(), credentials());
-    sweep.debug("replay::Replay", &replay);
-    sweep.error("error::CassetteError", &replay.finish().unwrap_err());
+    let player = cassette::Player::new(recorder.cassette(), credentials());
+    sweep.debug("player::Player", &player);
+    sweep.error("error::CassetteError", &player.finish().unwrap_err());
     let percent = utf8_percent_encode(PASSWORD, NON_ALPHANUMERIC);
     let mut elsewhere = login.request();
     *elsewhere.uri_mut() = format!("https://api.example.com/x-{percent}?{percent}=1").parse().unwrap();
-    sweep.error("error::CassetteError", &Transport::send(&replay, elsewhere, 0).unwrap_err());
+    sweep.error("error::CassetteError", &Transport::send(&player, elsewhere, 0).unwrap_err());
     let mut swapped = login.request();
     *swapped.body_mut() = swapped.body().to_vec().to_ascii_uppercase().into();
-    sweep.error("error::CassetteError", &Transport::send(&replay, swapped, 0).unwrap_err());
-    Transport::send(&replay, login.request(), RESPONSE_LIMIT).unwrap();
-    sweep.error("error::CassetteError", &Transport::send(&replay, login.request(), 0).unwrap_err());
+    sweep.error("error::CassetteError", &Transport::send(&player, swapped, 0).unwrap_err());
+    Transport::send(&player, login.request(), RESPONSE_LIMIT).unwrap();
+    sweep.error("error::CassetteError", &Transport::send(&player, login.request(), 0).unwrap_err());
     sweep.error(
         "error::CassetteError",
         &format!("{{\"version\": {PASSWORD:?}").parse::<cassette::Cassette>().unwrap_err(),

@@ -333,7 +333,9 @@ fn a_user_token_that_was_revoked_too_is_logged() {
         || Script::new(vec![unauthorized(), status(401, ("x-a", "b"), ""), user(), location(LOCATION_TOKEN), ok()]);
     let owner = || {
         let mut owner = owner(true);
-        owner.set_token(run(app().user_login(EMAIL, PASSWORD).unwrap(), &Script::new(vec![user()])).unwrap()).unwrap();
+        owner
+            .set_user_token(run(app().user_login(EMAIL, PASSWORD).unwrap(), &Script::new(vec![user()])).unwrap())
+            .unwrap();
         owner
     };
     let (our_owner, their_owner) = (owner(), owner());

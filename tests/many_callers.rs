@@ -376,7 +376,7 @@ fn fleet() -> (TestService, Vec<Session>, UserAccessToken) {
 fn owners(service: &TestService, user: UserAccessToken) -> [(Owner, u64, u64, bool); 3] {
     let owner_with = |login: Option<&str>, token: UserAccessToken| {
         let mut owner = Owner::new(&service.app);
-        owner.set_token(token).unwrap();
+        owner.set_user_token(token).unwrap();
         if let Some(password) = login {
             owner.set_login(service.login(password)).unwrap();
         }

@@ -116,7 +116,7 @@ fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
         let mut session = Session::for_location(&app, token.clone()).unwrap();
         let mut call = http::Request::get("https://api.example.com/x").body(()).unwrap();
         session.authorize(&mut call).unwrap();
-        session.renew(token.clone()).unwrap();
+        session.set_location_token(token.clone()).unwrap();
         let mut owner = Owner::new(&app);
         owner.set_login(app.user_login(SECRET, SECRET).unwrap()).unwrap();
         let attempt = session.authorize(&mut call).unwrap();

@@ -62,7 +62,7 @@ fn opened_by(stuck: impl Fn() -> Callers) -> String {
     };
     let renews = || {
         let mut callers = stuck();
-        callers.sessions[A].renew(location_token(A, "set")).unwrap();
+        callers.sessions[A].set_location_token(location_token(A, "set")).unwrap();
         let caller = callers.enter_with_newest(A);
         callers.advance(caller).starts_with("sends step")
     };
@@ -72,8 +72,8 @@ fn opened_by(stuck: impl Fn() -> Callers) -> String {
     let ways = [
         ("time", sends(|callers| callers.now += SECONDS(30))),
         ("`set_login`", sends(Callers::set_login)),
-        ("`set_token`", sends(|callers| callers.owner.set_token(kept_user_token()).unwrap())),
-        ("`Session::renew`", renews()),
+        ("`set_user_token`", sends(|callers| callers.owner.set_user_token(kept_user_token()).unwrap())),
+        ("`Session::set_location_token`", renews()),
     ];
     ways.iter().filter(|(_, opens)| *opens).map(|(way, _)| *way).collect::<Vec<_>>().join(", ")
 }
@@ -305,14 +305,14 @@ fn a_wait_that_the_service_asks_for_holds_for_the_next_callers_and_ends() {
 #[test]
 fn a_user_token_that_is_set_during_an_exchange_is_tried_before_any_login() {
     let (mut callers, sender) = Before::TokenAndLogin.callers();
-    callers.owner.set_token(kept_user_token()).unwrap();
+    callers.owner.set_user_token(kept_user_token()).unwrap();
     callers.answer(sender, Outcome::Status(401));
     assert_eq!(callers.advance(sender), "sends step 2", "the new token is not the one that was rejected");
     callers.answer(sender, TOKEN);
     assert_eq!(callers.advance(sender), "token kept, sends the call again");
 
     let (mut callers, sender) = Before::Login.callers();
-    callers.owner.set_token(kept_user_token()).unwrap();
+    callers.owner.set_user_token(kept_user_token()).unwrap();
     callers.answer(sender, TOKEN);
     assert_eq!(callers.advance(sender), "user token kept, sends step 2", "the new token is saved all the same");
     assert!(format!("{:?}", callers.owner).contains("works: true"), "the program's own token is the owner's");
@@ -325,7 +325,7 @@ fn credentials_forgotten_during_a_renewal_are_not_used_and_their_token_is_not_lo
     callers.answer(sender, TOKEN);
     assert_eq!(callers.advance(sender), "user token kept, `NotEnabled`, final");
     assert_eq!(callers.store.len(), 1);
-    assert!(!callers.owner.has_token() && !callers.owner.has_login());
+    assert!(!callers.owner.has_user_token() && !callers.owner.has_login());
     assert_eq!(callers.advance_new(A), "`NotEnabled`, final");
 
     let (mut callers, sender) = Before::TokenAndLogin.callers();
@@ -362,7 +362,7 @@ fn an_unsaved_user_token_is_saved_first_even_if_the_program_has_set_another() {
     let (mut callers, sender) = Before::Login.callers();
     callers.answer(sender, TOKEN);
     callers.drop(sender);
-    callers.owner.set_token(kept_user_token()).unwrap();
+    callers.owner.set_user_token(kept_user_token()).unwrap();
     assert_eq!(callers.advance_new(B), "user token kept, sends step 2");
     assert!(callers.owner.unsaved().is_none());
 }
@@ -372,7 +372,7 @@ fn an_unsaved_token_replaces_one_that_the_program_has_set_only_if_that_is_reject
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.answer(sender, TOKEN);
     callers.drop(sender);
-    callers.sessions[A].renew(location_token(A, "set")).unwrap();
+    callers.sessions[A].set_location_token(location_token(A, "set")).unwrap();
     assert_eq!(callers.advance_new(A), "sends the call again", "with the one that was set");
     let caller = callers.enter_with_newest(A);
     assert_eq!(callers.advance(caller), "token kept, sends the call again", "the one that was set was rejected");
@@ -438,9 +438,9 @@ fn a_renewal_is_refused_with_another_session_owner_or_environment() {
         .unwrap_err();
     assert!(matches!(error.kind(), RenewErrorKind::Misuse(found) if *found == misuse), "{error}");
     let misuse = Misuse::WrongEnvironment { token: Environment::Staging, app: Environment::Production };
-    assert_eq!(owner.set_token(kept_user_token()), Err(misuse.clone()));
+    assert_eq!(owner.set_user_token(kept_user_token()), Err(misuse.clone()));
     assert_eq!(owner.set_login(support::app().user_login("owner@example.com", "p").unwrap()), Err(misuse));
-    assert!(!owner.has_token() && !owner.has_login());
+    assert!(!owner.has_user_token() && !owner.has_login());
 }
 
 #[test]
@@ -448,7 +448,7 @@ fn a_session_without_a_location_is_not_renewed() {
     let app = support::app();
     let mut session = Session::for_user(&app, kept_user_token()).unwrap();
     let mut owner = Owner::new(&app);
-    owner.set_token(kept_user_token()).unwrap();
+    owner.set_user_token(kept_user_token()).unwrap();
     let attempt = session.authorize(&mut call()).unwrap();
     let verdict = session.received(attempt, http::StatusCode::UNAUTHORIZED).unwrap();
     let Verdict::Renew(renewal) = verdict else { panic!("{verdict:?}") };

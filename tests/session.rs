@@ -267,7 +267,7 @@ fn a_token_is_refused_by_an_app_of_the_other_environment() {
 fn renewed_by_owner(app: &App) -> (Session, Attempt) {
     let mut session = session();
     let mut owner = Owner::new(app);
-    owner.set_token(user_token(app)).unwrap();
+    owner.set_user_token(user_token(app)).unwrap();
     let attempt = session.authorize(&mut get(CALL)).unwrap();
     let Ok(Verdict::Renew(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else {
         panic!("no newer one")
@@ -285,10 +285,10 @@ fn columns() -> [(&'static str, Session, Attempt); 8] {
         (name, session, attempt)
     };
     let mut older = authorize("an older token", session());
-    older.1.renew(token(&app, "loc-1", "t-2")).unwrap();
+    older.1.set_location_token(token(&app, "loc-1", "t-2")).unwrap();
     let mut replayed = session();
     let first = replayed.authorize(&mut get(CALL)).unwrap();
-    replayed.renew(token(&app, "loc-1", "t-2")).unwrap();
+    replayed.set_location_token(token(&app, "loc-1", "t-2")).unwrap();
     let Ok(Verdict::Replay(replay)) = replayed.received(first, StatusCode::UNAUTHORIZED) else { panic!("a newer one") };
     let again = replayed.replay(replay, &mut get(CALL)).unwrap();
     let renewed = renewed_by_owner(&app);
@@ -334,7 +334,7 @@ fn received(session: &mut Session, attempt: Attempt, statuses: &[u16]) -> Result
 
 fn renewed(session: &mut Session, environment: Environment, location: &str) -> Result<String, Misuse> {
     let app = App::new(settings_for(environment)).unwrap();
-    session.renew(token(&app, location, "t-3"))?;
+    session.set_location_token(token(&app, location, "t-3"))?;
     let mut call = get(CALL);
     session.authorize(&mut call)?;
     assert_eq!(call.headers()["authorization"], "Bearer t-3");
@@ -354,9 +354,11 @@ fn table() -> String {
         ("429, then 401", |session, attempt| received(session, attempt, &[429, 401])),
         ("500, then 401", |session, attempt| received(session, attempt, &[500, 401])),
         ("401, then 401", |session, attempt| received(session, attempt, &[401, 401])),
-        ("`renew` with a token of its Location", |session, _| renewed(session, Staging, "loc-1")),
-        ("`renew` with a token of another Location", |session, _| renewed(session, Staging, "loc-2")),
-        ("`renew` with a token of the other environment", |session, _| renewed(session, Production, "loc-1")),
+        ("`set_location_token` with a token of its Location", |session, _| renewed(session, Staging, "loc-1")),
+        ("`set_location_token` with a token of another Location", |session, _| renewed(session, Staging, "loc-2")),
+        ("`set_location_token` with a token of the other environment", |session, _| {
+            renewed(session, Production, "loc-1")
+        }),
     ];
     let mut table = format!("| event | {} |\n", columns().map(|(name, ..)| name).join(" | "));
     table += &format!("| --- | {} |\n", ["---"; 8].join(" | "));
@@ -386,13 +388,13 @@ fn every_state_handles_every_event_as_documented() {
 fn a_renewal_that_ends_late_does_not_replace_a_newer_token_and_its_own_is_saved() {
     let app = app();
     let (mut session, mut owner) = (session(), Owner::new(&app));
-    owner.set_token(user_token(&app)).unwrap();
+    owner.set_user_token(user_token(&app)).unwrap();
     let attempts = [(); 3].map(|()| session.authorize(&mut get(CALL)).unwrap());
     let [first, rest @ ..] = attempts;
     let Ok(Verdict::Renew(renewal)) = session.received(first, StatusCode::UNAUTHORIZED) else { panic!("no newer one") };
     let Renewing::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, Duration::ZERO) else { panic!() };
     let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, Duration::ZERO) else { panic!() };
-    session.renew(token(&app, "loc-1", "t-2")).unwrap();
+    session.set_location_token(token(&app, "loc-1", "t-2")).unwrap();
     let next = step.received(&token_response("t-late"), &mut session, &mut owner, Duration::ZERO);
     let Renewing::Keep(keep) = next else { panic!("{next:?}") };
     assert!(serde_json::to_string(&keep.token()).unwrap().contains("t-late"), "it lives for ever, so it is kept");

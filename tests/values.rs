@@ -24,7 +24,7 @@ fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     let mut call = Request::get("https://api.example.com/x").body("").unwrap();
     let late = session.authorize(&mut call).unwrap();
     let attempt = session.authorize(&mut call).unwrap();
-    session.renew(location_token(&app)).unwrap();
+    session.set_location_token(location_token(&app)).unwrap();
     let Verdict::Replay(replay) = session.received(late, StatusCode::UNAUTHORIZED).unwrap() else {
         panic!("there is a newer token")
     };
@@ -58,8 +58,8 @@ fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     begins(&Redacted(&Request::new("")), "GET /");
 
     let mut owner = Owner::new(&app);
-    owner.set_token(user_token(&app)).unwrap();
-    begins(&owner, "Owner { environment: Staging, has_login: false, has_token: true, generation: 1");
+    owner.set_user_token(user_token(&app)).unwrap();
+    begins(&owner, "Owner { environment: Staging, has_login: false, has_user_token: true, generation: 1");
     let mut request = Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
     let mut rejected = Call::new(&request);
     begins(&rejected, "Call { is_replay: false");

@@ -189,13 +189,13 @@ pub struct RunError<F, E> {
 ///
 /// fn is_wrong_password<E>(cause: &Cause<E>) -> bool {
 ///     // The service's own code: the status is the same for a wrong Client Secret.
-///     matches!(cause, Cause::Response(error) if error.code() == Some("invalid_grant"))
+///     matches!(cause, Cause::Response(error) if matches!(error.code(), Some("invalid_grant" | "invalid_credentials")))
 /// }
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause<E> {
-    /// There was no response.
+    /// There is no complete response: none came, it broke off, or its body is longer than the limit.
     Transport {
         /// The transport's own error.
         error: E,

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use http::{Request, Response, StatusCode};
-use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Recorder, Replay};
+use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Player, Recorder};
 use location_auth::transports::{Cause, Transport, run};
 use location_auth::{App, Bytes, Environment, ErrorKind, RESPONSE_LIMIT, Session, Settings, Step, is_token_request};
 use serde_json::Value;
@@ -62,11 +62,11 @@ pub fn cassette(data: &[u8]) {
     let cassette: Cassette = text.parse().expect("what is written can be read");
     assert_eq!(cassette.to_string(), text);
     let made_up = made_up();
-    let replay = Replay::new(cassette, Credentials::new(&made_up).login(MADE_UP_EMAIL, MADE_UP_PASSWORD));
-    match program(&made_up, MADE_UP_EMAIL, MADE_UP_PASSWORD, in_query, &url, &replay) {
+    let player = Player::new(cassette, Credentials::new(&made_up).login(MADE_UP_EMAIL, MADE_UP_PASSWORD));
+    match program(&made_up, MADE_UP_EMAIL, MADE_UP_PASSWORD, in_query, &url, &player) {
         Ok(replayed) => {
             assert_eq!(replayed, recorded);
-            replay.finish().expect("all of it was sent");
+            player.finish().expect("all of it was sent");
         }
         Err(CassetteError::Withheld { .. }) => {}
         // The path already contains a token of the recording's.

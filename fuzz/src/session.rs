@@ -114,7 +114,7 @@ impl Model {
         let session =
             |secret| Session::for_location(&app, location_token("staging", "loc-1", secret)).expect("is right");
         let mut owner = Owner::new(&app);
-        owner.set_token(user_token()).expect("is of this environment");
+        owner.set_user_token(user_token()).expect("is of this environment");
         let (session, stranger) = (session("token-0"), session("stranger"));
         Self {
             session,
@@ -170,7 +170,7 @@ impl Model {
     fn renew_from_outside(&mut self) {
         self.issued += 1;
         let new = location_token("staging", "loc-1", &format!("token-{}", self.issued));
-        self.session.renew(new).expect("is of this Location");
+        self.session.set_location_token(new).expect("is of this Location");
         (self.renewals, self.current) = (self.renewals + 1, self.issued);
         self.works = true;
         self.arm();
@@ -178,9 +178,9 @@ impl Model {
 
     fn wrong_token(&mut self) {
         let other = location_token("staging", "loc-2", "other");
-        assert_eq!(self.session.renew(other), Err(Misuse::WrongLocation));
+        assert_eq!(self.session.set_location_token(other), Err(Misuse::WrongLocation));
         let other = location_token("production", "loc-1", "other");
-        assert!(matches!(self.session.renew(other), Err(Misuse::WrongEnvironment { .. })));
+        assert!(matches!(self.session.set_location_token(other), Err(Misuse::WrongEnvironment { .. })));
         assert!(Session::for_location(&production(), location_token("staging", "loc-1", "t")).is_err());
     }
 
@@ -191,7 +191,7 @@ impl Model {
     }
 
     fn set_credentials(&mut self) {
-        self.owner.set_token(user_token()).expect("is of this environment");
+        self.owner.set_user_token(user_token()).expect("is of this environment");
         self.credentials_set = true;
     }
 

@@ -77,7 +77,7 @@ impl Callers {
     }
 
     pub fn with_token(mut self) -> Self {
-        self.owner.set_token(kept_user_token()).unwrap();
+        self.owner.set_user_token(kept_user_token()).unwrap();
         self
     }
 

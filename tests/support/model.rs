@@ -120,7 +120,7 @@ pub fn start(budget: Budget) -> (Model, [Session; 2], Owner) {
     APP.with(|app| {
         let mut owner = Owner::new(app);
         if budget.user_token {
-            owner.set_token(FIXTURES.with(|fixtures| fixtures.user.clone())).unwrap();
+            owner.set_user_token(FIXTURES.with(|fixtures| fixtures.user.clone())).unwrap();
         }
         owner.set_login(FIXTURES.with(|fixtures| fixtures.login.clone())).unwrap();
         let tokens = FIXTURES.with(|fixtures| fixtures.locations.clone());

@@ -32,7 +32,7 @@ pub fn renew_errors() -> Vec<(String, RenewError)> {
         if login {
             owner.set_login(app.user_login(EMAIL, PASSWORD).unwrap()).unwrap();
         } else {
-            owner.set_token(user_token(&app)).unwrap();
+            owner.set_user_token(user_token(&app)).unwrap();
         }
         owner
     };
@@ -70,7 +70,7 @@ pub fn renew_errors() -> Vec<(String, RenewError)> {
     errors.push(("InVain, step 2".into(), error));
     let mut updated_session = session();
     let attempt = updated_session.authorize(&mut Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
-    updated_session.renew(location_token(&app())).unwrap();
+    updated_session.set_location_token(location_token(&app())).unwrap();
     let Ok(Verdict::Replay(replay)) = updated_session.received(attempt, StatusCode::UNAUTHORIZED) else {
         panic!("a newer one")
     };

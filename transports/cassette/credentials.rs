@@ -13,7 +13,7 @@ use super::request::Sent;
 /// What is written in place of a text that may be secret.
 pub(super) const WITHHELD: &str = "<withheld>";
 
-/// The credentials for a [`Recorder`](super::Recorder), or those that a [`Replay`](super::Replay) uses in their place.
+/// The credentials for a [`Recorder`](super::Recorder), or those that a [`Player`](super::Player) uses in their place.
 ///
 /// In a cassette, those of the App are `<api-key>`, `<client-id>` and `<client-secret>`, and those of an owner `<email>` and `<password>`. A second
 /// email is `<email-2>`, and so on. Tokens are numbered from 1. Give a replay the same credentials in the same order as the recorder. Their

@@ -1,10 +1,10 @@
 //! Records real requests and responses without their credentials, and replays them in tests (feature `cassette`).
 //!
 //! A [`Recorder`] is a transport over another transport. It makes a [`Cassette`], which is JSON text. Your program writes the text to a file, and
-//! you read it before you commit it. A [`Replay`] is a transport that answers from a cassette.
+//! you read it before you commit it. A [`Player`] is a transport that answers from a cassette.
 //!
 //! ```text
-//! program ──▶ Recorder ──▶ transport ──▶ service        program ──▶ Replay
+//! program ──▶ Recorder ──▶ transport ──▶ service        program ──▶ Player
 //!                 └──▶ Cassette ──▶ file                              ▲
 //!                                    └────────────────────────────────┘
 //! ```
@@ -33,14 +33,14 @@
 mod credentials;
 mod error;
 mod json;
+mod player;
 mod recorder;
 mod recording;
-mod replay;
 mod request;
 mod response;
 
 pub use credentials::Credentials;
 pub use error::CassetteError;
+pub use player::Player;
 pub use recorder::Recorder;
 pub use recording::Cassette;
-pub use replay::Replay;

@@ -217,9 +217,9 @@ macro_rules! methods_of_both {
         /// Sets the owner's User Access Token. Callers may try again, whatever stopped them before.
         ///
         /// # Errors
-        /// As [`Owner::set_token`].
+        /// As [`Owner::set_user_token`].
         pub fn set_user_token(&self, token: UserAccessToken) -> Result<(), Misuse> {
-            lock(&self.0.family.owner).set_token(token)
+            lock(&self.0.family.owner).set_user_token(token)
         }
 
         /// Removes the owner's login and User Access Token. No token is renewed until the program sets one of them again.
@@ -230,9 +230,9 @@ macro_rules! methods_of_both {
         /// Sets a new token of the Location, one that your program got elsewhere. If a call in flight gets a 401, it is sent again with this token.
         ///
         /// # Errors
-        /// As [`Session::renew`].
-        pub fn renew(&self, token: LocationAccessToken) -> Result<(), Misuse> {
-            lock(&self.0.place.session).renew(token)
+        /// As [`Session::set_location_token`].
+        pub fn set_location_token(&self, token: LocationAccessToken) -> Result<(), Misuse> {
+            lock(&self.0.place.session).set_location_token(token)
         }
 
         /// Returns the transport, for example to send calls with any body over its connections.

@@ -2,7 +2,7 @@
 //! clock. They use no socket, real clock, thread or randomness. The same test with the same seed does the same again.
 //!
 //! The feature `testing` also turns on the emulated service, [`emulator`](location_auth::emulator). Add it as a dev-dependency:
-//! `cargo add --dev location-auth --features testing`.
+//! `cargo add --dev --path ../location-auth --features testing`.
 //!
 //! | you want to test | see |
 //! | --- | --- |

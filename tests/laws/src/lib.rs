@@ -174,7 +174,7 @@ proptest! {
     ) {
         let mut session = Session::for_location(&app(), token("t-0")).unwrap();
         let mut owner = Owner::new(&app());
-        owner.set_token(user_token()).unwrap();
+        owner.set_user_token(user_token()).unwrap();
         let mut attempts: Vec<(Attempt, usize)> = vec![];
         let mut standing = 0;
         let judge = |session: &mut Session, owner: &mut Owner, (attempt, made_with): (Attempt, usize), standing: &mut usize, new| {

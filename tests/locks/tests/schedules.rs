@@ -115,7 +115,7 @@ fn three_calls(scene: Scene) -> Ending {
 
     let mut owner = Owner::new(&app);
     owner.set_login(app.user_login(EMAIL, password).unwrap()).unwrap();
-    owner.set_token(user).unwrap();
+    owner.set_user_token(user).unwrap();
     let (service, saved) = (Arc::new(Mutex::new(service)), Arc::new(Mutex::new(0)));
     let transport = {
         let (service, both) = (Arc::clone(&service), Barrier::new(2));

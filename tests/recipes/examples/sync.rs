@@ -46,7 +46,7 @@ fn sync(
     file: &dyn Fn() -> Result<File, std::io::Error>,
 ) -> Result<usize, Box<dyn Error>> {
     let mut owner = Owner::new(app);
-    owner.set_token(user)?;
+    owner.set_user_token(user)?;
     let sessions = tokens.into_iter().map(|token| Session::for_location(app, token));
     let sessions = sessions.collect::<Result<Vec<_>, Misuse>>()?;
     // A real program has a store: the example `keep_token` shows one.

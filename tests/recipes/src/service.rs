@@ -49,7 +49,7 @@ pub fn router(
     let (mut clients, mut owners) = (BTreeMap::new(), BTreeMap::new());
     for SavedOwner { email, token, locations } in saved {
         let mut owner = Owner::new(&app);
-        owner.set_token(token.try_into()?)?;
+        owner.set_user_token(token.try_into()?)?;
         let mut sessions = Vec::new();
         for token in locations {
             sessions.push(Session::for_location(&app, token.try_into()?)?);

@@ -74,7 +74,7 @@ impl Service {
         let token: LocationAccessToken = run(exchange, &Ureq::new()).expect("exchanges");
         assert!(self.emulator.lock().unwrap().revoke(token.expose_secret()));
         let mut owner = Owner::new(&app);
-        owner.set_token(user).expect("one environment");
+        owner.set_user_token(user).expect("one environment");
         (Session::for_location(&app, token).expect("one environment"), owner)
     }
 

@@ -99,7 +99,7 @@ impl TestService {
     /// An owner who renews by a User Access Token.
     pub fn owner(&self) -> Owner {
         let mut owner = Owner::new(&self.app());
-        owner.set_token(self.user_token()).expect("one environment");
+        owner.set_user_token(self.user_token()).expect("one environment");
         owner
     }
 

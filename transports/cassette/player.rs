@@ -23,7 +23,7 @@ use super::response::Body;
 /// place. The credentials may differ from the recorded ones. The tokens that it issues are the placeholders themselves.
 ///
 /// ```
-/// use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Replay};
+/// use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Player};
 /// use location_auth::transports::run;
 #[doc = include_str!("../../src/doctest_app.txt")]
 /// # let recorded = |_: http::Request<location_auth::Bytes>, _: usize| {
@@ -34,13 +34,13 @@ use super::response::Body;
 /// # let file = recorder.cassette().to_string();
 ///
 /// let cassette: Cassette = file.parse()?;
-/// let replay = Replay::new(cassette, Credentials::new(&app).login("made-up@example.com", "made up"));
-/// let user = run(app.user_login("made-up@example.com", "made up")?, &replay)?;
+/// let player = Player::new(cassette, Credentials::new(&app).login("made-up@example.com", "made up"));
+/// let user = run(app.user_login("made-up@example.com", "made up")?, &player)?;
 /// assert_eq!(user.expose_secret(), "<user-token-1>");
-/// replay.finish()?;
+/// player.finish()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Replay {
+pub struct Player {
     cassette: Cassette,
     state: Mutex<State>,
 }
@@ -50,7 +50,7 @@ struct State {
     next: usize,
 }
 
-impl Replay {
+impl Player {
     /// Makes a transport that answers from the first exchange of the cassette on.
     pub fn new(cassette: Cassette, credentials: Credentials) -> Self {
         Self { cassette, state: Mutex::new(State { credentials, next: 0 }) }
@@ -111,7 +111,7 @@ impl Replay {
     }
 }
 
-impl Transport for Replay {
+impl Transport for Player {
     type Error = CassetteError;
 
     fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
@@ -124,7 +124,7 @@ impl Transport for Replay {
     }
 }
 
-impl AsyncTransport for Replay {
+impl AsyncTransport for Player {
     type Error = CassetteError;
 
     async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
@@ -138,9 +138,9 @@ impl AsyncTransport for Replay {
 }
 
 /// Shows how many exchanges there are, and which is next.
-impl fmt::Debug for Replay {
+impl fmt::Debug for Player {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Replay")
+        f.debug_struct("Player")
             .field("cassette", &self.cassette)
             .field("next", &self.state().next)
             .finish_non_exhaustive()
