@@ -15,7 +15,9 @@ use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Player, Recorder};
 use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async};
-use location_auth::{App, Bytes, Flow, LocationAccessToken, LocationLogin, RESPONSE_LIMIT, SavedToken, Session};
+use location_auth::{
+    App, Bytes, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, SavedToken, Session,
+};
 use now::now;
 
 const OF_0_1: &str = include_str!("data/cassette-0.1.json");
@@ -531,4 +533,36 @@ fn a_placeholder_in_the_services_own_text_is_withheld() {
     run(RECORDED.login(), &recorder).unwrap_err();
     let text = recorder.cassette().to_string();
     assert_eq!(text.matches("\"<withheld>\"").count(), 3, "{text}");
+}
+
+#[test]
+fn a_credential_of_a_request_is_in_no_exchange_before_or_after_it() {
+    let app = RECORDED.app();
+    let call = |token: &str, in_query: bool| {
+        let exchange = app.location("loc-1").unwrap().exchange(&support::user_token(&app)).unwrap();
+        let Ok(Progress::Done(token)) = exchange.receive(&support::token_response(token)) else { unreachable!() };
+        RECORDED.call(token, in_query)
+    };
+    let in_query = |token| call(token, true);
+    let in_header = |token| call(token, false);
+    for (what, requests, bodies) in [
+        ("in a query, and in its own answer", vec![in_query("t-9")], vec![r#"{"next":"/x?access_token=t-9"}"#]),
+        ("in a header, and in its own answer", vec![in_header("t-9")], vec![r#"{"next":"/x?t=t-9"}"#]),
+        ("in the answer before", vec![in_header("t-1"), in_header("t-9")], vec![r#"{"list":[{"value":"t-9"}]}"#, "{}"]),
+        ("in the path before", vec![get("https://api.example.com/t-9"), in_query("t-9")], vec!["", ""]),
+        (
+            "in the words before, with another spelling",
+            vec![get("https://api.example.com/x"), in_query("t-9")],
+            vec!["%74-9", ""],
+        ),
+        ("in the answer after", vec![in_query("t-9"), in_query("t-1")], vec!["{}", r#"{"old":"t-9"}"#]),
+    ] {
+        let answers = answers(bodies.iter().map(|body| response(200, &[], body)).collect());
+        let recorder = Recorder::new(answers, RECORDED.credentials()).keep_bodies(|_, body| Some(body.to_owned()));
+        for request in requests {
+            recorder.send(request, RESPONSE_LIMIT).unwrap();
+        }
+        let text = recorder.cassette().to_string();
+        assert!(!text.contains("t-9") && !text.contains("%74-9"), "{what}: {text}");
+    }
 }

@@ -10,12 +10,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response, Uri};
 use location_auth::Bytes;
+use zeroize::Zeroizing;
 
 use super::super::{AsyncTransport, Delivery, SendErrorKind, Transport};
-use super::credentials::Credentials;
+use super::credentials::{Credentials, Kind};
 use super::recording::{Cassette, Exchange};
-use super::request::{RequestRecord, Sent};
-use super::response::{Keep, ResponseRecord, kept};
+use super::request::Sent;
+use super::response::{Body, Keep, ResponseRecord, kept};
 
 /// A transport that sends over another transport, blocking or async, and records each exchange that has a response.
 ///
@@ -45,18 +46,22 @@ pub struct Recorder<T> {
     tape: Mutex<Tape>,
 }
 
+/// What was sent and received, as it was: a later request may show that a text of an earlier response is a credential.
 struct Tape {
     credentials: Credentials,
-    /// An exchange without a response is `None`.
-    exchanges: Vec<Option<Exchange>>,
+    exchanges: Vec<(Sent, Option<Received>)>,
+}
+
+enum Received {
+    Token(Kind, Response<Zeroizing<Vec<u8>>>),
+    Call(Response<()>, Body),
 }
 
 /// An exchange that has begun.
 struct Begun {
     place: usize,
     uri: Uri,
-    sent: Sent,
-    request: RequestRecord,
+    asks_for: Option<Kind>,
 }
 
 impl<T> Recorder<T> {
@@ -85,9 +90,19 @@ impl<T> Recorder<T> {
         Self { keep: Some(Box::new(keep)), ..self }
     }
 
-    /// Returns what has been recorded so far.
+    /// Returns what has been recorded so far, without any credential that was known or seen until now.
     pub fn cassette(&self) -> Cassette {
-        Cassette { exchanges: self.tape().exchanges.iter().flatten().cloned().collect() }
+        let tape = self.tape();
+        let mut credentials = tape.credentials.clone();
+        let answered = tape.exchanges.iter().filter_map(|(sent, received)| Some((sent, received.as_ref()?)));
+        let exchanges = answered.map(|(sent, received)| Exchange {
+            request: sent.struck(&tape.credentials),
+            response: match received {
+                Received::Token(kind, response) => ResponseRecord::of_token(*kind, response, &mut credentials),
+                Received::Call(head, kept) => ResponseRecord::of_call(head, kept, &tape.credentials),
+            },
+        });
+        Cassette { exchanges: exchanges.collect() }
     }
 
     fn begin(&self, request: &Request<Bytes>) -> Begun {
@@ -96,24 +111,27 @@ impl<T> Recorder<T> {
         for (kind, value) in sent.credentials() {
             tape.credentials.learn(kind, value);
         }
-        let request_record = sent.struck(&tape.credentials);
-        tape.exchanges.push(None);
-        let place = tape.exchanges.len().saturating_sub(1);
-        Begun { place, uri: request.uri().clone(), sent, request: request_record }
+        let (place, asks_for) = (tape.exchanges.len(), sent.asks_for());
+        tape.exchanges.push((sent, None));
+        Begun { place, uri: request.uri().clone(), asks_for }
     }
 
     fn end(&self, begun: Begun, response: &Response<Vec<u8>>) {
-        let asks_for = begun.sent.asks_for();
         // The program's function is called without the lock.
-        let kept = asks_for.is_none().then(|| kept(&begun.uri, response, self.keep.as_deref()));
-        let mut tape = self.tape();
-        let response = match (asks_for, kept) {
-            (Some(kind), _) => ResponseRecord::of_token(kind, response, &mut tape.credentials),
-            (None, Some(kept)) => ResponseRecord::of_call(response, kept, &tape.credentials),
-            (None, None) => return,
+        let received = match begun.asks_for {
+            Some(kind) => Received::Token(kind, response.clone().map(Zeroizing::new)),
+            None => {
+                let kept = kept(&begun.uri, response, self.keep.as_deref());
+                Received::Call(response.clone().map(drop), kept)
+            }
         };
-        if let Some(place) = tape.exchanges.get_mut(begun.place) {
-            *place = Some(Exchange { request: begun.request, response });
+        let mut tape = self.tape();
+        if let Received::Token(kind, response) = &received {
+            // It learns the token, so that the next one gets the next number.
+            ResponseRecord::of_token(*kind, response, &mut tape.credentials);
+        }
+        if let Some((_, place)) = tape.exchanges.get_mut(begun.place) {
+            *place = Some(received);
         }
     }
 

@@ -139,8 +139,10 @@ impl Sent {
             }
             _ => None,
         });
+        let query = self.query.iter().filter(|(name, _)| name == "access_token");
+        let query = query.map(|(_, value)| (Kind::LocationToken, value.as_str()));
         let body = self.body.iter().filter_map(|(name, value)| Some((Kind::of_member(name)?, value.as_str())));
-        headers.chain(body)
+        headers.chain(query).chain(body)
     }
 
     /// Returns what may be written of the request.

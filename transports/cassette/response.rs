@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 
 use http::{HeaderName, HeaderValue, Response, Uri, header};
 use location_auth::{Flow, Progress, RESPONSE_LIMIT, UserAccessToken};
+use zeroize::Zeroizing;
 
 use super::credentials::{Credentials, Kind, WITHHELD};
 use super::json::Json;
@@ -44,24 +45,24 @@ const HEADERS: [HeaderName; 4] =
 
 impl ResponseRecord {
     /// Records a response to a token request, after its token was learnt.
-    pub(super) fn of_token(kind: Kind, response: &Response<Vec<u8>>, credentials: &mut Credentials) -> Self {
+    pub(super) fn of_token(kind: Kind, response: &Response<Zeroizing<Vec<u8>>>, credentials: &mut Credentials) -> Self {
         let body = token_body(kind, response, credentials).unwrap_or_else(withheld);
         Self::new(response, body, credentials)
     }
 
     /// Records a response to a call, with the kept part of its body.
-    pub(super) fn of_call(response: &Response<Vec<u8>>, kept: Body, credentials: &Credentials) -> Self {
+    pub(super) fn of_call(response: &Response<()>, kept: &Body, credentials: &Credentials) -> Self {
         let body = match kept {
-            Body::Text(text) => match Json::read(&text, DEPTH) {
+            Body::Text(text) => match Json::read(text, DEPTH) {
                 Ok(json) => struck(&json, false, credentials).map_or_else(|| withheld(REPEATS), Body::Json),
-                Err(_) => Body::Text(credentials.strike(&text)),
+                Err(_) => Body::Text(credentials.strike(text)),
             },
-            kept => kept,
+            kept => kept.clone(),
         };
         Self::new(response, body, credentials)
     }
 
-    fn new(response: &Response<Vec<u8>>, body: Body, credentials: &Credentials) -> Self {
+    fn new<B>(response: &Response<B>, body: Body, credentials: &Credentials) -> Self {
         let is_dated = response.headers().contains_key(header::RETRY_AFTER);
         let headers = HEADERS.into_iter().filter(|name| is_dated || *name != header::DATE).filter_map(|name| {
             let value =
@@ -107,16 +108,20 @@ fn withheld(reason: &'static str) -> Body {
 const REPEATS: &str = "repeats a credential";
 
 /// Returns the text of a body that is not encoded.
-fn readable(response: &Response<Vec<u8>>) -> Result<&str, &'static str> {
+fn readable(response: &Response<impl AsRef<[u8]>>) -> Result<&str, &'static str> {
     let codings = response.headers().get_all(header::CONTENT_ENCODING).iter();
     if !codings.map(HeaderValue::as_bytes).all(|coding| coding.eq_ignore_ascii_case(b"identity")) {
         return Err("encoded");
     }
-    let text = core::str::from_utf8(response.body()).map_err(|_| "not UTF-8")?;
+    let text = core::str::from_utf8(response.body().as_ref()).map_err(|_| "not UTF-8")?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
-fn token_body(kind: Kind, response: &Response<Vec<u8>>, credentials: &mut Credentials) -> Result<Body, &'static str> {
+fn token_body(
+    kind: Kind,
+    response: &Response<Zeroizing<Vec<u8>>>,
+    credentials: &mut Credentials,
+) -> Result<Body, &'static str> {
     let (body, success) = (response.body(), response.status().is_success());
     let issued = issued(response, credentials);
     if let Some(token) = &issued {
@@ -145,7 +150,7 @@ fn token_body(kind: Kind, response: &Response<Vec<u8>>, credentials: &mut Creden
 }
 
 /// Returns the token that a login would take from the response.
-fn issued(response: &Response<Vec<u8>>, credentials: &Credentials) -> Option<UserAccessToken> {
+fn issued(response: &Response<Zeroizing<Vec<u8>>>, credentials: &Credentials) -> Option<UserAccessToken> {
     match credentials.app().user_login("nobody", "nothing").ok()?.receive(response) {
         Ok(Progress::Done(token)) => Some(token),
         _ => None,
