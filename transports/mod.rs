@@ -85,6 +85,7 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
 
 use http::{Request, Response};
 use location_auth::Bytes;
@@ -124,29 +125,18 @@ pub use shared::SharedTransport;
 
 /// Sends a request and returns the response, and blocks the thread. A closure is a transport.
 ///
-/// Clients of several owners can share one transport in an `Arc`. A type can also say that a request was not sent:
+/// Clients of several owners can share one transport in an `Arc`. If the error of a closure is a [`SendError`], it says whether the request
+/// was sent:
 ///
 /// ```
-/// use http::{Request, Response};
-/// use location_auth::transports::{SendError, SendErrorKind, Delivery, Transport, run};
+/// use location_auth::transports::{SendError, SendErrorKind, Delivery, run};
 /// use location_auth::{Bytes, Fault, Retry};
 #[doc = include_str!("../src/doctest_app.txt")]
 ///
-/// struct Unplugged;
-///
-/// impl Transport for Unplugged {
-///     type Error = SendError;
-///
-///     fn send(&self, _: Request<Bytes>, _limit: usize) -> Result<Response<Vec<u8>>, SendError> {
-///         Err(SendError::new(SendErrorKind::Connect, Delivery::NotSent, None))
-///     }
-///
-///     fn delivery(&self, error: &SendError) -> Delivery {
-///         error.delivery()
-///     }
-/// }
-///
-/// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &Unplugged).unwrap_err();
+/// let unplugged = |_: http::Request<Bytes>, _limit: usize| {
+///     Err(SendError::new(SendErrorKind::Connect, Delivery::NotSent, None))
+/// };
+/// let stopped = run(app.user_login("owner@example.com", "hunter2")?, &unplugged).unwrap_err();
 /// assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Unspecified));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -178,7 +168,8 @@ pub trait Transport {
     }
 }
 
-impl<F, E> Transport for F
+/// An error that is a [`SendError`] says whether the request was sent. Any other error of a closure is [`Delivery::Unknown`].
+impl<F, E: 'static> Transport for F
 where
     F: Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, E>,
 {
@@ -187,6 +178,18 @@ where
     fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, E> {
         self(request, limit)
     }
+
+    fn delivery(&self, error: &E) -> Delivery {
+        send_error(error).map_or(Delivery::Unknown, SendError::delivery)
+    }
+
+    fn kind(&self, error: &E) -> SendErrorKind {
+        send_error(error).map_or(SendErrorKind::Other, SendError::kind)
+    }
+}
+
+fn send_error(error: &dyn Any) -> Option<&SendError> {
+    error.downcast_ref()
 }
 
 /// Clients of several owners can share one transport. The type can be `Arc<dyn Transport<Error = E> + Send + Sync>`.
@@ -251,7 +254,8 @@ pub trait AsyncTransport {
     }
 }
 
-impl<F, R, E> AsyncTransport for F
+/// An error that is a [`SendError`] says whether the request was sent. Any other error of a closure is [`Delivery::Unknown`].
+impl<F, R, E: 'static> AsyncTransport for F
 where
     F: Fn(Request<Bytes>, usize) -> R,
     R: Future<Output = Result<Response<Vec<u8>>, E>>,
@@ -260,6 +264,14 @@ where
 
     fn send(&self, request: Request<Bytes>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
         self(request, limit)
+    }
+
+    fn delivery(&self, error: &E) -> Delivery {
+        send_error(error).map_or(Delivery::Unknown, SendError::delivery)
+    }
+
+    fn kind(&self, error: &E) -> SendErrorKind {
+        send_error(error).map_or(SendErrorKind::Other, SendError::kind)
     }
 }
 

@@ -87,12 +87,10 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A `SendError` knows its kind and its delivery, also where the transport is a closure, which knows neither.
     fn new<E: Error + Send + Sync + 'static>(kind: SendErrorKind, delivery: Delivery, error: E) -> Self {
         let error: Box<dyn Error + Send + Sync> = Box::new(error);
-        let own = error.downcast_ref::<SendError>();
-        let (kind, delivery) = own.map_or((kind, delivery), |own| (own.kind(), own.delivery()));
-        Self { kind, delivery, status: own.and_then(SendError::status), error }
+        let status = error.downcast_ref().and_then(SendError::status);
+        Self { kind, delivery, status, error }
     }
 }
 
