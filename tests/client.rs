@@ -198,6 +198,10 @@ impl Either<'_> {
         both!(self, client => client.forget());
     }
 
+    fn take_not_saved(&self) -> Option<NotSaved> {
+        both!(self, client => client.take_not_saved())
+    }
+
     fn state(&self) -> TokenState {
         both!(self, client => client.state())
     }
@@ -339,6 +343,40 @@ fn a_token_that_the_store_fails_to_save_is_reported_once_and_still_used() {
         let response = client.call(call(1)).unwrap();
         assert!(response.extensions().get::<NotSaved>().is_none());
         assert_eq!(line.take(), ["contacts"]);
+    });
+}
+
+#[test]
+fn a_failed_save_is_reported_with_the_response_that_the_program_gets_after_retries() {
+    for status in [429, 503] {
+        with_both(TestService::revoked_session, with_user_token, |_, line, client| {
+            line.store_fails.set(true);
+            line.answers.borrow_mut().extend([("contacts", 401), ("contacts", status)]);
+            let response = client.call_with_retries(call(1), Backoff::default(), &RefCell::default()).unwrap();
+            assert_eq!(line.take(), ["contacts", "token", "save loc-1", "contacts", "contacts"]);
+            assert_eq!(response.extensions().get::<NotSaved>().unwrap().tokens().count(), 1, "{status}");
+        });
+    }
+}
+
+#[test]
+fn a_program_that_gets_no_response_takes_the_tokens_that_are_not_saved() {
+    with_both(TestService::revoked_session, with_login, |_, line, client| {
+        assert!(client.take_not_saved().is_none());
+        line.store_fails.set(true);
+        let attempt = client.authorize(&mut call(1));
+        client.received(attempt, 401).unwrap().unwrap();
+        assert_eq!(client.take_not_saved().unwrap().tokens().count(), 2);
+        assert!(client.take_not_saved().is_none());
+        assert!(client.call(call(1)).unwrap().extensions().get::<NotSaved>().is_none());
+    });
+    with_both(TestService::revoked_session, with_login, |_, line, client| {
+        line.store_fails.set(true);
+        line.answers.borrow_mut().push(("token", 403));
+        client.rejection(call(1));
+        let not_saved = client.take_not_saved().unwrap();
+        let locations: Vec<_> = not_saved.tokens().map(|(token, _)| token.location().is_some()).collect();
+        assert_eq!(locations, [false], "step 2 was refused, and the owner's token is in memory alone");
     });
 }
 

@@ -14,7 +14,7 @@ use location_auth::{
 use super::super::{AsyncTransport, events};
 use super::shared::{Shared, methods_of_both, reentrant};
 use super::sync::lock;
-use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
+use super::{AsyncTokenStore, CallError, IntoBody, NoStore, NotSaved, reentry};
 
 /// A client that makes calls over an async transport, and renews the token after a 401. It holds an `Arc`: clone it for each task. Its
 /// futures are `Send` if the futures of the transport and of the store are.

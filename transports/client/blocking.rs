@@ -13,7 +13,7 @@ use location_auth::{
 use super::super::{Transport, events};
 use super::shared::{Shared, methods_of_both, reentrant};
 use super::sync::{Mutex, lock};
-use super::{CallError, IntoBody, NoStore, TokenStore, reentry};
+use super::{CallError, IntoBody, NoStore, NotSaved, TokenStore, reentry};
 
 /// A client that makes calls over a blocking transport, and renews the token after a 401. It holds an `Arc`: clone it for each thread.
 ///

@@ -9,14 +9,15 @@
 //!   [`with_owner`](Client::with_owner) and the others with [`for_session`](Client::for_session). However many callers get a 401 at once,
 //!   they send one exchange for each Location and one login for the owner.
 //! - The client saves each new token in the [`TokenStore`] before it uses the token. If the store fails, the client uses the token anyway, and
-//!   the next response has [`NotSaved`] in its extensions.
+//!   the next response (with another status than 429 or 503) has [`NotSaved`] in its extensions.
 //! - [`Renewal`](crate::Renewal) has a table of what each outcome of a token request means for the callers that wait and for later ones.
 //! - [`call`](Client::call) does not retry after a 429 or 503: [`call_with_retries`](Client::call_with_retries) does. Neither sends a call again after
 //!   a broken connection.
 //! - The client holds no lock while it sends or saves. If a transport or a store calls its own client and would wait for itself, it gets an error.
 //!
 //! For a body that streams, use [`call_with`](Client::call_with) and a function that sends one request. If you have no such function,
-//! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what to do next. All of these share one state.
+//! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what to do next, and
+//! [`take_not_saved`](Client::take_not_saved) which tokens the store failed to save. All of these share one state.
 //! The layer of the module `tower` (feature `tower`) shares it, too: it works over any `tower` service of HTTP requests.
 
 mod asynchronous;

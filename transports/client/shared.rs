@@ -10,7 +10,7 @@ use core::time::Duration;
 use http::{Request, Response, StatusCode};
 use location_auth::{
     Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Owner, RenewError, RenewErrorKind, Renewal, Renewing,
-    Replay, RequestHead, SavedToken, SendToken, Session, Verdict,
+    Replay, RequestHead, Retry, SavedToken, SendToken, Session, Verdict,
 };
 use zeroize::Zeroizing;
 
@@ -145,13 +145,19 @@ impl<T, S, M> Shared<T, S, M> {
         self.with_both(|session, owner, now| keep.kept(session, owner, now))
     }
 
-    /// Adds the tokens that the store failed to save to the caller's response.
+    /// Adds the tokens that the store failed to save to the caller's response. A response that is retried is dropped: the next one has them.
     pub(super) fn told<R>(&self, mut response: Response<R>) -> Response<R> {
-        let not_saved = core::mem::take(&mut *lock(&self.family.not_saved));
-        if !not_saved.is_empty() {
-            response.extensions_mut().insert(NotSaved(not_saved.into()));
+        if Retry::from_response(&response) == Retry::Never {
+            if let Some(not_saved) = self.take_not_saved() {
+                response.extensions_mut().insert(not_saved);
+            }
         }
         response
+    }
+
+    pub(super) fn take_not_saved(&self) -> Option<NotSaved> {
+        let not_saved = core::mem::take(&mut *lock(&self.family.not_saved));
+        (!not_saved.is_empty()).then(|| NotSaved(not_saved.into()))
     }
 
     /// Always takes the Location's lock before the owner's.
@@ -233,6 +239,12 @@ macro_rules! methods_of_both {
         /// As [`Session::set_location_token`].
         pub fn set_location_token(&self, token: LocationAccessToken) -> Result<(), Misuse> {
             lock(&self.0.place.session).set_location_token(token)
+        }
+
+        /// Returns the tokens that the store failed to save and that no response has had yet, and forgets them: save them, or the service keeps
+        /// tokens that nobody has. Ask for them if your program sends its calls itself, or before it ends.
+        pub fn take_not_saved(&self) -> Option<NotSaved> {
+            self.0.take_not_saved()
         }
 
         /// Returns the transport, for example to send calls with any body over its connections.

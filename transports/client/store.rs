@@ -116,7 +116,9 @@ impl AsyncTokenStore for NoStore {
     }
 }
 
-/// The new tokens that the store failed to save. Only the first response after the failure has it, in its extensions.
+/// The new tokens that the store failed to save. The first response after the failure has it in its extensions, and no later one. A response
+/// with 429 or 503 never has it, since a retry would drop it. [`Client::take_not_saved`](super::Client::take_not_saved) returns it where there
+/// is no response.
 ///
 /// ```
 /// use http::Response;
