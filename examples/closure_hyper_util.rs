@@ -28,9 +28,8 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn log_in(login: LocationLogin) -> Result<LocationAccessToken, Failure> {
-    // It follows no redirect. But it resends a request whose connection was closed before any response: a second token, if the first
-    // was on its way.
-    let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).build(HttpConnector::new());
+    // It follows no redirect, and sends nothing again that a connection has taken.
+    let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
     let transport = |request: Request<Bytes>, limit: usize| {
         let client: Client<HttpConnector, Full<Bytes>> = client.clone();
         async move {

@@ -23,7 +23,7 @@ impl<T: Transport> Transport for Named<T> {
         self.inner.send(request, limit)
     }
 
-    // Without this every error would count as `Delivery::Unknown`, and `run_with_retries` would not try again where it could.
+    // Without this an error that is no `SendError` would count as `Delivery::Unknown`, and `run_with_retries` would not try again where it could.
     fn delivery(&self, error: &T::Error) -> Delivery {
         self.inner.delivery(error)
     }

@@ -78,7 +78,7 @@ impl App {
         })))
     }
 
-    /// Returns the Location with this id.
+    /// Makes a Location from the id that the service gave it. It sends nothing: the service refuses an unknown id at step 2.
     ///
     /// # Errors
     /// Those of [`LocationId::new`], and [`Misuse::TooLarge`] if the id makes the URL longer than 64 KiB.
@@ -93,7 +93,7 @@ impl App {
         self.0.environment
     }
 
-    /// The Data Source Name, for the sync calls that need it.
+    /// The Data Source Name. The crate never sends it: put it on the sync calls that need it.
     pub fn data_source_name(&self) -> Option<&str> {
         self.0.data_source_name.as_deref()
     }

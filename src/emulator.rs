@@ -170,14 +170,14 @@ impl Emulator {
         self
     }
 
-    /// Adds a Location of an owner.
-    pub fn location(&mut self, id: &str, owner: &str) -> &mut Self {
-        self.locations.insert(id.into(), owner.into());
+    /// Adds a Location of the owner with this email.
+    pub fn location(&mut self, id: &str, email: &str) -> &mut Self {
+        self.locations.insert(id.into(), email.into());
         self
     }
 
     /// Adds a guarded route. Its answer `{"location": …, "owner": …}` says whom the call acted for. `{location_id}` in its path stands for one
-    /// segment.
+    /// segment, once. The first route that fits the path answers. A token in the query is the parameter `access_token`.
     pub fn add_route(&mut self, path: &str, access: Access) -> &mut Self {
         self.routes.push((path.into(), access));
         self
@@ -193,9 +193,9 @@ impl Emulator {
         self.revoke_all(|holder| matches!(holder, Holder::Location { id } if id == location))
     }
 
-    /// Revokes every User Access Token of this owner, and returns how many there were.
-    pub fn revoke_owner(&mut self, owner: &str) -> usize {
-        self.revoke_all(|holder| matches!(holder, Holder::User { email } if email == owner))
+    /// Revokes every User Access Token of the owner with this email, and returns how many there were. The tokens of their Locations still work.
+    pub fn revoke_owner(&mut self, email: &str) -> usize {
+        self.revoke_all(|holder| matches!(holder, Holder::User { email: of } if of == email))
     }
 
     fn revoke_all(&mut self, is_meant: impl Fn(&Holder) -> bool) -> usize {

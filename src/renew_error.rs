@@ -174,7 +174,7 @@ impl fmt::Display for RenewError {
                 let what = match delivery {
                     Delivery::NotSent => "the request never left",
                     Delivery::Unsendable => "the transport cannot send the request",
-                    Delivery::Unknown => "no response came, and the request may have arrived",
+                    Delivery::Unknown => "no complete response came, and the request may have arrived",
                 };
                 write!(f, ": {what}; {fault}: check the network")?;
                 if let Some(step) = self.step {

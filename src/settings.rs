@@ -89,7 +89,7 @@ impl Settings {
         self
     }
 
-    /// Sets the URL of step 2. The Location's id replaces each `{location_id}` in its path or query.
+    /// Sets the URL of step 2: `https`, or `http` to a loopback host. The Location's id replaces each `{location_id}` in its path or query.
     #[must_use]
     pub fn location_token_url(mut self, url: impl Into<String>) -> Self {
         self.location_token_url = url.into();
@@ -126,7 +126,8 @@ impl Settings {
         self
     }
 
-    /// Sets the Data Source Name, for the sync calls that need one. It is optional and not secret, and authentication never sends it.
+    /// Sets the Data Source Name, for the sync calls that need one. It is optional and not secret. The crate never sends it: your program puts it
+    /// on those calls, from [`App::data_source_name`](crate::App::data_source_name).
     #[must_use]
     pub fn data_source_name(mut self, name: impl Into<String>) -> Self {
         self.data_source_name = Some(name.into());

@@ -203,7 +203,7 @@ fn a_stopped_flow_says_in_one_line_what_happened_who_is_at_fault_and_what_to_do(
     let stopped = run(stopped.flow, &script).unwrap_err();
     assert_eq!(
         stopped.to_string(),
-        "step 2 (Location Access Token) of Location loc-1: no response came, and the request may have arrived; \
+        "step 2 (Location Access Token) of Location loc-1: no complete response came, and the request may have arrived; \
          the transport is at fault: check the location token URL's host and the network; repeat only if a second token does no harm"
     );
     let stopped = run(stopped.flow, &script).unwrap_err();

@@ -304,7 +304,7 @@ fn a_step_without_a_response_logs_whether_the_request_was_sent_and_not_the_trans
                  error=step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
                  check the user token URL's host and the network, then send it again";
     let maybe = "WARN step failed step=1 location=loc-1 delivery=Unknown kind=Other fault=Transport retry=Never \
-                 error=step 1 (User Access Token) of Location loc-1: no response came, and the request may have arrived; \
+                 error=step 1 (User Access Token) of Location loc-1: no complete response came, and the request may have arrived; \
                  the transport is at fault: check the user token URL's host and the network; repeat only if a second token \
                  does no harm";
     let wait = ["INFO waiting step=1 location=loc-1 wait_ms=1000", "(sleeps 1s)"];
@@ -384,7 +384,7 @@ fn a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line() {
                     is at fault: log in again, or let an Owner renew it";
     assert_eq!(of_a_call(call, false, || vec![unauthorized()]), [ANSWERED_401, rejected]);
 
-    let dead = "WARN call failed location=loc-1 delivery=Unknown kind=Other fault=Transport error=no response to the call came, and it may \
+    let dead = "WARN call failed location=loc-1 delivery=Unknown kind=Other fault=Transport error=no complete response to the call came, and it may \
                 have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
     assert_eq!(of_a_call(call, false, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
 

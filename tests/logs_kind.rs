@@ -95,9 +95,6 @@ impl Transport for Way {
     fn send(&self, request: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
         self.answer(&request)
     }
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
     fn kind(&self, error: &SendError) -> SendErrorKind {
         error.kind()
     }
@@ -107,9 +104,6 @@ impl AsyncTransport for Way {
     type Error = SendError;
     fn send(&self, request: Request<Bytes>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
         ready(self.answer(&request))
-    }
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
     }
     fn kind(&self, error: &SendError) -> SendErrorKind {
         error.kind()

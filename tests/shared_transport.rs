@@ -31,14 +31,6 @@ impl AsyncTransport for Failing {
         }
         Ok(token_response("user-token").map(String::into_bytes))
     }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
-    }
 }
 
 fn shared(kind: SendErrorKind, delivery: Delivery, times: usize) -> SharedTransport<SendError> {

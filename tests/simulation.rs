@@ -281,10 +281,6 @@ impl AsyncTransport for Wire {
         self.note(&answer, whose, is_call, armed);
         answer
     }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
 }
 
 impl AsyncTokenStore for Wire {
@@ -441,10 +437,6 @@ impl AsyncTransport for Counting<'_> {
     ) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
         self.sends.set(self.sends.get() + 1);
         AsyncTransport::send(self.network, request, limit)
-    }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
     }
 }
 

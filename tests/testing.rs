@@ -174,7 +174,9 @@ fn a_scripts_answers_keep_to_the_bound_of_the_send() {
 
 #[test]
 fn an_impossible_request_or_answer_is_refused_when_the_script_is_written() {
-    assert!(failure(|| drop(Exchange::get("no path"))).contains("a path"));
+    for no_path in ["no path", "contacts", "*", "", "https://staging.example.com/user_token", "/a b"] {
+        assert!(failure(|| drop(Exchange::get(no_path))).contains("a path"), "{no_path}");
+    }
     assert!(failure(|| drop(Exchange::any().header("no header", "S3CR3T"))).contains("no such header"));
     assert!(failure(|| drop(Exchange::any().header("x", "S3CR3T\n"))).contains("no such header"));
     assert!(failure(|| drop(Exchange::any().answer(1000, ""))).contains("1000 is no status"));

@@ -261,7 +261,7 @@ impl<F: Flow, E> fmt::Display for RunError<F, E> {
                 ("the transport refused to send the request", " and how the transport is set up", "")
             }
             Delivery::Unknown => (
-                "no response came, and the request may have arrived",
+                "no complete response came, and the request may have arrived",
                 "'s host and the network",
                 "; repeat only if a second token does no harm",
             ),

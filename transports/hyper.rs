@@ -25,7 +25,7 @@ use ::hyper::body::{Body, Frame, Incoming, SizeHint};
 use ::hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use ::hyper::rt::{Read, Write};
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, Version, header};
 use location_auth::{Bytes, is_token_request, may_carry_secrets};
 
 use super::bounded::BoundedBody;
@@ -194,14 +194,6 @@ where
         }
         Ok(response)
     }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
-    }
 }
 
 /// A connection between two exchanges.
@@ -223,6 +215,8 @@ impl<T: Read + Write + Unpin> Idle<T> {
 /// alone and a `Host`.
 fn split(request: Request<Bytes>) -> Result<(Uri, Request<Whole>), http::Error> {
     let (mut parts, body) = request.into_parts();
+    // A request that was received over another version is sent over this one.
+    parts.version = Version::HTTP_11;
     let mut target = core::mem::take(&mut parts.uri).into_parts();
     let mut origin = http::uri::Parts::default();
     origin.scheme = target.scheme.take();

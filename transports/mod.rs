@@ -146,8 +146,8 @@ pub use shared::SharedTransport;
     note = "an async transport goes with `AsyncClient` and `run_async`; a client takes its transport by value, and a driver by one `&`"
 )]
 pub trait Transport {
-    /// The error that the transport returns.
-    type Error;
+    /// The error that the transport returns. A [`SendError`] says whether the request was sent.
+    type Error: 'static;
 
     /// Sends the request and returns the response, with any status and at most `limit` bytes of body.
     ///
@@ -155,20 +155,18 @@ pub trait Transport {
     /// If there is no complete response within the limit. The [module's documentation](self) has the other rules.
     fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, Self::Error>;
 
-    /// Returns whether the request may have arrived, in spite of this error. If you don't know: [`Delivery::Unknown`].
+    /// Returns whether the request may have arrived, in spite of this error. A [`SendError`] says it. Of any other error nothing is known, unless
+    /// you implement this: [`Delivery::Unknown`].
     fn delivery(&self, error: &Self::Error) -> Delivery {
-        let _ = error;
-        Delivery::Unknown
+        send_error(error).map_or(Delivery::Unknown, SendError::delivery)
     }
 
     /// Returns what happened, for the events of the feature `tracing`. They then show a time-out apart from a broken connection.
     fn kind(&self, error: &Self::Error) -> SendErrorKind {
-        let _ = error;
-        SendErrorKind::Other
+        send_error(error).map_or(SendErrorKind::Other, SendError::kind)
     }
 }
 
-/// An error that is a [`SendError`] says whether the request was sent. Any other error of a closure is [`Delivery::Unknown`].
 impl<F, E: 'static> Transport for F
 where
     F: Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, E>,
@@ -177,14 +175,6 @@ where
 
     fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, E> {
         self(request, limit)
-    }
-
-    fn delivery(&self, error: &E) -> Delivery {
-        send_error(error).map_or(Delivery::Unknown, SendError::delivery)
-    }
-
-    fn kind(&self, error: &E) -> SendErrorKind {
-        send_error(error).map_or(SendErrorKind::Other, SendError::kind)
     }
 }
 
@@ -231,8 +221,8 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     note = "a blocking transport goes with `Client` and `run`; a client takes its transport by value, and a driver by one `&`"
 )]
 pub trait AsyncTransport {
-    /// The error that the transport returns.
-    type Error;
+    /// The error that the transport returns. A [`SendError`] says whether the request was sent.
+    type Error: 'static;
 
     /// Sends the request and returns the response, as [`Transport::send`] does.
     fn send(
@@ -243,18 +233,15 @@ pub trait AsyncTransport {
 
     /// Returns whether the request may have arrived, as [`Transport::delivery`] does.
     fn delivery(&self, error: &Self::Error) -> Delivery {
-        let _ = error;
-        Delivery::Unknown
+        send_error(error).map_or(Delivery::Unknown, SendError::delivery)
     }
 
     /// Returns what happened, as [`Transport::kind`] does.
     fn kind(&self, error: &Self::Error) -> SendErrorKind {
-        let _ = error;
-        SendErrorKind::Other
+        send_error(error).map_or(SendErrorKind::Other, SendError::kind)
     }
 }
 
-/// An error that is a [`SendError`] says whether the request was sent. Any other error of a closure is [`Delivery::Unknown`].
 impl<F, R, E: 'static> AsyncTransport for F
 where
     F: Fn(Request<Bytes>, usize) -> R,
@@ -264,14 +251,6 @@ where
 
     fn send(&self, request: Request<Bytes>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {
         self(request, limit)
-    }
-
-    fn delivery(&self, error: &E) -> Delivery {
-        send_error(error).map_or(Delivery::Unknown, SendError::delivery)
-    }
-
-    fn kind(&self, error: &E) -> SendErrorKind {
-        send_error(error).map_or(SendErrorKind::Other, SendError::kind)
     }
 }
 

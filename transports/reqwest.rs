@@ -29,7 +29,7 @@ use std::io::{Error as IoError, ErrorKind as Io};
 
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Body, Client, ClientBuilder, Url};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header};
 #[cfg(feature = "client")]
 use location_auth::Call;
 use location_auth::{Bytes, is_token_request, may_carry_secrets};
@@ -85,7 +85,8 @@ impl Reqwest {
     /// because token requests have a client of their own, which keeps no connection.
     ///
     /// After your changes it sets what protects secrets: it follows no redirect, sends nothing twice, sends no `Referer`, and uses HTTP/1.1.
-    /// A proxy sees requests to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`).
+    /// A proxy sees requests to a loopback host over plain `http`: exempt those hosts (`Proxy::no_proxy`). reqwest takes a TLS configuration
+    /// of your own (`tls_backend_preconfigured`) as it is: its ALPN protocols must be none, or `http/1.1` alone.
     ///
     /// ```
     /// use location_auth::transports::reqwest::Reqwest;
@@ -160,7 +161,7 @@ impl Reqwest {
         self.respond(request).await.map(Into::into)
     }
 
-    async fn respond<B: Into<Body>>(&self, request: Request<B>) -> Result<::reqwest::Response, SendError> {
+    async fn respond<B: Into<Body>>(&self, mut request: Request<B>) -> Result<::reqwest::Response, SendError> {
         if !may_carry_secrets(request.uri()) {
             return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
         }
@@ -173,6 +174,8 @@ impl Reqwest {
             on_its_own_wakes(yield_now()).await;
             &self.calls
         };
+        // A request that was received over another version is sent over this one.
+        *request.version_mut() = Version::HTTP_11;
         let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
             .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error)))?;
@@ -195,14 +198,6 @@ impl AsyncTransport for Reqwest {
         *response.version_mut() = incoming.version();
         *response.headers_mut() = core::mem::take(incoming.headers_mut());
         Ok(response)
-    }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
     }
 }
 

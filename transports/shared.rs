@@ -65,7 +65,7 @@ impl<E> SharedTransport<E> {
     }
 }
 
-impl<E> AsyncTransport for SharedTransport<E> {
+impl<E: 'static> AsyncTransport for SharedTransport<E> {
     type Error = E;
 
     fn send(&self, request: Request<Bytes>, limit: usize) -> impl Future<Output = Result<Response<Vec<u8>>, E>> {

@@ -25,7 +25,7 @@ use std::io::ErrorKind as Io;
 use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
 use ::ureq::{Agent, AsSendBody, Body};
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode, Version};
 use location_auth::{Bytes, is_token_request, may_carry_secrets};
 
 use super::known_cause::known_cause;
@@ -136,6 +136,8 @@ impl Ureq {
         let (mut parts, body) = request.into_parts();
         // ureq would read a configuration from the extensions, which could allow redirects.
         parts.extensions.clear();
+        // A request that was received over another version is sent over this one.
+        parts.version = Version::HTTP_11;
         agent.run(Request::from_parts(parts, body)).map_err(send_error)
     }
 }
@@ -159,14 +161,6 @@ impl Transport for Ureq {
             .read_to_vec()
             .map_err(|error| send_error(error).with_status(parts.status))?;
         Ok(Response::from_parts(parts, body))
-    }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
     }
 }
 

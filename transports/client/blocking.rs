@@ -40,6 +40,9 @@ impl<T: Transport> Client<T> {
 
 impl<T: Transport, S: TokenStore> Client<T, S> {
     /// Makes a client that gets a new token from the owner after a 401. It saves each new token in the store before it uses the token.
+    ///
+    /// It checks nothing. If the owner is of the other environment, a renewal is the error [`Misuse::WrongEnvironment`]. The session of a user, or one
+    /// without a token, is never renewed.
     pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
         Self(Shared::new(session, owner, transport, store))
     }

@@ -29,7 +29,7 @@ use location_auth::{CallFailure, Delivery, Fault, Misuse, RenewError, Retry};
 pub enum CallError<E, R = Vec<u8>> {
     /// The request can't be authorized, and was not sent.
     Misuse(Misuse),
-    /// The call got no response.
+    /// The call got no complete response: none came, it broke off, or its body is longer than the limit.
     Transport {
         /// The transport's own error.
         error: E,
@@ -120,7 +120,7 @@ impl<E, R> fmt::Display for CallError<E, R> {
                 ("the transport cannot send the call", "check the call's URL and how the transport is set up")
             }
             Self::Transport { delivery: Delivery::Unknown, .. } => (
-                "no response to the call came, and it may have arrived",
+                "no complete response to the call came, and it may have arrived",
                 "check the network, and make it again only if twice does no harm",
             ),
             Self::NotRepeated { .. } => {

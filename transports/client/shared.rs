@@ -190,14 +190,16 @@ fn clock() -> fn() -> Duration {
 /// The methods that both clients have, except their calls.
 macro_rules! methods_of_both {
     () => {
-        /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client.
+        /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client. It checks nothing:
+        /// the service refuses step 2 for a Location of another owner.
         pub fn for_session(&self, session: Session) -> Self {
             Self(self.0.for_session(session))
         }
 
         /// Returns the same client with another limit for the body of a response, in bytes. Use it for all calls, or for one.
         ///
-        /// The default is 1 MiB. The limit of a token request is always [`RESPONSE_LIMIT`].
+        /// The default is 1 MiB. The limit of a token request is always [`RESPONSE_LIMIT`]. A 401 with a longer body is an error like any response
+        /// with a longer one, and no new token is requested: leave room for the body of a refusal.
         #[must_use = "it is another client"]
         pub fn with_limit(&self, limit: usize) -> Self {
             Self(Shared { limit, ..self.0.clone() })

@@ -53,10 +53,11 @@ impl Exchange {
     /// Expects a request with this method and path. The query is compared only if `path` has one.
     ///
     /// # Panics
-    /// If `path` is no path.
+    /// If `path` does not begin with `/` or is no path: the script does not look at the host.
     #[must_use]
     pub fn new(method: Method, path: &str) -> Self {
-        let Ok(target) = path.parse() else { panic!("an exchange is for a path, like `/contacts`") };
+        let target = path.starts_with('/').then(|| path.parse().ok()).flatten();
+        let Some(target) = target else { panic!("an exchange is for a path, like `/contacts`") };
         Self { method: Some(method), target: Some(target), ..Self::any() }
     }
 

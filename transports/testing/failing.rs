@@ -28,14 +28,6 @@ impl Transport for Silent {
     fn send(&self, _: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
         Err(timed_out())
     }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
-    }
 }
 
 impl AsyncTransport for Silent {
@@ -43,14 +35,6 @@ impl AsyncTransport for Silent {
 
     fn send(&self, _: Request<Bytes>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
         pending()
-    }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
     }
 }
 
@@ -84,14 +68,6 @@ impl Transport for Failing {
     fn send(&self, _: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
         Err(failure(self.0))
     }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
-    }
 }
 
 impl AsyncTransport for Failing {
@@ -99,14 +75,6 @@ impl AsyncTransport for Failing {
 
     fn send(&self, _: Request<Bytes>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
         ready(Err(failure(self.0)))
-    }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
     }
 }
 

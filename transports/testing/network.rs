@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::Request;
 use location_auth::Bytes;
-use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
+use location_auth::transports::{AsyncTransport, Delivery, SendError, Transport};
 
 use super::bounded;
 use super::failing::{failure, timed_out};
@@ -214,14 +214,6 @@ impl<T: Transport> Transport for Network<T> {
             }
         }
     }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
-    }
 }
 
 impl<T: Transport> AsyncTransport for Network<T> {
@@ -241,14 +233,6 @@ impl<T: Transport> AsyncTransport for Network<T> {
             Poll::Pending
         })
         .await
-    }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
     }
 }
 

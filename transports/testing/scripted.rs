@@ -12,7 +12,7 @@ use core::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response};
-use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
+use location_auth::transports::{AsyncTransport, SendError, Transport};
 use location_auth::{Bytes, Redacted};
 
 use super::bounded;
@@ -128,14 +128,6 @@ impl Transport for Scripted {
     fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
         self.answer(request, limit)
     }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
-    }
 }
 
 impl AsyncTransport for Scripted {
@@ -147,14 +139,6 @@ impl AsyncTransport for Scripted {
         limit: usize,
     ) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
         ready(self.answer(request, limit))
-    }
-
-    fn delivery(&self, error: &SendError) -> Delivery {
-        error.delivery()
-    }
-
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
     }
 }
 

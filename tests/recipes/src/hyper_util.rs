@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use http::header::ACCEPT_ENCODING;
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Request, Response, Version};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
@@ -25,9 +25,8 @@ where
     C: Connect + Clone + Send + Sync + 'static,
 {
     let client = |kept| -> Client<C, Full<Bytes>> {
-        // It follows no redirect. But it would send a request again whose connection was closed before any response.
-        let builder = Client::builder(TokioExecutor::new()).retry_canceled_requests(false).clone();
-        { builder }.pool_max_idle_per_host(kept).build(connector.clone())
+        // It follows no redirect, and sends nothing again that a connection has taken.
+        Client::builder(TokioExecutor::new()).pool_max_idle_per_host(kept).build(connector.clone())
     };
     let (calls, logins) = (client(usize::MAX), client(0));
     move |mut request: Request<Bytes>, limit: usize| {
@@ -36,6 +35,8 @@ where
             if !may_carry_secrets(request.uri()) {
                 return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
             }
+            // A request that was received over another version is sent over this one.
+            *request.version_mut() = Version::HTTP_11;
             request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
             let whole = async {
                 let (parts, body) = client.request(request.map(Full::from)).await.map_err(no_response)?.into_parts();

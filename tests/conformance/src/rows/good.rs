@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::Response;
+use http::{Response, Version};
 use location_auth::Bytes;
 use location_auth::transports::{Delivery, SendErrorKind};
 
@@ -44,6 +44,18 @@ pub fn redirect(subject: &Subject, status: u16, to_another_origin: bool) {
     assert_eq!(response.body(), b"over there");
     assert_eq!(*paths.lock().unwrap(), ["/first"]);
     assert_eq!(elsewhere.connections(), 0);
+}
+
+pub fn another_version(subject: &Subject) {
+    let server = well_kept(|_| Response::new(b"here".to_vec()));
+    let client = (subject.client)(&Wishes::default());
+    for version in [Version::HTTP_09, Version::HTTP_10, Version::HTTP_2, Version::HTTP_3] {
+        let mut request = get(server.url("/"));
+        // As a program has it that sends on what it has received.
+        *request.version_mut() = version;
+        let response = client(request, 100).unwrap_or_else(|failure| panic!("{version:?}: {failure:?}"));
+        assert_eq!(response.body(), b"here", "{version:?}");
+    }
 }
 
 pub fn repeated_headers(subject: &Subject) {

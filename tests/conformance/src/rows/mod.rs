@@ -50,6 +50,7 @@ pub const ROWS: &[Row] = &[
     must("302 comes back as a response and is not followed", |subject| good::redirect(subject, 302, false)),
     must("307 with the request's body is not followed", |subject| good::redirect(subject, 307, false)),
     must("302 to another origin is not followed", |subject| good::redirect(subject, 302, true)),
+    row("a request of another HTTP version is sent", good::another_version),
     row("repeated headers stay repeated", good::repeated_headers),
     row("a body that ends with the connection comes back whole", good::body_without_length),
     must("a declared body of the bound passes at 64 KiB", |subject| good::body(subject, KIB_64, KIB_64, false)),
