@@ -42,6 +42,8 @@ pub struct Attempt {
     pub(crate) generation: u64,
     /// Whether the call was sent before, with another token.
     pub(crate) again: bool,
+    /// It is sent again with a token that was requested for it.
+    pub(crate) renewed: bool,
 }
 
 /// What to do after the response to a call.
@@ -88,11 +90,16 @@ pub enum Verdict {
 #[must_use = "a replay does nothing until the call is sent again with it"]
 pub struct Replay {
     pub(crate) session: Identity,
+    /// The token was renewed for this call: it was not only slower than another.
+    pub(crate) renewed: bool,
 }
 
 /// The renewal of a rejected token. [`Session::received`](crate::Session::received) returns it, and [`start`](Self::start) begins it.
 ///
 #[doc = include_str!("renewal_states.md")]
+///
+/// The drawing leaves out what the program sets meanwhile. [`Session::set_location_token`](crate::Session::set_location_token) ends the renewal
+/// before the next request, as a new token does. [`Owner::forget`](crate::Owner::forget) ends it with an error.
 ///
 /// A method of each state takes the result, consumes the state, and returns the next one. The driver holds a lock for each turn, the
 /// Location's before the owner's. It releases a turn as soon as [`Renewing::holds`](crate::Renewing::holds) is false for it. You may drop a

@@ -131,10 +131,13 @@ impl<B> Call<B> {
     /// # Errors
     /// As [`Session::authorize`], and [`Misuse::ForeignAttempt`] if the first attempt was another session's.
     #[inline]
-    pub fn authorize(&mut self, session: &Session, request: &mut Request<B>) -> Result<Attempt, Misuse> {
-        match self.replay.take() {
+    pub fn authorize(&self, session: &Session, request: &mut Request<B>) -> Result<Attempt, Misuse> {
+        match &self.replay {
             None => session.authorize(request),
-            Some(replay) => session.replay(replay, request),
+            // A copy: if this fails, the request can be corrected, and it is still the last one.
+            Some(Replay { session: of, renewed }) => {
+                session.replay(Replay { session: *of, renewed: *renewed }, request)
+            }
         }
     }
 

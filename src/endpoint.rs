@@ -82,7 +82,7 @@ pub(crate) enum Template {
 }
 
 /// The longest URL that [`Uri`] accepts, in bytes.
-const URI_LIMIT: usize = 65_534;
+pub(crate) const URI_LIMIT: usize = 65_534;
 const PLACEHOLDER: &str = "{location_id}";
 
 impl Template {

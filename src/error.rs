@@ -202,6 +202,10 @@ impl Error {
             }
             (ErrorKind::Refused, UserToken, 404 | 405) => "check the user token URL",
             (ErrorKind::Refused, LocationToken, 404 | 405) => "check the location token URL and the Location's id",
+            (ErrorKind::Refused, _, 407) => "check the proxy's address and credentials",
+            (ErrorKind::Refused, _, 408 | 425) => {
+                "check the network; the service may have issued a token, so repeat only if a second one does no harm"
+            }
             (ErrorKind::Refused, UserToken, _) => {
                 "ask the service's support what it objects to, then correct the App's settings or the owner's login"
             }

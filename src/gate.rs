@@ -11,7 +11,7 @@ const MOST_UNKNOWN: u8 = 2;
 /// Whether the next token request may be sent.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
-    /// How often the program has set credentials. The outcome of a request that began before the last time does not count.
+    /// How often the program has set credentials. The outcome of a request that began before the last time does not count, except a wait.
     armed: u64,
     /// A request has begun and has not ended. If it is set when a caller takes the next turn, the sender was dropped.
     in_flight: bool,
@@ -61,6 +61,11 @@ impl Gate {
         }
     }
 
+    /// Whether the program has set credentials since.
+    pub(crate) fn is_armed_since(&self, ticket: Ticket) -> bool {
+        self.armed != ticket.armed
+    }
+
     pub(crate) fn ticket(&self) -> Ticket {
         Ticket { armed: self.armed, ended: self.ended }
     }
@@ -80,7 +85,7 @@ impl Gate {
     /// Records that a request got a token, or an answer that says nothing about the owner or Location of this gate. Earlier unknown outcomes stay
     /// counted until the token has worked.
     pub(crate) fn end(&mut self, ticket: Ticket) {
-        if ticket.armed == self.armed {
+        if !self.is_armed_since(ticket) {
             self.in_flight = false;
         }
         self.ended = self.ended.saturating_add(1);
@@ -96,11 +101,11 @@ impl Gate {
     /// Records a failed request and its outcome.
     pub(crate) fn fail_with(&mut self, ticket: Ticket, error: &RenewError, outcome: Outcome, now: Duration) {
         self.fail(ticket, error);
-        if ticket.armed != self.armed {
-            return;
-        }
         match outcome {
-            Outcome::NotActed(wait) => self.not_before = wait.map(|wait| now.saturating_add(wait)),
+            // The service asks for it whatever the credentials are.
+            Outcome::NotActed(Some(wait)) => self.not_before = Some(now.saturating_add(wait)),
+            _ if self.is_armed_since(ticket) => {}
+            Outcome::NotActed(None) => self.not_before = None,
             Outcome::Final => self.latch = Some(error.clone()),
             Outcome::Unknown => self.unknown = self.unknown.saturating_add(1),
         }

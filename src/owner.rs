@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::attempt::Identity;
 use crate::gate::Gate;
+use crate::renewing::Unsaved;
 use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
 
 /// The credentials of one owner, for all their Locations: a User Access Token, or the login that gets one, or both.
@@ -36,12 +37,12 @@ pub struct Owner {
     pub(crate) token: Option<UserAccessToken>,
     /// Which token it is: how many the owner has had.
     pub(crate) generation: u64,
-    /// Whether the service issued a Location Access Token for the token, or the program set the token.
+    /// The service issued a Location Access Token for the token, or the program has set credentials since the token was requested: a 401 for it
+    /// does not show that another new one would be rejected, too.
     pub(crate) works: bool,
-    /// A new token that is not in the program's store yet, and the generation that it replaces.
-    pub(crate) unsaved: Option<(u64, UserAccessToken)>,
+    pub(crate) unsaved: Option<Unsaved<UserAccessToken>>,
     /// How often the program has set credentials.
-    pub(crate) armed: u64,
+    armed: u64,
     pub(crate) gate: Gate,
 }
 
@@ -83,7 +84,7 @@ impl Owner {
         Ok(())
     }
 
-    /// Removes the login and the User Access Token. A token request in flight still ends, and its token is still saved in the store.
+    /// Removes the login and the User Access Token. A token request in flight still ends, and its token is still saved in the store and used.
     pub fn forget(&mut self) {
         self.login = None;
         self.replace_token(None);
@@ -112,11 +113,16 @@ impl Owner {
 
     /// A new User Access Token that is not in the program's store yet: the next renewal saves it first.
     pub fn unsaved(&self) -> Option<SavedToken> {
-        self.unsaved.as_ref().map(|(_, token)| SavedToken::from(token))
+        self.unsaved.as_ref().map(|unsaved| SavedToken::from(&unsaved.token))
     }
 
     pub(crate) fn can_renew(&self) -> bool {
         self.login.is_some() || self.token.is_some() || self.unsaved.is_some() || self.gate.latched().is_some()
+    }
+
+    /// Tells one time that the program has set credentials from any other.
+    pub(crate) fn armed(&self) -> (Identity, u64) {
+        (self.identity, self.armed)
     }
 
     pub(crate) fn environment(&self) -> Environment {
@@ -125,10 +131,10 @@ impl Owner {
 
     /// Uses the new token, now that the store has it, unless the program has set another one meanwhile.
     pub(crate) fn saved(&mut self) {
-        if let Some((replaced, token)) = self.unsaved.take() {
-            if replaced == self.generation {
-                self.replace_token(Some(token));
-                self.works = false;
+        if let Some(unsaved) = self.unsaved.take() {
+            if unsaved.replaced == self.generation {
+                self.replace_token(Some(unsaved.token));
+                self.works = self.gate.is_armed_since(unsaved.ticket);
             }
         }
     }
@@ -149,6 +155,8 @@ impl Owner {
 
     fn arm(&mut self) {
         self.armed = self.armed.saturating_add(1);
+        // Whether a token from before works says nothing about what was set now.
+        self.works = true;
         self.gate.arm();
     }
 
@@ -167,7 +175,7 @@ impl fmt::Debug for Owner {
             .field("has_user_token", &self.has_user_token())
             .field("generation", &self.generation)
             .field("works", &self.works)
-            .field("unsaved", &self.unsaved.as_ref().map(|(replaced, _)| replaced))
+            .field("unsaved", &self.unsaved.as_ref().map(|unsaved| unsaved.replaced))
             .field("armed", &self.armed)
             .field("gate", &self.gate)
             .finish_non_exhaustive()

@@ -8,6 +8,7 @@ use percent_encoding::utf8_percent_encode;
 use zeroize::Zeroizing;
 
 use crate::Misuse;
+use crate::endpoint::URI_LIMIT;
 use crate::token::{BearerToken, RESERVED};
 
 /// Adds the token to the URI as one more query parameter, in a buffer that is overwritten.
@@ -30,6 +31,10 @@ pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<
     // Of the exact size, since a buffer that grows would leave copies of the token behind.
     let mut text = Zeroizing::new(Vec::with_capacity(pieces().map(str::len).fold(0, usize::saturating_add)));
     pieces().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
+    // Not every version of `http` that this crate admits checks it.
+    if text.len() > URI_LIMIT {
+        return Err(Misuse::RequestTooLarge);
+    }
 
     let mut parts = uri.clone().into_parts();
     let authorized = PathAndQuery::from_maybe_shared(Bytes::from_owner(text));

@@ -32,10 +32,17 @@ pub struct RenewError {
 /// The reason why a token was not renewed.
 ///
 /// ```
-/// use location_auth::RenewErrorKind;
+/// use location_auth::{Delivery, ErrorKind, RenewErrorKind};
 ///
+/// /// The service may have issued a token that nobody has: ask its support to revoke it.
 /// fn may_have_lost_a_token(kind: &RenewErrorKind) -> bool {
-///     matches!(kind, RenewErrorKind::NoResponse(location_auth::Delivery::Unknown) | RenewErrorKind::InDoubt)
+///     match kind {
+///         RenewErrorKind::NoResponse(Delivery::Unknown) | RenewErrorKind::InDoubt => true,
+///         RenewErrorKind::Response(error) => {
+///             error.kind() == ErrorKind::ServerError || matches!(error.status().as_u16(), 408 | 425)
+///         }
+///         _ => false,
+///     }
 /// }
 /// ```
 #[derive(Clone, Debug)]
@@ -45,9 +52,10 @@ pub enum RenewErrorKind {
     NotEnabled,
     /// The response to a token request has no token.
     Response(Error),
-    /// There was no response to a token request.
+    /// There was no complete response to a token request.
     NoResponse(Delivery),
-    /// A new token was rejected before it had worked: another new one would be, too.
+    /// A new token was rejected before it had worked, or two new tokens in a row were rejected for the calls that they were requested for: another
+    /// new one would be, too.
     InVain,
     /// The newer token that the call was sent again with was rejected as well. It has worked for other calls.
     RejectedAgain,

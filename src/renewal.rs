@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::outcome::Outcome;
-use crate::renewing::{Context, Sent};
+use crate::renewing::{Context, Sent, Unsaved};
 use crate::{
     AwaitTurn, Delivery, Error, Flow, Keep, Misuse, Owner, RenewError, RenewErrorKind, Renewal, Renewing, SavedToken,
     SendToken, Session, Step, TokenExchange, Turn, UserLogin,
@@ -108,12 +108,13 @@ impl SendToken {
         if let Err(error) = context.check(session, owner) {
             return failed(session, error);
         }
+        session.arm_after(owner);
         match sent {
             Sent::Login { login, owner_generation } => match login.token(response) {
                 Ok(token) => {
                     owner.gate.end(ticket);
                     let saved = SavedToken::from(&token);
-                    owner.unsaved = Some((owner_generation, token));
+                    owner.unsaved = Some(Unsaved { token, replaced: owner_generation, ticket });
                     Renewing::Keep(Keep { context, of: Turn::Owner, token: saved })
                 }
                 Err(error) => {
@@ -128,7 +129,7 @@ impl SendToken {
                     session.gate.end(ticket);
                     owner.token_works(owner_generation);
                     let saved = SavedToken::from(&token);
-                    session.unsaved = Some((context.generation, token));
+                    session.unsaved = Some(Unsaved { token, replaced: context.generation, ticket });
                     Renewing::Keep(Keep { context, of: Turn::Location, token: saved })
                 }
                 Err(error) if error.status() == 401 => {
@@ -140,7 +141,7 @@ impl SendToken {
                     let error = RenewError::from(RenewErrorKind::Response(error)).at(Step::LocationToken);
                     let error = error.of(session.location());
                     session.gate.fail_with(ticket, &error, outcome, now);
-                    Renewing::Done(Err(error))
+                    context.end(session, error)
                 }
             },
         }
@@ -152,6 +153,7 @@ impl SendToken {
         if let Err(error) = self.context.check(session, owner) {
             return failed(session, error);
         }
+        session.arm_after(owner);
         let error = RenewError::from(RenewErrorKind::NoResponse(delivery)).at(step).of(session.location());
         match self.sent {
             Sent::Login { .. } => {
@@ -160,7 +162,7 @@ impl SendToken {
             }
             Sent::Exchange { .. } => {
                 session.gate.fail_with(self.ticket, &error, outcome, now);
-                Renewing::Done(Err(error))
+                self.context.end(session, error)
             }
         }
     }
@@ -201,14 +203,23 @@ impl Context {
 
     /// Checks whether another caller has got a new token meanwhile, and whether that token is saved.
     fn saved_or_replaced(self, session: &Session) -> Option<Renewing> {
-        if let Some((_, token)) = &session.unsaved {
-            return Some(Renewing::Keep(Keep { context: self, of: Turn::Location, token: SavedToken::from(token) }));
+        if let Some(unsaved) = &session.unsaved {
+            let token = SavedToken::from(&unsaved.token);
+            return Some(Renewing::Keep(Keep { context: self, of: Turn::Location, token }));
         }
+        self.replaced(session)
+    }
+
+    /// The end, if there is a newer token: another caller got it, or the program has set it.
+    fn replaced(self, session: &Session) -> Option<Renewing> {
         (session.generation != self.generation).then(|| Renewing::Done(Ok(session.leave_to_replay())))
     }
 
     /// Step 2 with the User Access Token that there is, or else a login first. It is the Location's turn.
     fn exchange(mut self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
+        if let Some(next) = self.replaced(session) {
+            return next;
+        }
         // The program may have set new credentials during the login.
         session.arm_after(owner);
         self.ticket = session.gate.ticket();
@@ -259,8 +270,11 @@ impl Context {
 
     /// Step 1, unless another caller has done it. It is the owner's turn.
     fn log_in(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
-        if let Some((_, token)) = &owner.unsaved {
-            return Renewing::Keep(Keep { context: self, of: Turn::Owner, token: SavedToken::from(token) });
+        if let Some(unsaved) = &owner.unsaved {
+            return Renewing::Keep(Keep { context: self, of: Turn::Owner, token: SavedToken::from(&unsaved.token) });
+        }
+        if let Some(next) = self.replaced(session) {
+            return next;
         }
         if owner.token.is_some() {
             return self.exchange(session, owner, now);
@@ -279,7 +293,11 @@ impl Context {
     fn give_up(self, session: &mut Session, error: RenewError) -> Renewing {
         let error = error.of(session.location());
         session.gate.fail(self.ticket, &error);
-        Renewing::Done(Err(error))
+        self.end(session, error)
+    }
+
+    fn end(self, session: &Session, error: RenewError) -> Renewing {
+        self.replaced(session).unwrap_or(Renewing::Done(Err(error)))
     }
 }
 

@@ -109,6 +109,15 @@ pub struct SendToken {
     pub(crate) sent: Sent,
 }
 
+/// A new token that is not in the program's store yet.
+pub(crate) struct Unsaved<T> {
+    pub(crate) token: T,
+    /// Which token it replaces.
+    pub(crate) replaced: u64,
+    /// When it was requested.
+    pub(crate) ticket: Ticket,
+}
+
 #[derive(Debug)]
 pub(crate) enum Sent {
     Login { login: UserLogin, owner_generation: u64 },

@@ -8,6 +8,7 @@ use http::{StatusCode, header};
 use crate::attempt::Identity;
 use crate::gate::Gate;
 use crate::outcome::shows_that_token_works;
+use crate::renewing::Unsaved;
 use crate::request::X_API_KEY;
 use crate::token::BearerToken;
 use crate::{
@@ -71,17 +72,16 @@ pub struct Session {
     parameter: Option<String>,
     /// Which token it is: how many the session has had.
     pub(crate) generation: u64,
-    /// Whether the token has worked, or the program set it.
+    /// The token has worked, or the program has set it, or the owner's credentials since it was requested.
     works: bool,
     /// Whether the token was rejected, and has not worked since.
     rejected: bool,
-    /// The last token that works, but was rejected for a call that was sent again with it. Cleared when a call that is sent again gets
+    /// The last token that works, but was rejected for the call that it was requested for. Cleared when a call that is sent again gets
     /// another answer.
     in_vain: Option<u64>,
-    /// A new token that is not in the program's store yet, and the generation that it replaces.
-    pub(crate) unsaved: Option<(u64, LocationAccessToken)>,
-    /// How often the program had set the owner's credentials when this session last saw the owner.
-    armed: u64,
+    pub(crate) unsaved: Option<Unsaved<LocationAccessToken>>,
+    /// When the program had last set the owner's credentials, as far as this session has seen.
+    armed: Option<(Identity, u64)>,
     pub(crate) gate: Gate,
 }
 
@@ -141,7 +141,7 @@ impl Session {
             rejected: false,
             in_vain: None,
             unsaved: None,
-            armed: 0,
+            armed: None,
             gate: Gate::default(),
         }
     }
@@ -184,7 +184,7 @@ impl Session {
     /// Returns the token's state, and the error that stops its renewal.
     pub fn state(&self, owner: &Owner) -> TokenState {
         // The next renewal clears what stopped the session before the program set credentials.
-        let own = (self.armed == owner.armed).then_some(&self.gate);
+        let own = (self.armed == Some(owner.armed())).then_some(&self.gate);
         let stopped = own.and_then(Gate::latched).or(owner.gate.latched());
         let in_doubt = own.is_some_and(Gate::in_doubt) || owner.gate.in_doubt();
         match stopped {
@@ -198,7 +198,7 @@ impl Session {
 
     /// A new token that is not in the program's store yet: the next renewal saves it first.
     pub fn unsaved(&self) -> Option<SavedToken> {
-        self.unsaved.as_ref().map(|(_, token)| SavedToken::from(token))
+        self.unsaved.as_ref().map(|unsaved| SavedToken::from(&unsaved.token))
     }
 
     /// Puts the API Key and the token on a request: an `http::Request` with any body, or its `Parts`.
@@ -212,7 +212,7 @@ impl Session {
     /// [`Misuse::RequestTooLarge`].
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
-        Ok(Attempt { session: self.identity, generation: self.generation, again: false })
+        Ok(Attempt { session: self.identity, generation: self.generation, again: false, renewed: false })
     }
 
     /// Returns what to do after a response with this status. It consumes the attempt, so that no attempt leads to two replays.
@@ -241,7 +241,7 @@ impl Session {
             self.rejected = true;
             // A new token did not help the call that it was for. After the second such token, no other is requested.
             let did_not_help =
-                attempt.again && self.in_vain.replace(self.generation).is_some_and(|last| last != self.generation);
+                attempt.renewed && self.in_vain.replace(self.generation).is_some_and(|last| last != self.generation);
             if !self.works || did_not_help {
                 self.gate.latch(in_vain.clone());
             }
@@ -249,7 +249,7 @@ impl Session {
         match (attempt.again, is_newest) {
             (true, true) if !self.works => Verdict::Rejected(in_vain),
             (true, _) => Verdict::Rejected(again),
-            (false, false) => Verdict::Replay(self.leave_to_replay()),
+            (false, false) => Verdict::Replay(Replay { session: self.identity, renewed: false }),
             (false, true) => Verdict::Renew(Renewal { session: self.identity, generation: self.generation }),
         }
     }
@@ -260,7 +260,7 @@ impl Session {
     /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session made the replay.
     pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.check(replay.session)?;
-        Ok(Attempt { again: true, ..self.authorize(request)? })
+        Ok(Attempt { again: true, renewed: replay.renewed, ..self.authorize(request)? })
     }
 
     /// Takes a new token from outside, such as one from a login in another process. Whatever stopped the session so
@@ -283,24 +283,25 @@ impl Session {
 
     /// Uses the new token, now that the store has it, unless the program has set another one meanwhile that was not rejected.
     pub(crate) fn saved(&mut self) {
-        if let Some((replaced, token)) = self.unsaved.take() {
-            if replaced == self.generation || self.rejected {
-                self.replace_token(token);
-                self.works = false;
+        if let Some(unsaved) = self.unsaved.take() {
+            if unsaved.replaced == self.generation || self.rejected {
+                self.replace_token(unsaved.token);
+                self.works = self.gate.is_armed_since(unsaved.ticket);
             }
         }
     }
 
     /// Clears what stopped the session, if the program has set its owner's credentials since.
     pub(crate) fn arm_after(&mut self, owner: &Owner) {
-        if self.armed != owner.armed {
-            self.armed = owner.armed;
+        if self.armed != Some(owner.armed()) {
+            self.armed = Some(owner.armed());
             self.arm();
         }
     }
 
+    /// After a renewal.
     pub(crate) fn leave_to_replay(&self) -> Replay {
-        Replay { session: self.identity }
+        Replay { session: self.identity, renewed: true }
     }
 
     fn token_works(&mut self, for_a_call_sent_again: bool) {
@@ -371,7 +372,7 @@ impl fmt::Debug for Session {
             .field("works", &self.works)
             .field("rejected", &self.rejected)
             .field("in_vain", &self.in_vain)
-            .field("unsaved", &self.unsaved.as_ref().map(|(replaced, _)| replaced))
+            .field("unsaved", &self.unsaved.as_ref().map(|unsaved| unsaved.replaced))
             .field("armed", &self.armed)
             .field("gate", &self.gate)
             .finish_non_exhaustive()

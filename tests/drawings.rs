@@ -250,7 +250,7 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
         let (mut from, mut statuses) = (SEND, statuses.into_iter());
         loop {
             next = match next {
-                Next::Send(mut request, mut call) => {
+                Next::Send(mut request, call) => {
                     let attempt = call.authorize(&session, &mut request).unwrap();
                     if has_newer && from == SEND {
                         session.set_location_token(location_token(&app)).unwrap();

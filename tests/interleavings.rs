@@ -106,7 +106,7 @@ impl ByHand {
     /// What the call does next, as a driver does it.
     fn go_on(&mut self, caller: usize, next: Next<(), ()>) {
         self.callers[caller] = match next {
-            Next::Send(mut request, mut call) => {
+            Next::Send(mut request, call) => {
                 let attempt = call.authorize(&self.sessions[location(caller)], &mut request).unwrap();
                 let token = self.model.send_call(caller, &request);
                 At::Sent(call, attempt, token)

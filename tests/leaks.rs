@@ -332,7 +332,7 @@ fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationA
         loop {
             sweep.debug("call::Next", &next);
             next = match next {
-                Next::Send(mut request, mut call) => {
+                Next::Send(mut request, call) => {
                     sweep.debug("call::Call", &call);
                     let attempt = call.authorize(&session, &mut request).unwrap();
                     sweep.display("redacted::Redacted", Redacted(&request));

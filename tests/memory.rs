@@ -71,7 +71,6 @@ fn a_call_that_is_answered_at_once_allocates_no_more_than_its_copy() {
     let mut answered = |call: Call<()>| {
         let mut request = request();
         allocations(|| {
-            let mut call = call;
             let attempt = call.authorize(&session, &mut request).unwrap();
             let verdict = session.received(attempt, StatusCode::OK).unwrap();
             call.received(verdict, Response::new(()))

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use callers::{Callers, Outcome, SEND_AGAIN, WAITS, call, kept_user_token, location_token};
 use location_auth::{
-    App, Delivery, Environment, Misuse, Owner, RenewErrorKind, Renewing, Session, Step, TokenState, Verdict,
+    App, Delivery, Environment, Misuse, Owner, RenewErrorKind, Renewing, Session, Step, TokenState, Turn, Verdict,
 };
 use support::{renew, settings_for, token_response};
 
@@ -486,5 +486,135 @@ fn a_token_that_is_revoked_repeatedly_is_renewed_as_long_as_each_new_one_works()
             callers.answered(A, 200);
             callers.repeated(caller, status);
         }
+    }
+}
+
+#[test]
+fn credentials_that_are_set_again_are_tried_even_if_a_token_from_before_does_not_work() {
+    // A User Access Token from before, which was never exchanged.
+    for answers in [vec![UNKNOWN, UNKNOWN], vec![Outcome::Status(403)], vec![Outcome::Status(503)]] {
+        let mut callers = Callers::new().with_login();
+        let sender = callers.enter(A);
+        assert_eq!(callers.renew_as(sender, TOKEN), "user token kept, sends step 2");
+        callers.answer(sender, answers[0]);
+        answers[1..].iter().for_each(|answer| drop(callers.renew(A, *answer)));
+        callers.set_login();
+        let next = callers.enter(A);
+        assert_eq!(callers.renew_as(next, Outcome::Status(401)), "sends step 1", "{answers:?}");
+    }
+    // One that was not saved yet, or still on its way.
+    for arrives_first in [true, false] {
+        let (mut callers, sender) = Before::Login.callers();
+        if arrives_first {
+            callers.answer(sender, TOKEN);
+            callers.set_login();
+        } else {
+            callers.set_login();
+            callers.answer(sender, TOKEN);
+        }
+        assert_eq!(callers.advance(sender), "user token kept, sends step 2");
+        callers.answer(sender, Outcome::Status(401));
+        assert_eq!(callers.advance(sender), "sends step 1", "arrives first: {arrives_first}");
+    }
+    // A Location's token that was not saved yet.
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    callers.answer(sender, TOKEN);
+    callers.drop(sender);
+    callers.set_login();
+    let next = callers.enter(A);
+    assert_eq!(callers.advance(next), "token kept, sends the call again");
+    callers.repeated(next, 401);
+    let next = callers.enter_with_newest(A);
+    assert_eq!(callers.advance(next), "sends step 2", "the new login was not tried yet");
+}
+
+#[test]
+fn new_tokens_from_new_credentials_still_end_the_renewals_if_they_do_not_work() {
+    let mut callers = Callers::new().with_login();
+    let sender = callers.enter(A);
+    assert_eq!(callers.renew_as(sender, TOKEN), "user token kept, sends step 2");
+    callers.set_login();
+    callers.answer(sender, Outcome::Status(401));
+    assert_eq!(callers.advance(sender), "sends step 1");
+    callers.answer(sender, TOKEN);
+    assert_eq!(callers.advance(sender), "user token kept, sends step 2");
+    callers.answer(sender, Outcome::Status(401));
+    assert_eq!(callers.advance(sender), "`InVain` at step 1, final");
+}
+
+#[test]
+fn a_token_that_the_program_sets_ends_a_renewal_before_its_next_request() {
+    let set = |callers: &mut Callers| {
+        callers.sessions[A].set_location_token(location_token(A, "set")).unwrap();
+    };
+    // Before the login.
+    let mut callers = Callers::new().with_login();
+    let caller = callers.enter(A);
+    callers.go_on(caller);
+    assert!(matches!(callers.state(caller), Renewing::AwaitTurn(waiting) if waiting.turn() == Turn::Owner));
+    set(&mut callers);
+    assert_eq!(callers.advance(caller), SEND_AGAIN);
+    // During the login, which gets a token, or does not.
+    for (outcome, expected) in [
+        (TOKEN, "user token kept, sends the call again"),
+        (Outcome::Status(403), SEND_AGAIN),
+        (Outcome::Wait(503, 30), SEND_AGAIN),
+        (UNKNOWN, SEND_AGAIN),
+    ] {
+        let (mut callers, sender) = Before::Login.callers();
+        set(&mut callers);
+        callers.answer(sender, outcome);
+        assert_eq!(callers.advance(sender), expected, "{outcome:?}");
+    }
+    // During the exchange, which fails.
+    for outcome in [Outcome::Status(401), Outcome::Status(403), Outcome::Wait(503, 30), UNKNOWN] {
+        let (mut callers, sender) = Before::TokenAndLogin.callers();
+        set(&mut callers);
+        callers.answer(sender, outcome);
+        assert_eq!(callers.advance(sender), SEND_AGAIN, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_wait_that_the_service_asks_for_after_new_credentials_holds_as_well() {
+    for (before, step) in [(Before::Login, 1), (Before::TokenAndLogin, 2)] {
+        for outcome in [Outcome::Wait(503, 30), Outcome::Wait(429, 30)] {
+            let (mut callers, sender) = before.callers();
+            callers.set_login();
+            callers.answer(sender, outcome);
+            callers.advance(sender);
+            assert_eq!(callers.advance_new(A), format!("`Postponed` 30 s at step {step}"), "{outcome:?}");
+            callers.now = SECONDS(30);
+            assert_eq!(callers.advance_new(A), format!("sends step {step}"));
+        }
+    }
+}
+
+#[test]
+fn another_owner_with_new_credentials_clears_what_stopped_the_location() {
+    let mut callers = Callers::new().with_token();
+    callers.renew(A, Outcome::Status(403));
+    assert_eq!(callers.advance_new(A), "`Response` 403 at step 2, final");
+    callers.owner = Callers::new().with_token().owner;
+    assert_eq!(callers.advance_new(A), "sends step 2");
+}
+
+#[test]
+fn a_slow_callers_second_401_does_not_count_as_a_new_token_that_did_not_help() {
+    let mut callers = Callers::new().with_token();
+    for round in 0..3 {
+        let slow = callers.sessions[A].authorize(&mut call()).unwrap();
+        let revoked = callers.enter_with_newest(A);
+        assert_eq!(callers.renew_as(revoked, TOKEN), "token kept, sends the call again", "{round}");
+        // Its call is not made again.
+        callers.drop(revoked);
+        callers.answered(A, 200);
+        let next = callers.enter_with_newest(A);
+        // The token that the slow caller sends its call again with was revoked, too.
+        let slow = callers.enter_with(A, slow);
+        callers.repeated(slow, 401);
+        assert_eq!(callers.renew_as(next, TOKEN), "token kept, sends the call again", "{round}");
+        callers.drop(next);
+        callers.answered(A, 200);
     }
 }

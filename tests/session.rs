@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use location_auth::{
-    App, Attempt, Bytes, Environment, LocationAccessToken, Misuse, Owner, Renewing, Session, TokenState, Verdict,
-    may_carry_secrets,
+    App, Attempt, Bytes, Call, Environment, LocationAccessToken, Misuse, Next, Owner, Renewing, Session, TokenState,
+    Verdict, may_carry_secrets,
 };
 use support::{app, done, renew, settings, settings_for, token_response, user_token, whole};
 
@@ -251,6 +251,22 @@ fn a_call_that_is_too_large_for_its_credentials_is_refused() {
     refuses(&session(), call, Misuse::RequestTooLarge);
     let long = format!("https://api.example.com/{}", "a".repeat(65_480));
     refuses(&session().with_query_parameter(&"parameter".repeat(10)).unwrap(), get(&long), Misuse::RequestTooLarge);
+}
+
+#[test]
+fn a_call_that_is_refused_when_it_is_sent_again_is_still_the_last_one_of_its_call() {
+    let mut session = session();
+    let mut again = get(CALL);
+    again.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
+    let (mut first, call) = (get(CALL), Call::repeating(Some(again)));
+    let early = call.authorize(&session, &mut first).unwrap();
+    session.set_location_token(token(&app(), "loc-1", "t-2")).unwrap();
+    let verdict = session.received(early, StatusCode::UNAUTHORIZED).unwrap();
+    let Next::Send(mut second, call) = call.received(verdict, http::Response::new(())) else { unreachable!() };
+    assert_eq!(call.authorize(&session, &mut second).unwrap_err(), Misuse::HostMismatch);
+    second.headers_mut().remove("host");
+    let attempt = call.authorize(&session, &mut second).unwrap();
+    assert!(matches!(session.received(attempt, StatusCode::UNAUTHORIZED).unwrap(), Verdict::Rejected(_)));
 }
 
 #[test]

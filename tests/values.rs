@@ -61,7 +61,7 @@ fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     owner.set_user_token(user_token(&app)).unwrap();
     begins(&owner, "Owner { environment: Staging, has_login: false, has_user_token: true, generation: 1");
     let mut request = Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
-    let mut rejected = Call::new(&request);
+    let rejected = Call::new(&request);
     begins(&rejected, "Call { is_replay: false");
     let attempt = rejected.authorize(&session, &mut request).unwrap();
     let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();

@@ -89,7 +89,7 @@ struct Model {
     works: bool,
     /// Whether only new credentials or a token from outside let the session renew again.
     latched: bool,
-    /// The last token whose second attempt got a 401, as the number of its renewal.
+    /// The last token that got a 401 for the call that it was requested for, as the number of its renewal.
     did_not_help: Option<usize>,
     /// Token requests in a row whose outcome is unknown.
     unknown: u8,
@@ -106,6 +106,8 @@ struct Sent {
     renewals: usize,
     /// Whether this is the second attempt of its call.
     is_second: bool,
+    /// Whether the token was renewed for this call.
+    is_renewed: bool,
 }
 
 impl Model {
@@ -141,20 +143,20 @@ impl Model {
         let mut call = Self::request();
         let attempt = self.session.authorize(&mut call).expect("is of an allowed origin");
         assert_eq!(call.headers()["authorization"], format!("Bearer token-{}", self.current));
-        self.attempts.push(Sent { attempt, renewals: self.renewals, is_second: false });
+        self.attempts.push(Sent { attempt, renewals: self.renewals, is_second: false, is_renewed: false });
     }
 
-    fn replay(&mut self, replay: Replay) {
+    fn replay(&mut self, replay: Replay, is_renewed: bool) {
         let mut call = Self::request();
         let attempt = self.session.replay(replay, &mut call).expect("is this session's");
         assert_eq!(call.headers()["authorization"], format!("Bearer token-{}", self.current));
-        self.attempts.push(Sent { attempt, renewals: self.renewals, is_second: true });
+        self.attempts.push(Sent { attempt, renewals: self.renewals, is_second: true, is_renewed });
     }
 
     /// Any answer but 401.
     fn answered(&mut self, which: usize, input: &mut Input<'_>) {
         let status = input.choose(&[200_u16, 204, 302, 400, 403, 404, 408, 422, 425, 429, 500, 503]);
-        let Sent { attempt, renewals, is_second } = self.attempts.swap_remove(which);
+        let Sent { attempt, renewals, is_second, .. } = self.attempts.swap_remove(which);
         let status = StatusCode::from_u16(status).expect("is a status");
         assert!(matches!(self.session.received(attempt, status), Ok(Verdict::Answered)));
         if renewals == self.renewals && matches!(status.as_u16(), 200 | 204 | 400 | 404 | 422) {
@@ -201,12 +203,12 @@ impl Model {
     }
 
     fn rejected(&mut self, which: usize, input: &mut Input<'_>) {
-        let Sent { attempt, renewals, is_second } = self.attempts.swap_remove(which);
+        let Sent { attempt, renewals, is_second, is_renewed } = self.attempts.swap_remove(which);
         let is_newest = renewals == self.renewals;
         // A 401 for a renewed token that has never worked latches at once. Credentials that were set before do not prevent it.
         let never_worked = is_newest && !self.works;
-        // A 401 for a second attempt latches too, if the last second attempt that got a 401 had another token.
-        if is_newest && is_second {
+        // So does one for the call that the token was renewed for, if the last such call that got a 401 had another token.
+        if is_newest && is_renewed {
             self.latched |= self.did_not_help.replace(renewals).is_some_and(|last| last != renewals);
         }
         let verdict = self.session.received(attempt, StatusCode::UNAUTHORIZED).expect("is this session's");
@@ -218,7 +220,7 @@ impl Model {
             }
             Verdict::Replay(replay) => {
                 assert!(!is_second && !is_newest);
-                self.replay(replay);
+                self.replay(replay, false);
             }
             Verdict::Renew(renewal) => {
                 assert!(!is_second && is_newest);
@@ -268,7 +270,7 @@ impl Model {
         match result {
             Ok(replay) => {
                 (self.renewals, self.current, self.works) = (self.renewals + 1, self.issued, false);
-                self.replay(replay);
+                self.replay(replay, true);
             }
             Err(error) => assert!(sent || self.latched || self.unknown == 2, "{error}"),
         }
