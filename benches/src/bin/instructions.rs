@@ -90,7 +90,7 @@ fn main() {
 /// The request as it is sent. It is answered with the next of these responses.
 fn answered(
     session: &mut Session,
-    mut call: Call<()>,
+    call: Call<()>,
     mut request: Request<()>,
     responses: &mut Vec<Response<()>>,
 ) -> Request<()> {
