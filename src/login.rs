@@ -8,7 +8,7 @@ use http::{Request, Response, header};
 use crate::body::SecretObject;
 use crate::error_message::RequestSecrets;
 use crate::flow::sealed::Sealed;
-use crate::misuse::line;
+use crate::misuse::{line, same_environment};
 use crate::token::BearerToken;
 use crate::{
     App, Error, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError, Step,
@@ -50,10 +50,6 @@ enum State {
 }
 
 impl LocationLogin {
-    pub(crate) fn new(location: Location, login: UserLogin) -> Self {
-        Self(State::UserToken { login, location })
-    }
-
     /// The App that it logs in to.
     pub fn app(&self) -> &App {
         match &self.0 {
@@ -133,13 +129,6 @@ pub struct UserLogin {
 }
 
 impl UserLogin {
-    pub(crate) fn new(app: App, email: &str, password: &str) -> Result<Self, Misuse> {
-        let email = line(Field::Email, email)?;
-        let password = line(Field::Password, password)?;
-        let credentials = SecretObject::new([("email", email), ("password", password)], Some(&app.inner().client));
-        Ok(Self { app, credentials })
-    }
-
     /// The App that it logs in to.
     pub fn app(&self) -> &App {
         &self.app
@@ -174,10 +163,7 @@ impl Flow for UserLogin {
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
-        match self.token(response) {
-            Ok(token) => Ok(Progress::Done(token)),
-            Err(error) => Err(ReceiveError { flow: self, error }),
-        }
+        self.token(response).map(Progress::Done).map_err(|error| ReceiveError { flow: self, error })
     }
 
     fn step(&self) -> Step {
@@ -248,10 +234,7 @@ impl Flow for TokenExchange {
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
-        match self.token(response) {
-            Ok(token) => Ok(Progress::Done(token)),
-            Err(error) => Err(ReceiveError { flow: self, error }),
-        }
+        self.token(response).map(Progress::Done).map_err(|error| ReceiveError { flow: self, error })
     }
 
     fn step(&self) -> Step {
@@ -289,7 +272,9 @@ impl App {
     /// # Errors
     /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that ends in a line break.
     pub fn user_login(&self, email: &str, password: &str) -> Result<UserLogin, Misuse> {
-        UserLogin::new(self.clone(), email, password)
+        let (email, password) = (line(Field::Email, email)?, line(Field::Password, password)?);
+        let credentials = SecretObject::new([("email", email), ("password", password)], Some(&self.inner().client));
+        Ok(UserLogin { app: self.clone(), credentials })
     }
 }
 
@@ -302,7 +287,8 @@ impl Location {
     /// # Errors
     /// [`Misuse::Empty`] for an empty email or password, [`Misuse::LineEnd`] for one that ends in a line break.
     pub fn login(&self, email: &str, password: &str) -> Result<LocationLogin, Misuse> {
-        Ok(LocationLogin::new(self.clone(), self.app().user_login(email, password)?))
+        let login = self.app().user_login(email, password)?;
+        Ok(LocationLogin(State::UserToken { login, location: self.clone() }))
     }
 
     /// Builds an exchange of a User Access Token for a Location Access Token (step 2 alone).
@@ -310,10 +296,7 @@ impl Location {
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
     pub fn exchange(&self, user: &UserAccessToken) -> Result<TokenExchange, Misuse> {
-        let (token, app) = (user.environment, self.app().environment());
-        if token != app {
-            return Err(Misuse::WrongEnvironment { token, app });
-        }
+        same_environment(user.environment, self.app().environment())?;
         Ok(TokenExchange::new(self.clone(), user.secret.clone()))
     }
 }

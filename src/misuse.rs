@@ -118,6 +118,11 @@ pub(crate) fn text(field: Field, value: &str) -> Result<&str, Misuse> {
     if copied(field, value)?.chars().any(char::is_control) { Err(Misuse::Character(field)) } else { Ok(value) }
 }
 
+/// Refuses a token of one environment for an App of the other.
+pub(crate) fn same_environment(token: Environment, app: Environment) -> Result<(), Misuse> {
+    if token == app { Ok(()) } else { Err(Misuse::WrongEnvironment { token, app }) }
+}
+
 /// Returns an owner's email or password, unless it is empty or ends in a line break.
 pub(crate) fn line(field: Field, value: &str) -> Result<&str, Misuse> {
     match value {

@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::attempt::Identity;
 use crate::gate::Gate;
+use crate::misuse::same_environment;
 use crate::renewing::Unsaved;
 use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
 
@@ -31,7 +32,7 @@ use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, U
 /// }
 /// ```
 pub struct Owner {
-    environment: Environment,
+    pub(crate) environment: Environment,
     pub(crate) identity: Identity,
     pub(crate) login: Option<UserLogin>,
     pub(crate) token: Option<UserAccessToken>,
@@ -67,7 +68,7 @@ impl Owner {
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the login is for the other environment.
     pub fn set_login(&mut self, login: UserLogin) -> Result<(), Misuse> {
-        self.check(login.app().environment())?;
+        same_environment(login.app().environment(), self.environment)?;
         self.login = Some(login);
         self.arm();
         Ok(())
@@ -78,7 +79,7 @@ impl Owner {
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
     pub fn set_user_token(&mut self, token: UserAccessToken) -> Result<(), Misuse> {
-        self.check(token.environment)?;
+        same_environment(token.environment, self.environment)?;
         self.replace_token(Some(token));
         self.arm();
         Ok(())
@@ -125,10 +126,6 @@ impl Owner {
         (self.identity, self.armed)
     }
 
-    pub(crate) fn environment(&self) -> Environment {
-        self.environment
-    }
-
     /// Uses the new token, now that the store has it, unless the program has set another one meanwhile.
     pub(crate) fn saved(&mut self) {
         if let Some(unsaved) = self.unsaved.take() {
@@ -158,11 +155,6 @@ impl Owner {
         // Whether a token from before works says nothing about what was set now.
         self.works = true;
         self.gate.arm();
-    }
-
-    fn check(&self, token: Environment) -> Result<(), Misuse> {
-        let app = self.environment;
-        if token == app { Ok(()) } else { Err(Misuse::WrongEnvironment { token, app }) }
     }
 }
 

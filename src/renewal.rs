@@ -5,6 +5,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
+use crate::misuse::same_environment;
 use crate::outcome::Outcome;
 use crate::renewing::{Context, Sent, Unsaved};
 use crate::{
@@ -16,21 +17,18 @@ impl Renewal {
     /// Begins the renewal, and returns its first state. `now` is the time of a clock that only goes forward. Use the
     /// same clock for all calls of an owner.
     pub fn start(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Renewing {
-        let environments = (session.app().environment(), owner.environment());
         if session.identity != self.session {
-            return failed(session, RenewErrorKind::Misuse(Misuse::ForeignAttempt).into());
+            return failed(session, Misuse::ForeignAttempt.into());
         }
-        if environments.0 != environments.1 {
-            let misuse = Misuse::WrongEnvironment { token: environments.1, app: environments.0 };
-            return failed(session, RenewErrorKind::Misuse(misuse).into());
+        if let Err(misuse) = same_environment(owner.environment, session.app().environment()) {
+            return failed(session, misuse.into());
         }
         if session.generation != self.generation {
             return Renewing::Done(Ok(session.leave_to_replay()));
         }
         session.arm_after(owner);
-        let kind = RenewErrorKind::NotEnabled;
         if session.target.is_none() || !owner.can_renew() && session.unsaved.is_none() {
-            return failed(session, kind.into());
+            return failed(session, RenewErrorKind::NotEnabled.into());
         }
         let checked = if session.unsaved.is_some() { Ok(()) } else { session.gate.check(now) };
         match checked {
@@ -198,7 +196,7 @@ impl Context {
         if session.identity == self.session && owner.identity == self.owner {
             return Ok(());
         }
-        Err(RenewErrorKind::Misuse(Misuse::ForeignAttempt).into())
+        Err(Misuse::ForeignAttempt.into())
     }
 
     /// Checks whether another caller has got a new token meanwhile, and whether that token is saved.

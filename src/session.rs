@@ -7,6 +7,7 @@ use http::{StatusCode, header};
 
 use crate::attempt::Identity;
 use crate::gate::Gate;
+use crate::misuse::same_environment;
 use crate::outcome::shows_that_token_works;
 use crate::renewing::Unsaved;
 use crate::request::X_API_KEY;
@@ -147,9 +148,7 @@ impl Session {
     }
 
     fn new(app: &App, token: Environment, secret: BearerToken) -> Result<Self, Misuse> {
-        if token != app.environment() {
-            return Err(Misuse::WrongEnvironment { token, app: app.environment() });
-        }
+        same_environment(token, app.environment())?;
         Ok(Self { token: Some(secret), ..Self::without_token(app) })
     }
 
@@ -270,9 +269,7 @@ impl Session {
     /// They leave the session unchanged: [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a token of another Location, and for any token
     /// if the session is not a Location's.
     pub fn set_location_token(&mut self, token: LocationAccessToken) -> Result<(), Misuse> {
-        if token.environment != self.app.environment() {
-            return Err(Misuse::WrongEnvironment { token: token.environment, app: self.app.environment() });
-        }
+        same_environment(token.environment, self.app.environment())?;
         if self.location() != Some(&token.location) {
             return Err(Misuse::WrongLocation);
         }

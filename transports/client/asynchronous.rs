@@ -12,7 +12,7 @@ use location_auth::{
 };
 
 use super::super::{AsyncTransport, events};
-use super::shared::{Shared, methods_of_both, reentrant};
+use super::shared::{Shared, methods_of_both};
 use super::sync::lock;
 use super::{AsyncTokenStore, CallError, IntoBody, NoStore, NotSaved, reentry};
 
@@ -160,7 +160,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             owner_turn = owner_turn.filter(|_| next.holds(Turn::Owner));
             location_turn = location_turn.filter(|_| next.holds(Turn::Location));
             next = match next {
-                Renewing::AwaitTurn(_) if reentry::is_inside(id) => return Err(reentrant()),
+                Renewing::AwaitTurn(_) if reentry::is_inside(id) => return Err(Misuse::Reentrant.into()),
                 Renewing::AwaitTurn(waiting) => {
                     match waiting.turn() {
                         Turn::Location => location_turn = Some(self.0.place.turn.lock().await),

@@ -11,7 +11,7 @@ use location_auth::{
 };
 
 use super::super::{Transport, events};
-use super::shared::{Shared, methods_of_both, reentrant};
+use super::shared::{Shared, methods_of_both};
 use super::sync::{Mutex, lock};
 use super::{CallError, IntoBody, NoStore, NotSaved, TokenStore, reentry};
 
@@ -145,7 +145,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
             owner_turn = owner_turn.filter(|_| next.holds(Turn::Owner));
             location_turn = location_turn.filter(|_| next.holds(Turn::Location));
             next = match next {
-                Renewing::AwaitTurn(_) if reentry::is_inside(id) => return Err(reentrant()),
+                Renewing::AwaitTurn(_) if reentry::is_inside(id) => return Err(Misuse::Reentrant.into()),
                 Renewing::AwaitTurn(waiting) => {
                     match waiting.turn() {
                         Turn::Location => location_turn = Some(lock(&self.0.place.turn)),

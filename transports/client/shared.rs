@@ -9,8 +9,8 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Owner, RenewError, RenewErrorKind, Renewal, Renewing,
-    Replay, RequestHead, Retry, SavedToken, SendToken, Session, Verdict,
+    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Owner, Renewal, Renewing, Retry, SavedToken,
+    SendToken, Session, Verdict,
 };
 use zeroize::Zeroizing;
 
@@ -85,14 +85,6 @@ impl<T, S, M> Shared<T, S, M> {
         self.place.location.as_ref()
     }
 
-    pub(super) fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
-        lock(&self.place.session).authorize(request)
-    }
-
-    pub(super) fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
-        lock(&self.place.session).replay(replay, request)
-    }
-
     pub(super) fn prepare<B>(&self, request: &mut Request<B>, call: &mut Call<B>) -> Result<Attempt, Misuse> {
         call.authorize(&lock(&self.place.session), request)
     }
@@ -165,11 +157,6 @@ impl<T, S, M> Shared<T, S, M> {
         let now = (self.clock)();
         change(&mut lock(&self.place.session), &mut lock(&self.family.owner), now)
     }
-}
-
-/// The error of a client that would wait for itself.
-pub(super) fn reentrant() -> RenewError {
-    RenewErrorKind::Misuse(Misuse::Reentrant).into()
 }
 
 /// The time since the first client was made. On WebAssembly's bare target std has no clock, so the program brings one.
@@ -270,7 +257,7 @@ macro_rules! methods_of_both {
         /// # Errors
         /// As [`Session::authorize`].
         pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
-            self.0.authorize(request)
+            lock(&self.0.place.session).authorize(request)
         }
 
         /// Puts the newest credentials on a request that your program sends itself for the second time.
@@ -278,7 +265,7 @@ macro_rules! methods_of_both {
         /// # Errors
         /// As [`Session::replay`].
         pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
-            self.0.replay(replay, request)
+            lock(&self.0.place.session).replay(replay, request)
         }
     };
 }
