@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use http::uri::{PathAndQuery, Uri};
+use http::uri::{Authority, PathAndQuery, Uri};
 use percent_encoding::utf8_percent_encode;
 use zeroize::Zeroizing;
 
@@ -31,8 +31,9 @@ pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<
     // Of the exact size, since a buffer that grows would leave copies of the token behind.
     let mut text = Zeroizing::new(Vec::with_capacity(pieces().map(str::len).fold(0, usize::saturating_add)));
     pieces().for_each(|piece| text.extend_from_slice(piece.as_bytes()));
-    // Not every version of `http` that this crate admits checks it.
-    if text.len() > URI_LIMIT {
+    // `http` checks its parts, if at all, and a client may parse the whole again.
+    let origin = [uri.scheme_str(), Some("://"), uri.authority().map(Authority::as_str)];
+    if origin.into_iter().flatten().map(str::len).fold(text.len(), usize::saturating_add) > URI_LIMIT {
         return Err(Misuse::RequestTooLarge);
     }
 

@@ -2,6 +2,10 @@
 //! Empty without `--cfg mutants`, since every test here also has a program of its own.
 #![cfg(mutants)]
 
+#[path = "client.rs"]
+mod client;
+#[path = "drawings.rs"]
+mod drawings;
 #[path = "emulator.rs"]
 mod emulator;
 #[path = "errors.rs"]
@@ -10,6 +14,8 @@ mod errors;
 mod memory;
 #[path = "messages.rs"]
 mod messages;
+#[path = "renewal.rs"]
+mod renewal;
 #[path = "requests.rs"]
 mod requests;
 #[path = "responses.rs"]

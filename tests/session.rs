@@ -251,6 +251,12 @@ fn a_call_that_is_too_large_for_its_credentials_is_refused() {
     refuses(&session(), call, Misuse::RequestTooLarge);
     let long = format!("https://api.example.com/{}", "a".repeat(65_480));
     refuses(&session().with_query_parameter(&"parameter".repeat(10)).unwrap(), get(&long), Misuse::RequestTooLarge);
+    // The longest that passes, and one byte more: 65,534 for the whole URL with `?t=t-1`.
+    let in_query = session().with_query_parameter("t").unwrap();
+    let path = |length| format!("https://api.example.com/{}", "a".repeat(length));
+    let passes = 65_534 - "https://api.example.com/?t=t-1".len();
+    in_query.authorize(&mut get(&path(passes))).unwrap();
+    refuses(&in_query, get(&path(passes + 1)), Misuse::RequestTooLarge);
 }
 
 #[test]
