@@ -566,3 +566,25 @@ fn a_credential_of_a_request_is_in_no_exchange_before_or_after_it() {
         assert!(!text.contains("t-9") && !text.contains("%74-9"), "{what}: {text}");
     }
 }
+
+#[test]
+fn a_token_that_the_recorder_was_given_is_struck_out_wherever_the_program_puts_it() {
+    let app = RECORDED.app();
+    let user = support::user_token(&app);
+    let exchange = app.location("loc-1").unwrap().exchange(&user).unwrap();
+    let Ok(Progress::Done(token)) = exchange.receive(&support::token_response("t-9")) else { unreachable!() };
+    let credentials = RECORDED.credentials().location_token(&token).user_token(&user);
+    let user = user.expose_secret();
+    for (what, url, body) in [
+        ("in a query of another name", "https://api.example.com/x?t=t-9".to_owned(), String::new()),
+        ("in a path", format!("https://api.example.com/{user}/t-9"), String::new()),
+        ("in an answer", "https://api.example.com/x".to_owned(), format!(r#"["t-9", "{user}"]"#)),
+    ] {
+        let recorder = Recorder::new(answers(vec![response(200, &[], body)]), credentials.clone());
+        let recorder = recorder.keep_bodies(|_, body| Some(body.to_owned()));
+        recorder.send(get(&url), RESPONSE_LIMIT).unwrap();
+        let text = recorder.cassette().to_string();
+        assert!(!text.contains("t-9") && !text.contains(&format!("{user}\"")), "{what}: {text}");
+        assert!(!text.contains(&format!("/{user}")), "{what}: {text}");
+    }
+}
