@@ -180,7 +180,7 @@ impl fmt::Display for RenewError {
                     write!(f, " at {step}")?;
                 }
                 let what = match delivery {
-                    Delivery::NotSent => "the request never left",
+                    Delivery::NotSent => "the request was not sent",
                     Delivery::Unsendable => "the transport cannot send the request",
                     Delivery::Unknown => "no complete response came, and the request may have arrived",
                 };
@@ -191,7 +191,9 @@ impl fmt::Display for RenewError {
             }
         }
         if self.is_final() && !matches!(self.kind, RenewErrorKind::NotEnabled) {
-            f.write_str("; no new token is requested until the program sets the credentials again")?;
+            f.write_str(
+                "; no new token is requested until the program sets the owner's login or User Access Token again",
+            )?;
         }
         Ok(())
     }

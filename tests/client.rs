@@ -479,11 +479,9 @@ fn a_login_is_sent_once_whatever_final_answer_it_receives() {
             for _ in 0..50 {
                 let error = client.rejection(call(1));
                 assert!(error.is_final() && error.retry() == Retry::Never, "{status}: {error:?}");
-                assert!(
-                    error
-                        .to_string()
-                        .ends_with("; no new token is requested until the program sets the credentials again")
-                );
+                assert!(error.to_string().ends_with(
+                    "; no new token is requested until the program sets the owner's login or User Access Token again"
+                ));
             }
             assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1, "{status}");
             client.set_login(service.login(PASSWORD)).unwrap();
@@ -586,7 +584,7 @@ fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
             error.to_string(),
             "the access token of Location loc-1 was rejected, and renewing it failed: step 1 (User Access Token): the service refused \
              (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
-             check the owner's email and password; no new token is requested until the program sets the credentials again"
+             check the owner's email and password; no new token is requested until the program sets the owner's login or User Access Token again"
         );
         for _ in 0..50 {
             assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::Response(_)));

@@ -196,7 +196,7 @@ fn a_stopped_flow_says_in_one_line_what_happened_who_is_at_fault_and_what_to_do(
     let stopped = run(login(), &script).unwrap_err();
     assert_eq!(
         stopped.to_string(),
-        "step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
+        "step 1 (User Access Token) of Location loc-1: the request was not sent; the transport is at fault: \
          check the user token URL's host and the network, then send it again"
     );
     assert_eq!(std::error::Error::source(&stopped).unwrap().to_string(), "the line is dead");

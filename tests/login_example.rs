@@ -398,7 +398,7 @@ fn dead_port() -> u16 {
 fn a_dead_host_ends_with_code_1_and_says_that_the_request_never_left() {
     let outcome = run(example(), &[], &variables(&format!("http://127.0.0.1:{}", dead_port())), "");
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
-    let line = "login: step 1 (User Access Token) of Location demo-salon: the request never left; the transport is at fault: \
+    let line = "login: step 1 (User Access Token) of Location demo-salon: the request was not sent; the transport is at fault: \
                 check the user token URL's host and the network, then send it again: \
                 could not connect: check the URL's host and port, and the network: ";
     assert!(outcome.last_line().starts_with(line), "{}", outcome.last_line());

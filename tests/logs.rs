@@ -301,7 +301,7 @@ fn a_throttled_step_logs_the_wait_before_it_begins() {
 fn a_step_without_a_response_logs_whether_the_request_was_sent_and_not_the_transports_error() {
     let lines = with_retries(|| vec![Err(Dead(Delivery::NotSent)), Err(Dead(Delivery::Unknown))]);
     let never = "WARN step failed step=1 location=loc-1 delivery=NotSent kind=Other fault=Transport retry=Unspecified \
-                 error=step 1 (User Access Token) of Location loc-1: the request never left; the transport is at fault: \
+                 error=step 1 (User Access Token) of Location loc-1: the request was not sent; the transport is at fault: \
                  check the user token URL's host and the network, then send it again";
     let maybe = "WARN step failed step=1 location=loc-1 delivery=Unknown kind=Other fault=Transport retry=Never \
                  error=step 1 (User Access Token) of Location loc-1: no complete response came, and the request may have arrived; \

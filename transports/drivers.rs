@@ -256,7 +256,7 @@ impl<F: Flow, E> fmt::Display for RunError<F, E> {
         }
         let url = self.step().url();
         let (happened, check, then) = match delivery {
-            Delivery::NotSent => ("the request never left", "'s host and the network", ", then send it again"),
+            Delivery::NotSent => ("the request was not sent", "'s host and the network", ", then send it again"),
             Delivery::Unsendable => {
                 ("the transport refused to send the request", " and how the transport is set up", "")
             }

@@ -114,7 +114,7 @@ impl<E, R> fmt::Display for CallError<E, R> {
             Self::Misuse(misuse) => return fmt::Display::fmt(misuse, f),
             Self::TokenRejected { error, .. } => return fmt::Display::fmt(error, f),
             Self::Transport { delivery: Delivery::NotSent, .. } => {
-                ("the call never left", "check the URL's host and the network, then make it again")
+                ("the call was not sent", "check the URL's host and the network, then make it again")
             }
             Self::Transport { delivery: Delivery::Unsendable, .. } => {
                 ("the transport cannot send the call", "check the call's URL and how the transport is set up")
