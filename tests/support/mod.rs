@@ -33,6 +33,20 @@ pub fn response(status: u16, body: &str) -> Response<String> {
     Response::builder().status(status).body(body.to_owned()).expect("a valid response")
 }
 
+/// Compares a table of the documentation, from its first words to the end of its file, with what a test made. `UPDATE_TABLES=1` writes it anew.
+pub fn is_documented(file: &str, first: &str, made: &str) {
+    let file = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(&file).expect("a page");
+    let (before, documented) = page.split_at(page.find(first).expect("has the table"));
+    if std::env::var_os("UPDATE_TABLES").is_some() {
+        return std::fs::write(&file, format!("{before}{made}")).expect("can be written");
+    }
+    for (documented, made) in documented.lines().zip(made.lines()) {
+        assert_eq!(documented, made);
+    }
+    assert_eq!(documented, made);
+}
+
 /// The token that a flow returns for this response.
 pub fn done<F: Flow>(flow: F, response: &Response<String>) -> F::Output {
     match flow.receive(response) {
