@@ -121,8 +121,10 @@ impl<T> Recorder<T> {
         let received = match begun.asks_for {
             Some(kind) => Received::Token(kind, response.clone().map(Zeroizing::new)),
             None => {
-                let kept = kept(&begun.uri, response, self.keep.as_deref());
-                Received::Call(response.clone().map(drop), kept)
+                let mut head = Response::new(());
+                *head.status_mut() = response.status();
+                head.headers_mut().clone_from(response.headers());
+                Received::Call(head, kept(&begun.uri, response, self.keep.as_deref()))
             }
         };
         let mut tape = self.tape();
