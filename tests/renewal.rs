@@ -366,6 +366,9 @@ fn an_unsaved_token_replaces_one_that_the_program_has_set_only_if_that_is_reject
     assert_eq!(callers.advance_new(A), "sends the call again", "with the one that was set");
     let caller = callers.enter_with_newest(A);
     assert_eq!(callers.advance(caller), "token kept, sends the call again", "the one that was set was rejected");
+    let mut newest = call();
+    let _ = callers.sessions[A].authorize(&mut newest).unwrap();
+    assert_eq!(newest.headers()["authorization"], "Bearer new-1");
 }
 
 #[test]
