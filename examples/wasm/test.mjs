@@ -86,7 +86,7 @@ test("an error says the step, who is at fault and what to do", async () => {
     );
     assert.match(await refused({}, () => answer(401, { error: `no ${login.password}` })), /its words withheld/);
     assert.match(await refused({}, (request) => (request.body.includes("email") ? tokens(request) : answer(503, {}))), /^step 2 .*503/);
-    const nothing = /^step 1 .*no response came.*the transport is at fault/;
+    const nothing = /^step 1 .*no complete response came.*the transport is at fault/;
     assert.match(await refused({}, ({ url }) => Promise.reject(new Error(`${url}?q=xq9`))), nothing);
     for (const odd of [undefined, null, {}, { status: 200 }, { ...answer(200, {}), status: 70000 }, 7]) {
         assert.match(await refused({}, () => odd), nothing);
@@ -112,10 +112,10 @@ test("over fetch a login is HTTP, a redirect is not followed and a long response
         seen.push(request.url);
         request.resume().on("end", () => response.writeHead(307, { location: "/elsewhere" }).end());
     };
-    await served(redirect, async (urls) => assert.match(await refused(urls, overFetch), /no response came/));
+    await served(redirect, async (urls) => assert.match(await refused(urls, overFetch), /no complete response came/));
     assert.deepEqual(seen.splice(0), ["/user_token"]);
 
-    for (const [padding, expected] of [[65536 - 32, /l-Xq9/], [65536, /no response came/]]) {
+    for (const [padding, expected] of [[65536 - 32, /l-Xq9/], [65536, /no complete response came/]]) {
         const pad = (request, response) => {
             request.resume().on("end", () => response.end(tokens(request).body + " ".repeat(padding)));
         };
