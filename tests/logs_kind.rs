@@ -95,18 +95,12 @@ impl Transport for Way {
     fn send(&self, request: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
         self.answer(&request)
     }
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
-    }
 }
 
 impl AsyncTransport for Way {
     type Error = SendError;
     fn send(&self, request: Request<Bytes>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, SendError>> {
         ready(self.answer(&request))
-    }
-    fn kind(&self, error: &SendError) -> SendErrorKind {
-        error.kind()
     }
 }
 
