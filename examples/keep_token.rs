@@ -84,8 +84,8 @@ fn first_start(app: &App, login: UserLogin, files: &Files, url: &str) -> Result<
 
     let client = Client::new(Session::for_location(app, token)?, Ureq::new());
     let call = Request::post(url).body(serde_json::to_vec(&json!({ "name": "Ann" }))?)?;
-    let answer: Value = serde_json::from_slice(client.call(call)?.body())?;
-    println!("  a first call, for {}", answer["owner"]);
+    let contact: Value = serde_json::from_slice(client.call(call)?.body())?;
+    println!("  a first call, for {}", contact["owner"]);
     Ok(())
 }
 

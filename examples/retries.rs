@@ -1,4 +1,4 @@
-//! What is sent again and what is not: at a service that throttles, and over a network that loses an answer.
+//! What is sent again and what is not: at a service that throttles, and over a network that loses a response.
 
 mod support;
 
@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let response = client.call_with_retries(call, Backoff::default(), wait)?;
     println!("  {}", response.status());
 
-    println!("The network loses the answer to a login:");
+    println!("The network loses the response to a login:");
     is_lossy.set(true);
     let login = app.location(support::LOCATION_ID)?.login(support::EMAIL, support::PASSWORD)?;
     let Err(stopped) = run_with_retries(login, &transport, Backoff::default(), wait) else {

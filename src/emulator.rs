@@ -176,7 +176,7 @@ impl Emulator {
         self
     }
 
-    /// Adds a guarded route. Its answer `{"location": …, "owner": …}` says whom the call acted for. `{location_id}` in its path stands for one
+    /// Adds a guarded route. Its response `{"location": …, "owner": …}` says whom the call acted for. `{location_id}` in its path stands for one
     /// segment, once. The first route that fits the path answers. A token in the query is the parameter `access_token`.
     pub fn add_route(&mut self, path: &str, access: Access) -> &mut Self {
         self.routes.push((path.into(), access));

@@ -82,7 +82,7 @@ impl Gate {
         self.ticket()
     }
 
-    /// Records that a request got a token, or an answer that says nothing about the owner or Location of this gate. Earlier unknown outcomes stay
+    /// Records that a request got a token, or a response that says nothing about the owner or Location of this gate. Earlier unknown outcomes stay
     /// counted until the token has worked.
     pub(crate) fn end(&mut self, ticket: Ticket) {
         if !self.is_armed_since(ticket) {

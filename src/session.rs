@@ -78,7 +78,7 @@ pub struct Session {
     /// Whether the token was rejected, and has not worked since.
     rejected: bool,
     /// The last token that works, but was rejected for the call that it was requested for. Cleared when a call that is sent again gets
-    /// another answer.
+    /// another status.
     in_vain: Option<u64>,
     pub(crate) unsaved: Option<Unsaved<LocationAccessToken>>,
     /// When the program had last set the owner's credentials, as far as this session has seen.

@@ -158,7 +158,7 @@ fn a_path_or_a_name_that_repeats_a_secret_is_withheld_and_then_not_compared() {
         let recorder = Recorder::new(answers(vec![response(204, &[], "")]), RECORDED.credentials());
         recorder.send(call(RECORDED, url), 0).unwrap();
         let text: serde_json::Value = serde_json::from_str(&recorder.cassette().to_string()).unwrap();
-        let request = &text["exchanges"][0]["request"];
+        let request = &text["interactions"][0]["request"];
         let names: Vec<_> = request["query"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         assert_eq!((request["path"].as_str().unwrap(), names.join(" ").as_str()), (path, query), "{url}");
         let player = Player::new(recorder.cassette(), MADE_UP.credentials());
@@ -184,7 +184,7 @@ fn the_async_transports_record_and_replay_the_same() {
 }
 
 #[test]
-fn exchanges_are_recorded_in_the_order_they_began_and_one_without_a_response_is_not_recorded() {
+fn interactions_are_recorded_in_the_order_they_began_and_one_without_a_response_is_not_recorded() {
     let sends = Cell::new(0);
     let transport = |_: Request<Bytes>, _: usize| {
         sends.set(sends.get() + 1);
@@ -323,7 +323,7 @@ fn a_success_is_recorded_with_no_text_but_the_tokens_placeholder() {
         "access_token": "<user-token-1>", "token_type": "<withheld>", "refresh_token": "<withheld>", "expires_in": 3600,
         "scope": ["<withheld>", null, true, ""],
     });
-    assert_eq!(body["exchanges"][0]["response"]["json"], withheld);
+    assert_eq!(body["interactions"][0]["response"]["json"], withheld);
 }
 
 #[test]
@@ -391,18 +391,18 @@ fn an_invalid_cassette_is_refused_and_not_quoted() {
         (OF_0_1, "{}", damaged("line 1")),
         (OF_0_1, "[]", damaged("line 1")),
         (OF_0_1, r#"{"version": 1}"#, damaged("line 1")),
-        (OF_0_1, r#"{"version": "1", "exchanges": []}"#, damaged("line 1")),
+        (OF_0_1, r#"{"version": "1", "interactions": []}"#, damaged("line 1")),
         (OF_0_1, r#"{"version": 2}"#, CassetteError::UnknownVersion),
         (OF_0_1, r#"{"version": 1.5}"#, CassetteError::UnknownVersion),
         ("\"version\": 1", "\"version\": 2", CassetteError::UnknownVersion),
-        ("\"exchanges\"", "<<<<<<< \"exchanges\"", damaged("line 3")),
-        ("\"method\": \"POST\",", "", damaged("exchange 1")),
-        ("\"POST\"", "7", damaged("exchange 1")),
-        ("\"query\": []", "\"query\": [7]", damaged("exchange 1")),
-        ("\"status\": 200", "\"status\": 99", damaged("exchange 1")),
-        ("\"status\": 200", "\"status\": 65736", damaged("exchange 1")),
-        ("\"<password>\"", "null", damaged("exchange 1")),
-        ("\"status\": 200", "\"status\": 200, \"text\": \"\"", damaged("exchange 1")),
+        ("\"interactions\"", "<<<<<<< \"interactions\"", damaged("line 3")),
+        ("\"method\": \"POST\",", "", damaged("interaction 1")),
+        ("\"POST\"", "7", damaged("interaction 1")),
+        ("\"query\": []", "\"query\": [7]", damaged("interaction 1")),
+        ("\"status\": 200", "\"status\": 99", damaged("interaction 1")),
+        ("\"status\": 200", "\"status\": 65736", damaged("interaction 1")),
+        ("\"<password>\"", "null", damaged("interaction 1")),
+        ("\"status\": 200", "\"status\": 200, \"text\": \"\"", damaged("interaction 1")),
         ("\"status\": 200", "\"status\": 200, \"status\": 201", damaged("line 22")),
     ] {
         assert_eq!(read(from, to).unwrap_err(), error, "{to}");
@@ -536,7 +536,7 @@ fn a_placeholder_in_the_services_own_text_is_withheld() {
 }
 
 #[test]
-fn a_credential_of_a_request_is_in_no_exchange_before_or_after_it() {
+fn a_credential_of_a_request_is_in_no_interaction_before_or_after_it() {
     let app = RECORDED.app();
     let call = |token: &str, in_query: bool| {
         let exchange = app.location("loc-1").unwrap().exchange(&support::user_token(&app)).unwrap();
@@ -578,7 +578,7 @@ fn a_token_that_the_recorder_was_given_is_struck_out_wherever_the_program_puts_i
     for (what, url, body) in [
         ("in a query of another name", "https://api.example.com/x?t=t-9".to_owned(), String::new()),
         ("in a path", format!("https://api.example.com/{user}/t-9"), String::new()),
-        ("in an answer", "https://api.example.com/x".to_owned(), format!(r#"["t-9", "{user}"]"#)),
+        ("in a response", "https://api.example.com/x".to_owned(), format!(r#"["t-9", "{user}"]"#)),
     ] {
         let recorder = Recorder::new(answers(vec![response(200, &[], body)]), credentials.clone());
         let recorder = recorder.keep_bodies(|_, body| Some(body.to_owned()));

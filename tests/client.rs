@@ -39,7 +39,7 @@ struct Line<'a> {
     cut_after: RefCell<Vec<&'static str>>,
     /// What is answered to the next requests to a path instead of what the service would answer.
     answers: RefCell<Vec<(&'static str, u16)>>,
-    /// Whether such an answer asks for a wait of seven seconds.
+    /// Whether such a response asks for a wait of seven seconds.
     retry_after: Cell<bool>,
     store_fails: Cell<bool>,
 }

@@ -26,7 +26,7 @@ use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use location_auth::Bytes;
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::testing::{Exchange, Executor, Failing, Network, NetworkFault, Rng, Scripted, Silent};
+use location_auth::testing::{Executor, Failing, Interaction, Network, NetworkFault, Rng, Scripted, Silent};
 use location_auth::transports::cassette::{Credentials, Recorder};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
@@ -524,17 +524,17 @@ fn kit(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.debug("failing::Failing", Failing(Delivery::Unknown));
     sweep.debug("failing::Silent", Silent);
     sweep.debug("executor::Executor", Executor::new(17, [std::future::ready(PASSWORD)]));
-    let exchange = || {
-        let exchange = Exchange::post("/x?token=Xq9").header("x-api-key", "key-Xq9").member("password", PASSWORD);
-        exchange.member("email", EMAIL).answer(200, PASSWORD)
+    let interaction = || {
+        let interaction = Interaction::post("/x?token=Xq9").header("x-api-key", "key-Xq9").member("password", PASSWORD);
+        interaction.member("email", EMAIL).respond(200, PASSWORD)
     };
-    sweep.debug("exchange::Exchange", exchange());
-    let script = Scripted::new([Exchange::any(), exchange()]);
+    sweep.debug("interaction::Interaction", interaction());
+    let script = Scripted::new([Interaction::any(), interaction()]);
     drop(run(login.clone(), &script));
     sweep.debug("scripted::Scripted", &script);
     script.sent().iter().for_each(|sent| sweep.display("scripted::Sent", sent));
     // An answer that is left over, a request that differs, and one too many.
-    for script in [script, Scripted::new([exchange()]), Scripted::new([])] {
+    for script in [script, Scripted::new([interaction()]), Scripted::new([])] {
         let fails = || {
             drop(run(login.clone(), &script));
             drop(script);
@@ -543,7 +543,8 @@ fn kit(sweep: &mut Sweep, login: &LocationLogin) {
         sweep.shown.entry("scripted::Scripted").or_default().push(panic.downcast_ref::<String>().unwrap().clone());
     }
     let token = format!(r#"{{"access_token": {}}}"#, serde_json::to_string(USER_TOKEN).unwrap());
-    let service = Scripted::new([Exchange::any().answer(200, token), Exchange::any().answer(200, LOCATION_TOKEN)]);
+    let service =
+        Scripted::new([Interaction::any().respond(200, token), Interaction::any().respond(200, LOCATION_TOKEN)]);
     let network = Network::new(17, service);
     drop(run(login.clone(), &network));
     sweep.debug("network::Network", &network);

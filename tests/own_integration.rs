@@ -6,7 +6,7 @@ use std::error::Error;
 
 use http::{Request, StatusCode};
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::testing::{self, Exchange, Failing, Network, Scripted};
+use location_auth::testing::{self, Failing, Interaction, Network, Scripted};
 use location_auth::transports::{Cause, RunError, SendError, Transport, run};
 use location_auth::{
     App, Bytes, Delivery, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Retry, Session, Settings, Step,
@@ -42,9 +42,9 @@ fn login(password: &str) -> LocationLogin {
 #[test]
 fn the_contacts_are_requested_with_the_token_of_the_login() {
     let service = Scripted::new([
-        Exchange::post("/user_token").member("password", "hunter2").answer(200, r#"{"access_token": "u-1"}"#),
-        Exchange::post("/locations/loc-1/token").answer(200, r#"{"access_token": "l-1"}"#),
-        Exchange::get("/locations/loc-1/contacts").header("authorization", "Bearer l-1").answer(200, "[]"),
+        Interaction::post("/user_token").member("password", "hunter2").respond(200, r#"{"access_token": "u-1"}"#),
+        Interaction::post("/locations/loc-1/token").respond(200, r#"{"access_token": "l-1"}"#),
+        Interaction::get("/locations/loc-1/contacts").header("authorization", "Bearer l-1").respond(200, "[]"),
     ]);
     assert_eq!(contacts(login("hunter2"), &service).unwrap(), serde_json::json!([]));
 }

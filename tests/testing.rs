@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use http::{Method, Request, Response};
-use location_auth::testing::{self, Exchange, Executor, Failing, Network, NetworkFault, Scripted, Silent};
+use location_auth::testing::{self, Executor, Failing, Interaction, Network, NetworkFault, Scripted, Silent};
 use location_auth::transports::{AsyncTransport, SendError, SendErrorKind, Transport};
 use location_auth::{Bytes, Delivery};
 
@@ -51,8 +51,8 @@ fn failure(test: impl FnOnce()) -> String {
 #[test]
 fn a_script_gives_its_answers_in_order_and_records_the_requests() {
     let script = Scripted::new([
-        Exchange::post("/contacts").answer(201, "first"),
-        Exchange::any().respond(Response::builder().status(404).header("x-page", "2").body("second").unwrap()),
+        Interaction::post("/contacts").respond(201, "first"),
+        Interaction::any().respond_with(Response::builder().status(404).header("x-page", "2").body("second").unwrap()),
     ]);
     let [first, second] = send_both(&script).map(Result::unwrap);
     assert_eq!((first.status().as_u16(), first.body().as_slice()), (201, &b"first"[..]));
@@ -66,24 +66,24 @@ fn a_script_gives_its_answers_in_order_and_records_the_requests() {
 
 #[test]
 fn an_expected_request_passes() {
-    for exchange in [
-        Exchange::any(),
-        Exchange::any().header("x-api-key", "S3CR3T"),
-        Exchange::new(Method::POST, "/contacts"),
-        Exchange::post("/contacts?page=2&token=S3CR3T"),
-        Exchange::post("/contacts").header("X-Api-Key", "S3CR3T").member("name", "Ada").member("password", "S3CR3T"),
+    for interaction in [
+        Interaction::any(),
+        Interaction::any().header("x-api-key", "S3CR3T"),
+        Interaction::new(Method::POST, "/contacts"),
+        Interaction::post("/contacts?page=2&token=S3CR3T"),
+        Interaction::post("/contacts").header("X-Api-Key", "S3CR3T").member("name", "Ada").member("password", "S3CR3T"),
     ] {
-        assert_eq!(send(&Scripted::new([exchange])).unwrap().status(), 200);
+        assert_eq!(send(&Scripted::new([interaction])).unwrap().status(), 200);
     }
 }
 
 #[test]
 fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
-    let post = || Exchange::post("/contacts");
-    for (exchange, difference, expected) in [
-        (Exchange::get("/contacts"), "it has another method", "GET /contacts"),
-        (Exchange::post("/contact"), "it has another path", "POST /contact"),
-        (Exchange::post("/contacts?page=S3CR3T"), "it has another query", "POST /contacts?page=…"),
+    let post = || Interaction::post("/contacts");
+    for (interaction, difference, expected) in [
+        (Interaction::get("/contacts"), "it has another method", "GET /contacts"),
+        (Interaction::post("/contact"), "it has another path", "POST /contact"),
+        (Interaction::post("/contacts?page=S3CR3T"), "it has another query", "POST /contacts?page=…"),
         (post().header("x-token", "S3CR3T"), "it has no header `x-token`", "POST /contacts x-token: …"),
         (
             post().header("x-api-key", "S3CR3T-2"),
@@ -91,20 +91,20 @@ fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
             "POST /contacts x-api-key: …",
         ),
         (
-            Exchange::any().header("x-api-key", "S3CR3T").header("x-api-key", "S3CR3T"),
+            Interaction::any().header("x-api-key", "S3CR3T").header("x-api-key", "S3CR3T"),
             "its header `x-api-key` has another value",
             "any request x-api-key: …, x-api-key: …",
         ),
         (post().member("email", "S3CR3T"), "its body's member `email` is missing", "POST /contacts, {email: …}"),
         (post().member("name", "S3CR3T"), "its body's member `name` has another value", "POST /contacts, {name: …}"),
         (
-            Exchange::get("/").member("name", 3).member("password", ["S3CR3T"]),
+            Interaction::get("/").member("name", 3).member("password", ["S3CR3T"]),
             "it has another method, it has another path, its body's member `name` has another value, its body's member `password` has another \
              value",
             "GET /, {name: …, password: …}",
         ),
     ] {
-        let message = failure(|| drop(send(&Scripted::new([exchange]))));
+        let message = failure(|| drop(send(&Scripted::new([interaction]))));
         assert_eq!(
             message,
             format!(
@@ -112,7 +112,7 @@ fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
             )
         );
     }
-    let script = Scripted::new([Exchange::any().member("name", "Ada")]);
+    let script = Scripted::new([Interaction::any().member("name", "Ada")]);
     let bare = Request::get("https://api.example.com/").body(Bytes::from_static(b"S3CR3T")).unwrap();
     let message = failure(|| drop(Transport::send(&script, bare, 100)));
     assert!(message.starts_with("request 1 is not what the script expects: its body is no JSON object\n"), "{message}");
@@ -123,25 +123,26 @@ fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
 #[test]
 fn a_surplus_request_fails_the_test() {
     let message = failure(|| {
-        let script = Scripted::new([Exchange::any()]);
+        let script = Scripted::new([Interaction::any()]);
         send(&script).unwrap();
         drop(send(&script));
     });
-    assert_eq!(message, format!("request 2 is one too many, the script has no answer left for it: {SHOWN}"));
+    assert_eq!(message, format!("request 2 is one too many, the script has no interaction left for it: {SHOWN}"));
 }
 
 #[test]
 fn an_unused_answer_fails_the_test() {
     let message = failure(|| {
-        let script = Scripted::new([Exchange::any(), Exchange::post("/a").header("x", "S3CR3T"), Exchange::any()]);
+        let script =
+            Scripted::new([Interaction::any(), Interaction::post("/a").header("x", "S3CR3T"), Interaction::any()]);
         send(&script).unwrap();
     });
-    assert_eq!(message, "the script has answers left over, 2 after 1 requests; the next is for POST /a x: …");
+    assert_eq!(message, "the script has interactions left over, 2 after 1 requests; the next is for POST /a x: …");
 }
 
 #[test]
 fn a_remaining_clone_keeps_the_script_open() {
-    let script = Scripted::new([Exchange::any()]);
+    let script = Scripted::new([Interaction::any()]);
     drop(script.clone());
     assert_eq!(format!("{script:?}"), "Scripted { sent: 0, left: 1, .. }");
     send(&script).unwrap();
@@ -149,7 +150,7 @@ fn a_remaining_clone_keeps_the_script_open() {
 
 #[test]
 fn a_failure_that_the_program_swallows_is_raised_again_when_the_script_is_dropped() {
-    let script = Scripted::new([Exchange::get("/")]);
+    let script = Scripted::new([Interaction::get("/")]);
     let swallowed = failure(|| drop(send(&script)));
     assert_eq!(failure(|| drop(script)), swallowed);
 }
@@ -157,7 +158,7 @@ fn a_failure_that_the_program_swallows_is_raised_again_when_the_script_is_droppe
 #[test]
 fn a_test_that_fails_for_another_reason_is_not_aborted_by_unused_answers() {
     let message = failure(|| {
-        let _script = Scripted::new([Exchange::any()]);
+        let _script = Scripted::new([Interaction::any()]);
         panic!("{}", "another reason");
     });
     assert_eq!(message, "another reason");
@@ -165,8 +166,10 @@ fn a_test_that_fails_for_another_reason_is_not_aborted_by_unused_answers() {
 
 #[test]
 fn a_scripts_answers_keep_to_the_bound_of_the_send() {
-    let script =
-        Scripted::new([Exchange::any().answer(200, vec![b'x'; 100]), Exchange::any().answer(200, vec![b'x'; 101])]);
+    let script = Scripted::new([
+        Interaction::any().respond(200, vec![b'x'; 100]),
+        Interaction::any().respond(200, vec![b'x'; 101]),
+    ]);
     assert_eq!(send(&script).unwrap().body().len(), 100);
     let error = send(&script).unwrap_err();
     assert_eq!((error.kind(), error.status().unwrap().as_u16()), (SendErrorKind::TooLarge, 200));
@@ -175,13 +178,13 @@ fn a_scripts_answers_keep_to_the_bound_of_the_send() {
 #[test]
 fn an_impossible_request_or_answer_is_refused_when_the_script_is_written() {
     for no_path in ["no path", "contacts", "*", "", "https://staging.example.com/user_token", "/a b"] {
-        assert!(failure(|| drop(Exchange::get(no_path))).contains("a path"), "{no_path}");
+        assert!(failure(|| drop(Interaction::get(no_path))).contains("a path"), "{no_path}");
     }
-    assert!(failure(|| drop(Exchange::any().header("no header", "S3CR3T"))).contains("no such header"));
-    assert!(failure(|| drop(Exchange::any().header("x", "S3CR3T\n"))).contains("no such header"));
-    assert!(failure(|| drop(Exchange::any().answer(1000, ""))).contains("1000 is no status"));
+    assert!(failure(|| drop(Interaction::any().header("no header", "S3CR3T"))).contains("no such header"));
+    assert!(failure(|| drop(Interaction::any().header("x", "S3CR3T\n"))).contains("no such header"));
+    assert!(failure(|| drop(Interaction::any().respond(1000, ""))).contains("1000 is no status"));
     let unwritable = std::collections::BTreeMap::from([((1, 2), "S3CR3T")]);
-    assert!(failure(|| drop(Exchange::any().member("x", unwritable))).contains("can't be written"));
+    assert!(failure(|| drop(Interaction::any().member("x", unwritable))).contains("can't be written"));
 }
 
 // ---- No answers ----
@@ -189,7 +192,7 @@ fn an_impossible_request_or_answer_is_refused_when_the_script_is_written() {
 #[test]
 fn a_transport_fails_with_the_delivery_that_it_is_set_to() {
     for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
-        let script = Scripted::new([Exchange::any().fail(delivery), Exchange::any().fail(delivery)]);
+        let script = Scripted::new([Interaction::any().fail(delivery), Interaction::any().fail(delivery)]);
         for error in send_both(&Failing(delivery)).into_iter().chain(send_both(&script)).map(Result::unwrap_err) {
             assert_eq!(Transport::delivery(&Failing(delivery), &error), delivery);
             assert_eq!(AsyncTransport::delivery(&script, &error), delivery);
@@ -356,7 +359,7 @@ fn a_sender_that_is_dropped_does_no_harm() {
 #[test]
 fn the_service_may_be_a_script_and_its_failures_are_unchanged() {
     let script =
-        Scripted::new([Exchange::post("/contacts").answer(201, ""), Exchange::any().fail(Delivery::Unsendable)]);
+        Scripted::new([Interaction::post("/contacts").respond(201, ""), Interaction::any().fail(Delivery::Unsendable)]);
     let network = Network::new(17, script.clone());
     assert_eq!(send(&network).unwrap().status(), 201);
     let error = send(&network).unwrap_err();

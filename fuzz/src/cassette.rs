@@ -45,8 +45,8 @@ pub fn cassette(data: &[u8]) {
     let recorded = program(&app(), EMAIL, PASSWORD, in_query, &url, &recorder).expect("the transport does not fail");
 
     let text = recorder.cassette().to_string();
-    let exchanges: Value = serde_json::from_str(&text).expect("a cassette is JSON");
-    let texts = texts_of(&exchanges).join("\n");
+    let interactions: Value = serde_json::from_str(&text).expect("a cassette is JSON");
+    let texts = texts_of(&interactions).join("\n");
     shows_none(&texts, &[EMAIL, PASSWORD, API_KEY, CLIENT_ID, CLIENT_SECRET]);
     for (number, token) in issued.into_inner().iter().enumerate() {
         // A token that the cassette's own words contain cannot be distinguished from them.
@@ -54,8 +54,8 @@ pub fn cassette(data: &[u8]) {
         else {
             continue;
         };
-        for exchange in &exchanges["exchanges"].as_array().expect("is a list")[number..] {
-            shows_none(&texts_of(exchange).join("\n"), &[token]);
+        for interaction in &interactions["interactions"].as_array().expect("is a list")[number..] {
+            shows_none(&texts_of(interaction).join("\n"), &[token]);
         }
     }
 

@@ -55,7 +55,7 @@ pub fn own_handling(data: &[u8]) {
 
 fn shows_no_secret(line: &str, requests: u32) {
     assert!(!line.contains('\n'), "{line:?}");
-    // A service that knows the owner's password can repeat it in a later answer, where the crate no longer looks for it.
+    // A service that knows the owner's password can repeat it in a later response, where the crate no longer looks for it.
     let request_secrets = [API_KEY, CLIENT_SECRET, EMAIL, PASSWORD];
     shows_none(line, if requests == 1 { &request_secrets } else { &request_secrets[..2] });
 }

@@ -24,7 +24,7 @@ pub enum Outcome {
     /// A status with this body.
     Body(u16, &'static str),
     Nothing(Delivery),
-    /// Whoever sent it is gone before there is an answer.
+    /// Whoever sent it is gone before there is a response.
     Dropped,
 }
 
@@ -139,7 +139,7 @@ impl Callers {
                 self.store.push(serde_json::to_string(&keep.token()).unwrap());
                 keep.kept(session, owner, now)
             }
-            next => panic!("{next:?} needs an answer, or is the end"),
+            next => panic!("{next:?} needs a response, or is the end"),
         });
     }
 

@@ -7,7 +7,7 @@ use alloc::string::String;
 /// ```
 /// use location_auth::transports::cassette::{Cassette, CassetteError};
 ///
-/// let error = r#"{"version": 2, "exchanges": []}"#.parse::<Cassette>().unwrap_err();
+/// let error = r#"{"version": 2, "interactions": []}"#.parse::<Cassette>().unwrap_err();
 /// assert_eq!(error, CassetteError::UnknownVersion);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,7 +16,7 @@ pub enum CassetteError {
     /// The text is not a cassette.
     #[error("the cassette is damaged at {at}: record it again, or restore the file")]
     Damaged {
-        /// The line, or the exchange, counted from 1.
+        /// The line, or the interaction, counted from 1.
         at: String,
     },
     /// The cassette has a version that this crate does not read.

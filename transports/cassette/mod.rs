@@ -27,7 +27,7 @@
 //! repeats a secret, in a spelling that `strike_out` knows, becomes `<withheld>`. A body that can't be searched is withheld completely, with
 //! the reason: it is encoded, is not UTF-8, or is JSON with a name twice or nested deeper than 8.
 //!
-//! A cassette never has a credential that the recorder was given, that a request had, or that was issued as an `access_token`, in no exchange before
+//! A cassette never has a credential that the recorder was given, that a request had, or that was issued as an `access_token`, in no interaction before
 //! or after it. In a query, a token is the parameter `access_token`: give the recorder a token that goes in another one. The recorder does not know
 //! what else in a response is secret. So read the text before you commit it.
 

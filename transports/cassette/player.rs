@@ -51,7 +51,7 @@ struct State {
 }
 
 impl Player {
-    /// Makes a transport that answers from the first exchange of the cassette on.
+    /// Makes a transport that answers from the first interaction of the cassette on.
     pub fn new(cassette: Cassette, credentials: Credentials) -> Self {
         Self { cassette, state: Mutex::new(State { credentials, next: 0 }) }
     }
@@ -62,7 +62,7 @@ impl Player {
     /// [`CassetteError::Missing`] if not all recorded requests were sent.
     pub fn finish(&self) -> Result<(), CassetteError> {
         let next = self.state().next;
-        let left = self.cassette.exchanges.get(next..).unwrap_or_default();
+        let left = self.cassette.interactions.get(next..).unwrap_or_default();
         match left.first() {
             None => Ok(()),
             Some(first) => Err(CassetteError::Missing {
@@ -78,12 +78,12 @@ impl Player {
         let mut state = self.state();
         let number = state.next.saturating_add(1);
         let line = || sent.struck(&state.credentials).line();
-        let mut recorded = self.cassette.exchanges.iter().enumerate().skip(state.next);
-        let Some((_, exchange)) = recorded.next() else {
+        let mut recorded = self.cassette.interactions.iter().enumerate().skip(state.next);
+        let Some((_, interaction)) = recorded.next() else {
             return Err(CassetteError::Surplus { number, line: line() });
         };
         if let Some(Difference { part, sent: shown, recorded: own }) =
-            exchange.request.difference(&sent, &state.credentials)
+            interaction.request.difference(&sent, &state.credentials)
         {
             let later = recorded.find(|(_, later)| later.request.difference(&sent, &state.credentials).is_none());
             return Err(match later {
@@ -93,12 +93,12 @@ impl Player {
                 None => CassetteError::Differs { number, part, sent: shown, recorded: own },
             });
         }
-        if let Body::Withheld(reason) = &exchange.response.body {
-            if sent.asks_for().is_some() && (200..300).contains(&exchange.response.status) {
+        if let Body::Withheld(reason) = &interaction.response.body {
+            if sent.asks_for().is_some() && (200..300).contains(&interaction.response.status) {
                 return Err(CassetteError::Withheld { number, reason: reason.clone() });
             }
         }
-        let response = exchange.response.filled(&mut state.credentials);
+        let response = interaction.response.filled(&mut state.credentials);
         if response.body().len() > limit {
             return Err(CassetteError::TooLarge { number });
         }
@@ -137,7 +137,7 @@ impl AsyncTransport for Player {
     }
 }
 
-/// Shows how many exchanges there are, and which is next.
+/// Shows how many interactions there are, and which is next.
 impl fmt::Debug for Player {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Player")

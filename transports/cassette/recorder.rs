@@ -1,4 +1,4 @@
-//! A transport that records the exchanges of another transport.
+//! A transport that records the interactions of another transport.
 
 extern crate std;
 
@@ -14,13 +14,13 @@ use zeroize::Zeroizing;
 
 use super::super::{AsyncTransport, Delivery, SendErrorKind, Transport};
 use super::credentials::{Credentials, Kind};
-use super::recording::{Cassette, Exchange};
+use super::recording::{Cassette, Interaction};
 use super::request::Sent;
 use super::response::{Body, Keep, ResponseRecord, kept};
 
-/// A transport that sends over another transport, blocking or async, and records each exchange that has a response.
+/// A transport that sends over another transport, blocking or async, and records each interaction that has a response.
 ///
-/// Your program gets every response unchanged, even if the cassette withholds it. Exchanges are in the order in which they began. If a
+/// Your program gets every response unchanged, even if the cassette withholds it. Interactions are in the order in which they began. If a
 /// request has a credential that the recorder was not given, the recorder learns it from the request.
 ///
 /// ```
@@ -49,7 +49,7 @@ pub struct Recorder<T> {
 /// What was sent and received, as it was: a later request may show that a text of an earlier response is a credential.
 struct Tape {
     credentials: Credentials,
-    exchanges: Vec<(Sent, Option<Received>)>,
+    interactions: Vec<(Sent, Option<Received>)>,
 }
 
 enum Received {
@@ -57,7 +57,7 @@ enum Received {
     Call(Response<()>, Body),
 }
 
-/// An exchange that has begun.
+/// An interaction that has begun.
 struct Begun {
     place: usize,
     uri: Uri,
@@ -67,7 +67,7 @@ struct Begun {
 impl<T> Recorder<T> {
     /// Makes a recorder over the transport.
     pub fn new(transport: T, credentials: Credentials) -> Self {
-        Self { transport, keep: None, tape: Mutex::new(Tape { credentials, exchanges: Vec::new() }) }
+        Self { transport, keep: None, tape: Mutex::new(Tape { credentials, interactions: Vec::new() }) }
     }
 
     /// Sets a function that returns which part of a response's body to record for a call. It gets the call's URI and the body. Without it no such
@@ -94,15 +94,15 @@ impl<T> Recorder<T> {
     pub fn cassette(&self) -> Cassette {
         let tape = self.tape();
         let mut credentials = tape.credentials.clone();
-        let answered = tape.exchanges.iter().filter_map(|(sent, received)| Some((sent, received.as_ref()?)));
-        let exchanges = answered.map(|(sent, received)| Exchange {
+        let answered = tape.interactions.iter().filter_map(|(sent, received)| Some((sent, received.as_ref()?)));
+        let interactions = answered.map(|(sent, received)| Interaction {
             request: sent.struck(&tape.credentials),
             response: match received {
                 Received::Token(kind, response) => ResponseRecord::of_token(*kind, response, &mut credentials),
                 Received::Call(head, kept) => ResponseRecord::of_call(head, kept, &tape.credentials),
             },
         });
-        Cassette { exchanges: exchanges.collect() }
+        Cassette { interactions: interactions.collect() }
     }
 
     fn begin(&self, request: &Request<Bytes>) -> Begun {
@@ -111,8 +111,8 @@ impl<T> Recorder<T> {
         for (kind, value) in sent.credentials() {
             tape.credentials.learn(kind, value);
         }
-        let (place, asks_for) = (tape.exchanges.len(), sent.asks_for());
-        tape.exchanges.push((sent, None));
+        let (place, asks_for) = (tape.interactions.len(), sent.asks_for());
+        tape.interactions.push((sent, None));
         Begun { place, uri: request.uri().clone(), asks_for }
     }
 
@@ -132,7 +132,7 @@ impl<T> Recorder<T> {
             // It learns the token, so that the next one gets the next number.
             ResponseRecord::of_token(*kind, response, &mut tape.credentials);
         }
-        if let Some((_, place)) = tape.exchanges.get_mut(begun.place) {
+        if let Some((_, place)) = tape.interactions.get_mut(begun.place) {
             *place = Some(received);
         }
     }

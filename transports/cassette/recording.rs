@@ -1,4 +1,4 @@
-//! The cassette: a list of exchanges, and its text form.
+//! The cassette: a list of interactions, and its text form.
 
 use alloc::format;
 use alloc::string::String;
@@ -11,7 +11,7 @@ use super::json::Json;
 use super::request::RequestRecord;
 use super::response::{Body, ResponseRecord};
 
-/// The recorded exchanges in their order, with placeholders for credentials.
+/// The recorded interactions in their order, with placeholders for credentials.
 ///
 /// `Display` writes its text and [`str::parse`] reads it. The text is JSON with many lines and a newline at the end. Your program decides where to
 /// write it. All later versions of this crate will read a text of version 1.
@@ -21,7 +21,7 @@ use super::response::{Body, ResponseRecord};
 ///
 /// let text = r#"{
 ///   "version": 1,
-///   "exchanges": [
+///   "interactions": [
 ///     {
 ///       "request": {
 ///         "method": "GET",
@@ -43,11 +43,11 @@ use super::response::{Body, ResponseRecord};
 /// ```
 #[derive(Clone)]
 pub struct Cassette {
-    pub(super) exchanges: Vec<Exchange>,
+    pub(super) interactions: Vec<Interaction>,
 }
 
 #[derive(Clone)]
-pub(super) struct Exchange {
+pub(super) struct Interaction {
     pub(super) request: RequestRecord,
     pub(super) response: ResponseRecord,
 }
@@ -58,11 +58,11 @@ const DEPTH: u8 = 16;
 
 impl fmt::Display for Cassette {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exchanges = self.exchanges.iter().map(|exchange| {
-            object([("request", request(&exchange.request)), ("response", response(&exchange.response))])
+        let interactions = self.interactions.iter().map(|interaction| {
+            object([("request", request(&interaction.request)), ("response", response(&interaction.response))])
         });
-        let exchanges = Json::List(exchanges.collect());
-        let cassette = object([("version", Json::Number(VERSION.into())), ("exchanges", exchanges)]);
+        let interactions = Json::List(interactions.collect());
+        let cassette = object([("version", Json::Number(VERSION.into())), ("interactions", interactions)]);
         f.write_str(&serde_json::to_string_pretty(&cassette).map_err(|_| fmt::Error)?)?;
         f.write_str("\n")
     }
@@ -113,15 +113,15 @@ impl FromStr for Cassette {
         if version.as_u64() != Some(VERSION) {
             return Err(CassetteError::UnknownVersion);
         }
-        let Some(Json::List(exchanges)) = json.member("exchanges") else { return Err(damaged("line 1".into())) };
-        let read = exchanges.iter().enumerate().map(|(index, exchange)| {
-            read_exchange(exchange).ok_or_else(|| damaged(format!("exchange {}", index.saturating_add(1))))
+        let Some(Json::List(interactions)) = json.member("interactions") else { return Err(damaged("line 1".into())) };
+        let read = interactions.iter().enumerate().map(|(index, interaction)| {
+            read_interaction(interaction).ok_or_else(|| damaged(format!("interaction {}", index.saturating_add(1))))
         });
-        Ok(Self { exchanges: read.collect::<Result<_, _>>()? })
+        Ok(Self { interactions: read.collect::<Result<_, _>>()? })
     }
 }
 
-fn read_exchange(json: &Json) -> Option<Exchange> {
+fn read_interaction(json: &Json) -> Option<Interaction> {
     let (request, response) = (json.member("request")?, json.member("response")?);
     let text = |json: &Json, name| Some(String::from(json.member(name)?.as_text()?));
     let Json::List(query) = request.member("query")? else { return None };
@@ -146,7 +146,7 @@ fn read_exchange(json: &Json) -> Option<Exchange> {
         headers: read_texts(response.member("headers")?)?,
         body,
     };
-    Some(Exchange { request, response })
+    Some(Interaction { request, response })
 }
 
 fn read_texts(json: &Json) -> Option<Vec<(String, String)>> {
@@ -154,9 +154,9 @@ fn read_texts(json: &Json) -> Option<Vec<(String, String)>> {
     members.iter().map(|(name, value)| Some((name.clone(), value.as_text()?.into()))).collect()
 }
 
-/// Shows how many exchanges there are.
+/// Shows how many interactions there are.
 impl fmt::Debug for Cassette {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cassette").field("exchanges", &self.exchanges.len()).finish()
+        f.debug_struct("Cassette").field("interactions", &self.interactions.len()).finish()
     }
 }

@@ -15,18 +15,18 @@
 //! Each transport is blocking and async. Their output shows no value that could be a secret, not even when a test fails.
 #![allow(clippy::panic, reason = "a test fails by a panic")]
 
-mod exchange;
 mod executor;
 mod failing;
+mod interaction;
 mod network;
 mod network_fault;
 mod rng;
 mod scripted;
 mod state;
 
-pub use exchange::Exchange;
 pub use executor::Executor;
 pub use failing::{Failing, Silent};
+pub use interaction::Interaction;
 pub use network::Network;
 pub use network_fault::NetworkFault;
 pub use rng::Rng;

@@ -1,4 +1,4 @@
-//! A transport that answers from a script, and fails the test if the program does not follow it.
+//! A transport that responds from a script, and fails the test if the program does not follow it.
 
 extern crate std;
 
@@ -16,25 +16,25 @@ use location_auth::transports::{AsyncTransport, SendError, Transport};
 use location_auth::{Bytes, Redacted};
 
 use super::bounded;
-use super::exchange::{Answer, Exchange};
 use super::failing::failure;
+use super::interaction::{Answer, Interaction};
 
-/// A blocking and async transport that answers from a script, in its order. It checks each request and keeps it.
+/// A blocking and async transport that responds from a script, in its order. It checks each request and keeps it.
 ///
-/// It panics, and so fails the test, in three cases: a request differs from the script, there is no answer left for a request, or answers are
+/// It panics, and so fails the test, in three cases: a request differs from the script, there is no interaction left for a request, or interactions are
 /// left when the transport is dropped. The message says what differs, and shows no value that could be a secret. If the program catches
 /// the panic, the transport panics again when it is dropped.
 ///
 /// It holds an `Arc`: clones share the script.
 ///
 /// ```
-/// use location_auth::testing::{Exchange, Scripted};
+/// use location_auth::testing::{Interaction, Scripted};
 /// use location_auth::transports::run;
 #[doc = include_str!("../../src/doctest_app.txt")]
 ///
 /// let service = Scripted::new([
-///     Exchange::post("/user_token").member("password", "hunter2").answer(200, r#"{"access_token": "u-1"}"#),
-///     Exchange::post("/locations/loc-1/token").header("authorization", "Bearer u-1").answer(200, r#"{"access_token": "l-1"}"#),
+///     Interaction::post("/user_token").member("password", "hunter2").respond(200, r#"{"access_token": "u-1"}"#),
+///     Interaction::post("/locations/loc-1/token").header("authorization", "Bearer u-1").respond(200, r#"{"access_token": "l-1"}"#),
 /// ]);
 /// let token = run(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &service)?;
 /// assert_eq!(token.expose_secret(), "l-1");
@@ -47,15 +47,15 @@ pub struct Scripted(Arc<Script>);
 struct Script(Mutex<State>);
 
 struct State {
-    left: VecDeque<Exchange>,
+    left: VecDeque<Interaction>,
     sent: Vec<Request<Bytes>>,
     failed: Option<String>,
 }
 
 impl Scripted {
-    /// Makes a transport that expects these exchanges, one after another.
-    pub fn new(exchanges: impl IntoIterator<Item = Exchange>) -> Self {
-        let left = exchanges.into_iter().collect();
+    /// Makes a transport that expects these interactions, one after another.
+    pub fn new(interactions: impl IntoIterator<Item = Interaction>) -> Self {
+        let left = interactions.into_iter().collect();
         Self(Arc::new(Script(Mutex::new(State { left, sent: Vec::new(), failed: None }))))
     }
 
@@ -82,16 +82,16 @@ impl Script {
 }
 
 impl State {
-    /// Returns the next answer, or the message that fails the test.
+    /// Returns the next response, or the message that fails the test.
     fn answer(&mut self, request: Request<Bytes>) -> Result<Answer, String> {
         let number = self.sent.len().saturating_add(1);
         let sent = Redacted(&request).to_string();
         let answer = match self.left.pop_front() {
-            None => Err(format!("request {number} is one too many, the script has no answer left for it: {sent}")),
-            Some(exchange) => match exchange.differences(&request) {
-                differences if differences.is_empty() => Ok(exchange.answer),
+            None => Err(format!("request {number} is one too many, the script has no interaction left for it: {sent}")),
+            Some(interaction) => match interaction.differences(&request) {
+                differences if differences.is_empty() => Ok(interaction.answer),
                 differences => Err(format!(
-                    "request {number} is not what the script expects: {}\n  expected {exchange:?}\n  sent     {sent}",
+                    "request {number} is not what the script expects: {}\n  expected {interaction:?}\n  sent     {sent}",
                     differences.join(", ")
                 )),
             },
@@ -113,7 +113,9 @@ impl Drop for Script {
         let problem = state.failed.clone().or_else(|| {
             let next = state.left.front()?;
             let (left, sent) = (state.left.len(), state.sent.len());
-            Some(format!("the script has answers left over, {left} after {sent} requests; the next is for {next:?}"))
+            Some(format!(
+                "the script has interactions left over, {left} after {sent} requests; the next is for {next:?}"
+            ))
         });
         drop(state);
         if let Some(problem) = problem {
@@ -157,10 +159,10 @@ impl fmt::Debug for Scripted {
 ///
 /// ```
 /// use location_auth::Bytes;
-/// use location_auth::testing::{Exchange, Scripted};
+/// use location_auth::testing::{Interaction, Scripted};
 /// use location_auth::transports::Transport;
 ///
-/// let service = Scripted::new([Exchange::any()]);
+/// let service = Scripted::new([Interaction::any()]);
 /// let request = http::Request::get("https://api.example.com/").header("x-api-key", "k-12").body(Bytes::new())?;
 /// service.send(request, 0)?;
 /// let sent = &service.sent()[0];

@@ -145,7 +145,7 @@ impl State {
         Some(fault)
     }
 
-    /// Starts a request, and returns the number of its answer.
+    /// Starts a request, and returns its number.
     pub(super) fn start(&mut self, request: Request<Bytes>, limit: usize) -> u64 {
         let id = self.next;
         self.waiting.insert(id, Waiting::default());
@@ -189,7 +189,7 @@ impl State {
         self.schedule(soon, Event::Answer { id, answer });
     }
 
-    /// Stores an answer, and returns the waker to call.
+    /// Stores what a request got, and returns the waker to call.
     pub(super) fn answered(&mut self, id: u64, answer: Answer) -> Option<Waker> {
         // The first answer counts. Nobody waits for one after the time-out.
         let Some(waiting) = self.waiting.get_mut(&id).filter(|waiting| waiting.answer.is_none()) else {
@@ -217,7 +217,7 @@ impl fmt::Display for Injected {
     }
 }
 
-/// An answer as the trace shows it.
+/// A response, or an error, as the trace shows it.
 struct Shown(Result<StatusCode, SendErrorKind>);
 
 impl fmt::Display for Shown {

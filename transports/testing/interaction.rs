@@ -1,4 +1,4 @@
-//! One exchange of a script: the request that the script expects, and its answer.
+//! One interaction of a script: the request that the script expects, and its response.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -11,20 +11,20 @@ use location_auth::{Bytes, Delivery, Redacted};
 use serde_core::Serialize;
 use serde_json::{Map, Value};
 
-/// One exchange of a script: the parts of the request that it expects, and the answer. The default answer is 200 without a body.
+/// One interaction of a script: the parts of the request that it expects, and the response. The default response is 200 without a body.
 ///
 /// ```
 /// use location_auth::Delivery;
-/// use location_auth::testing::Exchange;
+/// use location_auth::testing::Interaction;
 ///
 /// let script = [
-///     Exchange::any().fail(Delivery::NotSent),
-///     Exchange::get("/contacts?page=2").header("authorization", "Bearer l-1").answer(200, r#"{"contacts": []}"#),
-///     Exchange::post("/contacts").member("name", "Ada").member("visits", 3).answer(503, ""),
+///     Interaction::any().fail(Delivery::NotSent),
+///     Interaction::get("/contacts?page=2").header("authorization", "Bearer l-1").respond(200, r#"{"contacts": []}"#),
+///     Interaction::post("/contacts").member("name", "Ada").member("visits", 3).respond(503, ""),
 /// ];
 /// assert_eq!(format!("{:?}", script[1]), "GET /contacts?page=… authorization: …");
 /// ```
-pub struct Exchange {
+pub struct Interaction {
     method: Option<Method>,
     target: Option<Uri>,
     headers: HeaderMap,
@@ -37,7 +37,7 @@ pub(super) enum Answer {
     Failure(Delivery),
 }
 
-impl Exchange {
+impl Interaction {
     /// Expects any request.
     #[must_use]
     pub fn any() -> Self {
@@ -57,7 +57,7 @@ impl Exchange {
     #[must_use]
     pub fn new(method: Method, path: &str) -> Self {
         let target = path.starts_with('/').then(|| path.parse().ok()).flatten();
-        let Some(target) = target else { panic!("an exchange is for a path, like `/contacts`") };
+        let Some(target) = target else { panic!("an interaction is for a path, like `/contacts`") };
         Self { method: Some(method), target: Some(target), ..Self::any() }
     }
 
@@ -103,25 +103,25 @@ impl Exchange {
         self
     }
 
-    /// Answers with this status and body.
+    /// Responds with this status and body.
     ///
     /// # Panics
     /// If this is no valid status.
     #[must_use]
-    pub fn answer(self, status: u16, body: impl Into<Vec<u8>>) -> Self {
+    pub fn respond(self, status: u16, body: impl Into<Vec<u8>>) -> Self {
         let Ok(status) = StatusCode::from_u16(status) else { panic!("{status} is no status") };
         let mut response = Response::new(body);
         *response.status_mut() = status;
-        self.respond(response)
+        self.respond_with(response)
     }
 
-    /// Answers with this response.
+    /// Responds with this response.
     #[must_use]
-    pub fn respond(self, response: Response<impl Into<Vec<u8>>>) -> Self {
+    pub fn respond_with(self, response: Response<impl Into<Vec<u8>>>) -> Self {
         Self { answer: Answer::Response(response.map(Into::into)), ..self }
     }
 
-    /// Answers with an error and no response.
+    /// Fails with an error, without a response.
     #[must_use]
     pub fn fail(self, delivery: Delivery) -> Self {
         Self { answer: Answer::Failure(delivery), ..self }
@@ -167,8 +167,8 @@ impl Exchange {
     }
 }
 
-/// Shows the expected request without values that could be secret, and nothing of the answer.
-impl fmt::Debug for Exchange {
+/// Shows the expected request without values that could be secret, and nothing of the response.
+impl fmt::Debug for Interaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let body =
             if self.members.is_empty() { Vec::new() } else { serde_json::to_vec(&self.members).unwrap_or_default() };
