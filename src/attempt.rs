@@ -99,7 +99,7 @@ pub struct Replay {
 #[doc = include_str!("renewal_states.md")]
 ///
 /// The drawing leaves out what the program sets meanwhile. [`Session::set_location_token`](crate::Session::set_location_token) ends the renewal
-/// before the next request, as a new token does. [`Owner::forget`](crate::Owner::forget) ends it with an error.
+/// before the next request, as a new token does. [`Owner::forget`](crate::Owner::forget) ends it before the next request with an error.
 ///
 /// A method of each state takes the result, consumes the state, and returns the next one. The driver holds a lock for each turn, the
 /// Location's before the owner's. It releases a turn as soon as [`Renewing::holds`](crate::Renewing::holds) is false for it. You may drop a

@@ -189,10 +189,10 @@ impl Error {
                 "check the Client ID and the Client Secret"
             }
             (ErrorKind::Refused, UserToken, 401) => {
-                "check the owner's email and password, the Client ID and the Client Secret"
+                "check the owner's email and password, and that the API Key, the Client ID and the Client Secret are this environment's"
             }
             (ErrorKind::Refused, LocationToken, 401) => {
-                "check the Client ID and the Client Secret, and that the User Access Token was not revoked"
+                "check that the User Access Token was not revoked, and that the API Key, the Client ID and the Client Secret are this environment's"
             }
             (ErrorKind::Refused, UserToken, 403) => {
                 "check that the API Key is this environment's, then ask the service's support"

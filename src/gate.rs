@@ -70,10 +70,10 @@ impl Gate {
         Ticket { armed: self.armed, ended: self.ended }
     }
 
-    /// The error of the request that the caller waited for. All callers that waited get it.
+    /// The error of the request that the caller waited for. All callers that waited get it, unless its credentials are older than the caller's.
     pub(crate) fn failed_since(&self, ticket: Ticket) -> Option<RenewError> {
         let (armed, failure) = self.failure.as_ref()?;
-        (self.ended != ticket.ended && *armed == ticket.armed).then(|| failure.clone())
+        (self.ended != ticket.ended && *armed >= ticket.armed).then(|| failure.clone())
     }
 
     /// Records a request before it is sent.

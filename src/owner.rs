@@ -41,6 +41,8 @@ pub struct Owner {
     /// The service issued a Location Access Token for the token, or the program has set credentials since the token was requested: a 401 for it
     /// does not show that another new one would be rejected, too.
     pub(crate) works: bool,
+    /// Step 2 refused the token, and there is no newer one.
+    rejected: bool,
     pub(crate) unsaved: Option<Unsaved<UserAccessToken>>,
     /// How often the program has set credentials.
     armed: u64,
@@ -57,6 +59,7 @@ impl Owner {
             token: None,
             generation: 0,
             works: true,
+            rejected: false,
             unsaved: None,
             armed: 0,
             gate: Gate::default(),
@@ -85,7 +88,8 @@ impl Owner {
         Ok(())
     }
 
-    /// Removes the login and the User Access Token. A token request in flight still ends, and its token is still saved in the store and used.
+    /// Removes the login and the User Access Token. A token request in flight still ends, and its token is still saved in the store: a Location's is
+    /// used, a User Access Token is not.
     pub fn forget(&mut self) {
         self.login = None;
         self.replace_token(None);
@@ -126,10 +130,16 @@ impl Owner {
         (self.identity, self.armed)
     }
 
-    /// Uses the new token, now that the store has it, unless the program has set another one meanwhile.
+    /// Step 2 refused the token.
+    pub(crate) fn token_rejected(&mut self) {
+        self.token = None;
+        self.rejected = true;
+    }
+
+    /// Uses the new token, now that the store has it, unless the program has set another one meanwhile that was not rejected.
     pub(crate) fn saved(&mut self) {
         if let Some(unsaved) = self.unsaved.take() {
-            if unsaved.replaced == self.generation {
+            if unsaved.replaced == self.generation || self.rejected {
                 self.replace_token(Some(unsaved.token));
                 self.works = self.gate.is_armed_since(unsaved.ticket);
             }
@@ -138,7 +148,7 @@ impl Owner {
 
     /// Records that the service issued a Location Access Token for the token.
     pub(crate) fn token_works(&mut self, generation: u64) {
-        if generation == self.generation {
+        if generation == self.generation && !self.rejected {
             self.works = true;
             self.gate.token_works();
         }
@@ -148,6 +158,7 @@ impl Owner {
         self.token = token;
         self.generation = self.generation.saturating_add(1);
         self.works = true;
+        self.rejected = false;
     }
 
     fn arm(&mut self) {
@@ -167,6 +178,7 @@ impl fmt::Debug for Owner {
             .field("has_user_token", &self.has_user_token())
             .field("generation", &self.generation)
             .field("works", &self.works)
+            .field("rejected", &self.rejected)
             .field("unsaved", &self.unsaved.as_ref().map(|unsaved| unsaved.replaced))
             .field("armed", &self.armed)
             .field("gate", &self.gate)

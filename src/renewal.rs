@@ -34,7 +34,8 @@ impl Renewal {
         match checked {
             Ok(()) => {
                 let (generation, ticket) = (self.generation, session.gate.ticket());
-                let context = Context { session: self.session, owner: owner.identity, generation, ticket };
+                let (session, owner) = (self.session, owner.identity);
+                let context = Context { session, owner, generation, ticket, refused: false };
                 Renewing::AwaitTurn(AwaitTurn { context, turn: Turn::Location, ticket })
             }
             Err(error) => failed(session, error.at(Step::LocationToken)),
@@ -235,9 +236,9 @@ impl Context {
         }
     }
 
-    /// Step 2 got a 401: that says nothing about the Location.
+    /// Step 2 got a 401: that says nothing about the Location, unless the next User Access Token gets one, too, and works for others.
     fn user_token_rejected(
-        self,
+        mut self,
         error: Error,
         owner_generation: u64,
         session: &mut Session,
@@ -247,7 +248,12 @@ impl Context {
         if owner.generation != owner_generation {
             return self.exchange(session, owner, now);
         }
-        owner.token = None;
+        if core::mem::replace(&mut self.refused, true) && owner.works {
+            let error = RenewError::from(RenewErrorKind::Response(error)).at(Step::LocationToken);
+            session.gate.latch(error.clone().of(session.location()));
+            return self.give_up(session, error);
+        }
+        owner.token_rejected();
         if !owner.works {
             owner.gate.latch(RenewError::from(RenewErrorKind::InVain).at(Step::UserToken));
         } else if owner.login.is_none() {

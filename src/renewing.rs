@@ -71,6 +71,8 @@ pub(crate) struct Context {
     pub(crate) generation: u64,
     /// When it became the Location's turn: a failure does not count for callers that began after the program set credentials again.
     pub(crate) ticket: Ticket,
+    /// Step 2 has refused a User Access Token in this renewal.
+    pub(crate) refused: bool,
 }
 
 /// A wait for a turn. See the drawing on the page of [`Renewal`](crate::Renewal).

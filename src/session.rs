@@ -73,6 +73,8 @@ pub struct Session {
     parameter: Option<String>,
     /// Which token it is: how many the session has had.
     pub(crate) generation: u64,
+    /// A renewal has got the token, not the program.
+    requested: bool,
     /// The token has worked, or the program has set it, or the owner's credentials since it was requested.
     works: bool,
     /// Whether the token was rejected, and has not worked since.
@@ -138,6 +140,7 @@ impl Session {
             token: None,
             parameter: None,
             generation: 0,
+            requested: false,
             works: true,
             rejected: false,
             in_vain: None,
@@ -236,17 +239,19 @@ impl Session {
         let rejected = |kind: RenewErrorKind| RenewError::from(kind).at(Step::LocationToken).of(self.location());
         let (in_vain, again) = (rejected(RenewErrorKind::InVain), rejected(RenewErrorKind::RejectedAgain));
         let is_newest = attempt.generation == self.generation;
+        let mut stops = false;
         if is_newest {
             self.rejected = true;
             // A new token did not help the call that it was for. After the second such token, no other is requested.
             let did_not_help =
                 attempt.renewed && self.in_vain.replace(self.generation).is_some_and(|last| last != self.generation);
-            if !self.works || did_not_help {
+            stops = !self.works || did_not_help;
+            if stops {
                 self.gate.latch(in_vain.clone());
             }
         }
         match (attempt.again, is_newest) {
-            (true, true) if !self.works => Verdict::Rejected(in_vain),
+            (true, _) if stops => Verdict::Rejected(in_vain),
             (true, _) => Verdict::Rejected(again),
             (false, false) => Verdict::Replay(Replay { session: self.identity, renewed: false }),
             (false, true) => Verdict::Renew(Renewal { session: self.identity, generation: self.generation }),
@@ -273,7 +278,7 @@ impl Session {
         if self.location() != Some(&token.location) {
             return Err(Misuse::WrongLocation);
         }
-        self.replace_token(token);
+        self.replace_token(token, false);
         self.arm();
         Ok(())
     }
@@ -282,7 +287,7 @@ impl Session {
     pub(crate) fn saved(&mut self) {
         if let Some(unsaved) = self.unsaved.take() {
             if unsaved.replaced == self.generation || self.rejected {
-                self.replace_token(unsaved.token);
+                self.replace_token(unsaved.token, true);
                 self.works = self.gate.is_armed_since(unsaved.ticket);
             }
         }
@@ -298,7 +303,7 @@ impl Session {
 
     /// After a renewal.
     pub(crate) fn leave_to_replay(&self) -> Replay {
-        Replay { session: self.identity, renewed: true }
+        Replay { session: self.identity, renewed: self.requested }
     }
 
     fn token_works(&mut self, for_a_call_sent_again: bool) {
@@ -313,12 +318,15 @@ impl Session {
     }
 
     fn arm(&mut self) {
+        // Whether a token from before works says nothing about what was set now.
+        self.works = true;
         self.in_vain = None;
         self.gate.arm();
     }
 
-    fn replace_token(&mut self, token: LocationAccessToken) {
+    fn replace_token(&mut self, token: LocationAccessToken, requested: bool) {
         self.token = Some(token.secret);
+        self.requested = requested;
         self.generation = self.generation.saturating_add(1);
         self.works = true;
         self.rejected = false;
@@ -366,6 +374,7 @@ impl fmt::Debug for Session {
             .field("location", &self.location())
             .field("query_parameter", &self.parameter)
             .field("generation", &self.generation)
+            .field("requested", &self.requested)
             .field("works", &self.works)
             .field("rejected", &self.rejected)
             .field("in_vain", &self.in_vain)

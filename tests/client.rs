@@ -604,9 +604,9 @@ fn a_call_whose_body_cannot_be_sent_again_gets_an_error_and_the_token_is_renewed
         let upload = || call(1).map(|_| Stream);
         let send = |request: Request<Stream>| line.carry(request.map(|Stream| Bytes::new()));
         let error = client.call_with(Call::once(), upload(), send).unwrap_err();
-        assert!(matches!(&error, CallError::NotRepeated { response } if response.status() == 401));
+        assert!(matches!(&error, CallError::NotRepeated { response, .. } if response.status() == 401));
         assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
-        assert_eq!(format!("{error:?}"), "NotRepeated");
+        assert_eq!(format!("{error:?}"), "NotRepeated { location: Some(\"loc-1\"), .. }");
         assert_eq!(line.take(), BOTH_STEPS[..5]);
         assert_eq!(client.call_with(Call::once(), upload(), send).unwrap().status(), 200);
     });
@@ -731,16 +731,16 @@ fn a_call_that_meets_503_429_or_a_broken_connection_is_not_sent_again() {
         }
         line.cut.borrow_mut().push("contacts");
         let error = client.call(call(1)).unwrap_err();
-        assert!(matches!(&error, CallError::Transport { error: Cut, delivery: Delivery::Unknown }));
+        assert!(matches!(&error, CallError::Transport { error: Cut, delivery: Delivery::Unknown, .. }));
         assert_eq!(line.take(), ["contacts"]);
         assert_eq!(
             error.to_string(),
-            "no complete response to the call came, and it may have arrived; the transport is at fault: \
+            "no complete response to the call of Location loc-1 came, and it may have arrived; the transport is at fault: \
              check the network, and make it again only if twice does no harm"
         );
         assert_eq!((error.fault(), error.source().unwrap().to_string()), (Fault::Transport, "the line was cut".into()));
         assert_eq!(error.retry(), Retry::Never);
-        let not_sent = CallError::<Cut>::Transport { error: Cut, delivery: Delivery::NotSent };
+        let not_sent = CallError::<Cut>::Transport { location: None, error: Cut, delivery: Delivery::NotSent };
         assert_eq!(not_sent.retry(), Retry::Unspecified);
     });
 }

@@ -287,11 +287,15 @@ fn of_transports(texts: &mut Texts) {
 fn of_clients(texts: &mut Texts) {
     texts.title("CallError");
     texts.say("Misuse", CallError::<SendError>::Misuse(Misuse::OriginNotAllowed));
-    for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
-        let error = SendError::new(SendErrorKind::Connect, delivery, None);
-        texts.say(format!("Transport, {delivery:?}"), CallError::<SendError>::Transport { error, delivery });
+    for (of, location) in [("", None), (" of a Location", Some(LocationId::new("loc-1").unwrap()))] {
+        for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
+            let (error, location) = (SendError::new(SendErrorKind::Connect, delivery, None), location.clone());
+            let error = CallError::<SendError>::Transport { location, error, delivery };
+            texts.say(format!("Transport{of}, {delivery:?}"), error);
+        }
+        let response = Box::new(response(401, &[], "no"));
+        texts.say(format!("NotRepeated{of}"), CallError::<SendError>::NotRepeated { location, response });
     }
-    texts.say("NotRepeated", CallError::<SendError>::NotRepeated { response: Box::new(response(401, &[], "no")) });
     texts.title("ServiceError");
     let error = service_error();
     assert!(error.source().unwrap().is::<SendError>());
@@ -332,7 +336,7 @@ fn service_error() -> ServiceError {
     let mut service = AsyncClient::new(session, transport).layer().layer(Dead);
     let request = Request::get("https://api.example.com/x").body(Bytes::new()).unwrap();
     match now(service.call(request)) {
-        Err(CallError::Transport { error, delivery: Delivery::NotSent }) => error,
+        Err(CallError::Transport { error, delivery: Delivery::NotSent, .. }) => error,
         other => panic!("{other:?}"),
     }
 }

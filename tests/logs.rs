@@ -275,8 +275,8 @@ fn a_refused_step_logs_status_request_id_fault_and_the_errors_line() {
     let refused = || vec![status(401, ("x-request-id", "r-7"), r#"{"error": "wrong password"}"#)];
     let failed = "WARN step failed step=1 location=loc-1 status=401 request_id=r-7 fault=Caller retry=Never \
                   error=step 1 (User Access Token) of Location loc-1: the service refused (status 401), saying \
-                  \"wrong password\", request id r-7; the caller is at fault: check the owner's email and password, the \
-                  Client ID and the Client Secret";
+                  \"wrong password\", request id r-7; the caller is at fault: check the owner's email and password, and \
+                  that the API Key, the Client ID and the Client Secret are this environment's";
     assert_eq!(with_retries(refused), [STEP_1[0], failed]);
 }
 
@@ -384,7 +384,7 @@ fn a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line() {
                     is at fault: log in again, or let an Owner renew it";
     assert_eq!(of_a_call(call, false, || vec![unauthorized()]), [ANSWERED_401, rejected]);
 
-    let dead = "WARN call failed location=loc-1 delivery=Unknown kind=Other fault=Transport error=no complete response to the call came, and it may \
+    let dead = "WARN call failed location=loc-1 delivery=Unknown kind=Other fault=Transport error=no complete response to the call of Location loc-1 came, and it may \
                 have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
     assert_eq!(of_a_call(call, false, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
 

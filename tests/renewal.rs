@@ -1,4 +1,4 @@
-//! What each outcome of a token request leads to, for whom, and what opens the way again (Q12, Q17, Q18): by hand, with no client.
+//! What each outcome of a token request leads to, for whom, and what lets callers try again (Q12, Q17, Q18): by hand, with no client.
 //! The table is `src/renewal.md`, which is part of the documentation.
 
 #[path = "support/callers.rs"]
@@ -53,7 +53,7 @@ impl Before {
     }
 }
 
-/// What opens the way for a caller who does not send, if anything does.
+/// What lets a caller try again who does not send, if anything does.
 fn opened_by(stuck: impl Fn() -> Callers) -> String {
     let sends = |change: fn(&mut Callers)| {
         let mut callers = stuck();
@@ -67,7 +67,7 @@ fn opened_by(stuck: impl Fn() -> Callers) -> String {
         callers.advance(caller).starts_with("sends step")
     };
     if sends(|_| {}) {
-        return "nothing is shut".into();
+        return "nothing stops them".into();
     }
     let ways = [
         ("time", sends(|callers| callers.now += SECONDS(30))),
@@ -141,7 +141,7 @@ fn table() -> String {
     ];
     let mut table = String::from(
         "| outcome | of step | who sent it | who waits for the same Location | who began at the other Location | who comes later | \
-         who comes after the same again | who comes later, at the other Location | what opens the way |\n",
+         who comes after the same again | who comes later, at the other Location | what lets callers try again |\n",
     ) + "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
     let mut add = |name: &str, before, outcome| table += &row(name, before, outcome);
     add("401", Login, Outcome::Status(401));
@@ -610,4 +610,139 @@ fn a_slow_callers_second_401_does_not_count_as_a_new_token_that_did_not_help() {
         callers.drop(next);
         callers.answered(A, 200);
     }
+}
+
+#[test]
+fn a_token_from_before_new_credentials_stops_no_renewal_and_clears_no_doubt() {
+    let with_unproven_token = || {
+        let mut callers = Callers::new().with_token();
+        callers.renew(A, TOKEN);
+        callers.set_login();
+        callers
+    };
+    // Requests that show nothing.
+    for outcome in [Outcome::Status(503), Outcome::Status(407), Outcome::Nothing(Delivery::NotSent), UNKNOWN] {
+        let mut callers = with_unproven_token();
+        let caller = callers.enter_with_newest(A);
+        callers.renew_as(caller, outcome);
+        let next = callers.enter_with_newest(A);
+        assert_eq!(callers.advance(next), "sends step 2", "{outcome:?}");
+    }
+    // Another caller, before the new credentials are used, and while they are.
+    for sends in [false, true] {
+        let mut callers = with_unproven_token();
+        let first = callers.enter_with_newest(A);
+        if sends {
+            assert_eq!(callers.advance(first), "sends step 2");
+        }
+        let second = callers.enter_with_newest(A);
+        assert_eq!(callers.advance(first), "sends step 2");
+        assert_eq!(callers.advance(second), WAITS);
+        callers.answer(first, TOKEN);
+        assert_eq!(callers.advance(first), "token kept, sends the call again");
+        assert_eq!(callers.repeated(first, 200), None);
+        callers.answered(A, 200);
+        let later = callers.enter_with_newest(A);
+        assert_eq!(callers.advance(later), "sends step 2", "the newest token had worked");
+    }
+    // It works after all, which says nothing about the requests since.
+    let mut callers = with_unproven_token();
+    for _ in 0..2 {
+        let caller = callers.enter_with_newest(A);
+        callers.renew_as(caller, UNKNOWN);
+        callers.answered(A, 200);
+    }
+    let third = callers.enter_with_newest(A);
+    assert_eq!(callers.advance(third), "`InDoubt` at step 2, final");
+}
+
+#[test]
+fn a_location_that_alone_gets_401_at_step_2_costs_one_login_and_stops_alone() {
+    let mut callers = Callers::new().with_login().with_token();
+    let refused = callers.enter(A);
+    assert_eq!(callers.renew_as(refused, Outcome::Status(401)), "sends step 1");
+    callers.answer(refused, TOKEN);
+    assert_eq!(callers.advance(refused), "user token kept, sends step 2");
+    // The new User Access Token works for the other Location.
+    assert_eq!(callers.renew(B, TOKEN), "token kept, sends the call again");
+    callers.answer(refused, Outcome::Status(401));
+    assert_eq!(callers.advance(refused), "`Response` 401 at step 2, final");
+    assert_eq!(callers.advance_new(A), "`Response` 401 at step 2, final");
+    callers.answered(B, 200);
+    let other = callers.enter_with_newest(B);
+    assert_eq!(callers.advance(other), "sends step 2");
+    callers.set_login();
+    assert_eq!(callers.advance_new(A), "sends step 2");
+}
+
+#[test]
+fn a_token_for_a_user_token_that_was_refused_meanwhile_clears_no_doubt() {
+    let mut callers = Callers::new().with_login().with_token();
+    let (first, slow) = (callers.enter(A), callers.enter(B));
+    assert_eq!(callers.advance(slow), "sends step 2");
+    assert_eq!(callers.renew_as(first, Outcome::Status(401)), "sends step 1");
+    callers.answer(first, UNKNOWN);
+    callers.answer(slow, TOKEN);
+    assert_eq!(callers.advance(slow), "token kept, sends the call again");
+    assert_eq!(callers.renew(A, UNKNOWN), "`NoResponse(Unknown)` at step 1");
+    assert_eq!(callers.advance_new(A), "`InDoubt` at step 1, final");
+}
+
+#[test]
+fn callers_who_waited_when_credentials_were_set_share_the_failure_of_a_request_with_these() {
+    let mut callers = Callers::new().with_login().with_token();
+    let sender = callers.enter(A);
+    assert_eq!(callers.advance(sender), "sends step 2");
+    let waiting = [callers.enter(A), callers.enter(A)];
+    waiting.iter().for_each(|waiting| assert_eq!(callers.advance(*waiting), WAITS));
+    callers.set_login();
+    callers.answer(sender, Outcome::Status(401));
+    assert_eq!(callers.advance(sender), "sends step 1");
+    callers.answer(sender, TOKEN);
+    assert_eq!(callers.advance(sender), "user token kept, sends step 2");
+    callers.answer(sender, Outcome::Status(503));
+    for caller in [sender, waiting[0], waiting[1]] {
+        assert_eq!(callers.advance(caller), "`Response` 503 at step 2");
+    }
+}
+
+#[test]
+fn a_user_token_that_arrives_after_the_programs_own_was_refused_is_used() {
+    let (mut callers, sender) = Before::Login.callers();
+    callers.owner.set_user_token(kept_user_token()).unwrap();
+    let other = callers.enter(B);
+    assert_eq!(callers.advance(other), "sends step 2");
+    callers.answer(other, Outcome::Status(401));
+    assert_eq!(callers.advance(other), WAITS);
+    callers.answer(sender, TOKEN);
+    assert_eq!(callers.advance(sender), "user token kept, sends step 2");
+    assert_eq!(callers.advance(other), "sends step 2");
+}
+
+#[test]
+fn the_second_new_token_in_a_row_that_does_not_help_is_reported_as_final() {
+    let mut callers = Callers::new().with_token();
+    for error in ["`RejectedAgain` at step 2", "`InVain` at step 2, final"] {
+        let caller = callers.enter_with_newest(A);
+        assert_eq!(callers.renew_as(caller, TOKEN), "token kept, sends the call again");
+        callers.answered(A, 200);
+        assert_eq!(callers.repeated(caller, 401).as_deref(), Some(error));
+    }
+}
+
+#[test]
+fn a_token_that_the_program_set_does_not_count_as_a_new_token_that_did_not_help() {
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    callers.sessions[A].set_location_token(location_token(A, "set")).unwrap();
+    callers.answer(sender, Outcome::Status(503));
+    assert_eq!(callers.advance(sender), SEND_AGAIN);
+    callers.repeated(sender, 401);
+    callers.answered(A, 200);
+    let next = callers.enter_with_newest(A);
+    assert_eq!(callers.renew_as(next, TOKEN), "token kept, sends the call again");
+    callers.answered(A, 200);
+    assert_eq!(callers.repeated(next, 401).as_deref(), Some("`RejectedAgain` at step 2"));
+    callers.answered(A, 200);
+    let next = callers.enter_with_newest(A);
+    assert_eq!(callers.advance(next), "sends step 2");
 }

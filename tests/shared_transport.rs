@@ -75,7 +75,7 @@ fn a_service_holds_a_shared_transport_without_a_type_parameter_and_spawns_its_ca
         is_state(&service);
         runtime().block_on(async {
             let error = tokio::spawn(service.clone().contacts()).await.unwrap().unwrap_err();
-            let CallError::Transport { error, delivery: reported } = error else { panic!("no response: {error}") };
+            let CallError::Transport { error, delivery: reported, .. } = error else { panic!("no response: {error}") };
             assert_eq!((reported, service.transport.delivery(&error)), (delivery, delivery));
             assert_eq!(service.transport.kind(&error), kind);
             assert!(tokio::spawn(service.contacts()).await.unwrap().is_ok(), "clones share the one transport");

@@ -170,7 +170,7 @@ fn delivery<F, E>(stopped: &RunError<F, E>) -> Option<Delivery> {
 #[cfg(feature = "client")]
 fn call_sent<E, R>(error: &CallError<E, R>) -> Option<(&E, Delivery)> {
     match error {
-        CallError::Transport { error, delivery } => Some((error, *delivery)),
+        CallError::Transport { error, delivery, .. } => Some((error, *delivery)),
         _ => None,
     }
 }

@@ -228,7 +228,7 @@ impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
     ) -> Result<::reqwest::Response, CallError<SendError, Body>> {
         let unsendable = |error| {
             let error = SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error));
-            CallError::Transport { error, delivery: Delivery::Unsendable }
+            CallError::Transport { location: self.location().cloned(), error, delivery: Delivery::Unsendable }
         };
         let again = request.try_clone().map(Request::try_from).transpose().map_err(unsendable)?;
         let request = Request::try_from(request).map_err(unsendable)?;

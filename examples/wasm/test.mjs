@@ -82,7 +82,7 @@ test("an error says the step, who is at fault and what to do", async () => {
     assert.equal(
         await refused({}, () => answer(401, { error: "wrong password" })),
         "step 1 (User Access Token) of Location a salon: the service refused (status 401), saying \"wrong password\"; the caller is at " +
-            "fault: check the owner's email and password, the Client ID and the Client Secret",
+            "fault: check the owner's email and password, and that the API Key, the Client ID and the Client Secret are this environment's",
     );
     assert.match(await refused({}, () => answer(401, { error: `no ${login.password}` })), /its words withheld/);
     assert.match(await refused({}, (request) => (request.body.includes("email") ? tokens(request) : answer(503, {}))), /^step 2 .*503/);

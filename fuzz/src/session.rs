@@ -85,7 +85,7 @@ struct Model {
     current: usize,
     /// How many tokens were issued.
     issued: usize,
-    /// Whether the current token has worked, or came from outside.
+    /// Whether the current token has worked, or came from outside, or credentials were set since.
     works: bool,
     /// Whether only new credentials or a token from outside let the session renew again.
     latched: bool,
@@ -199,24 +199,24 @@ impl Model {
 
     /// Nothing that happened before stops the session any more.
     fn arm(&mut self) {
-        (self.latched, self.unknown, self.did_not_help) = (false, 0, None);
+        (self.works, self.latched, self.unknown, self.did_not_help) = (true, false, 0, None);
     }
 
     fn rejected(&mut self, which: usize, input: &mut Input<'_>) {
         let Sent { attempt, renewals, is_second, is_renewed } = self.attempts.swap_remove(which);
         let is_newest = renewals == self.renewals;
         // A 401 for a renewed token that has never worked latches at once. Credentials that were set before do not prevent it.
-        let never_worked = is_newest && !self.works;
+        let mut stops = is_newest && !self.works;
         // So does one for the call that the token was renewed for, if the last such call that got a 401 had another token.
         if is_newest && is_renewed {
-            self.latched |= self.did_not_help.replace(renewals).is_some_and(|last| last != renewals);
+            stops |= self.did_not_help.replace(renewals).is_some_and(|last| last != renewals);
         }
+        self.latched |= stops;
         let verdict = self.session.received(attempt, StatusCode::UNAUTHORIZED).expect("is this session's");
         match verdict {
             Verdict::Rejected(error) => {
                 assert!(is_second);
-                assert_eq!(matches!(error.kind(), RenewErrorKind::InVain), never_worked);
-                self.latched |= never_worked;
+                assert_eq!(matches!(error.kind(), RenewErrorKind::InVain), stops);
             }
             Verdict::Replay(replay) => {
                 assert!(!is_second && !is_newest);
@@ -224,7 +224,6 @@ impl Model {
             }
             Verdict::Renew(renewal) => {
                 assert!(!is_second && is_newest);
-                self.latched |= never_worked;
                 self.renew(renewal, input.choose(&Outcome::ALL));
             }
             Verdict::Answered => unreachable!("the session has a token"),

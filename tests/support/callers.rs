@@ -195,13 +195,16 @@ impl Callers {
         *next = Some(step.received(&response, session, owner, now));
     }
 
-    /// The caller, who has a new token, sends the call again, and it is answered so.
-    pub fn repeated(&mut self, caller: usize, status: u16) {
+    /// The caller, who has a new token, sends the call again, and it is answered so. The error, if that is one.
+    pub fn repeated(&mut self, caller: usize, status: u16) -> Option<String> {
         let (place, next) = &mut self.callers[caller];
         let Some(Renewing::Done(Ok(replay))) = next.take() else { panic!("the caller has no new token") };
         let session = &mut self.sessions[*place];
         let attempt = session.replay(replay, &mut call()).unwrap();
-        session.received(attempt, StatusCode::from_u16(status).unwrap()).unwrap();
+        match session.received(attempt, StatusCode::from_u16(status).unwrap()).unwrap() {
+            Verdict::Rejected(error) => Some(described(&error)),
+            _ => None,
+        }
     }
 
     /// A new caller sends a token request, which has this outcome. The state then.

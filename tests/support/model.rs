@@ -67,6 +67,8 @@ pub struct Model {
     under_way: BTreeSet<String>,
     /// Outcomes in a row that are unknown.
     unknown: BTreeMap<String, u8>,
+    /// User Access Tokens that were answered with 401: what they still get says nothing about new ones.
+    refused: BTreeSet<String>,
     /// How many tokens of each may be issued: one for each that was revoked or lost.
     allowed: BTreeMap<String, u8>,
     /// Tokens that a caller has received.
@@ -135,6 +137,7 @@ pub fn start(budget: Budget) -> (Model, [Session; 2], Owner) {
             issued: 0,
             under_way: BTreeSet::new(),
             unknown: BTreeMap::new(),
+            refused: BTreeSet::new(),
             allowed: allowed.map(|(whose, count)| (whose.to_owned(), count)).into(),
             received: BTreeSet::new(),
             sends: BTreeMap::new(),
@@ -239,7 +242,7 @@ impl Model {
         match event {
             Event::Token => {
                 let token = self.issue(wanted);
-                if wanted.user.is_some() {
+                if wanted.user.as_ref().is_some_and(|user| !self.refused.contains(user)) {
                     self.unknown.remove(OWNER);
                 }
                 self.received.insert(token.clone());
@@ -250,6 +253,7 @@ impl Model {
                     // From now on no caller sends it again.
                     self.passwords = 3;
                 }
+                self.refused.extend(wanted.user.clone());
                 return respond(401, String::new());
             }
             _ => self.fault(),

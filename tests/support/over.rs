@@ -109,17 +109,19 @@ mod layer {
         let whole = |head: Box<Response<()>>| Box::new(head.map(|()| vec![]));
         match error {
             CallError::Misuse(misuse) => CallError::Misuse(misuse),
-            CallError::Transport { error, delivery } => {
+            CallError::Transport { location, error, delivery } => {
                 let is_ours = error.inner().is::<SendError>();
                 let error = own(error);
                 let known = transport.delivery(&error);
                 assert_eq!(delivery, if is_ours { known } else { Delivery::Unknown });
-                CallError::Transport { error, delivery: known }
+                CallError::Transport { location, error, delivery: known }
             }
             CallError::TokenRejected { response, error, transport } => {
                 CallError::TokenRejected { response: whole(response), error, transport: transport.map(own) }
             }
-            CallError::NotRepeated { response } => CallError::NotRepeated { response: whole(response) },
+            CallError::NotRepeated { location, response } => {
+                CallError::NotRepeated { location, response: whole(response) }
+            }
             other => panic!("{other:?}"),
         }
     }

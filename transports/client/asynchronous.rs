@@ -112,7 +112,9 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
                     Err(error) => break Err(error),
                 },
                 Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport).await).into(),
-                Next::Done(result) => break result.map_err(|failure| CallError::new(failure, transport)),
+                Next::Done(result) => {
+                    break result.map_err(|failure| CallError::new(failure, self.location(), transport));
+                }
             }
         };
         let kind = |error: &_| self.0.family.transport.kind(error);
@@ -147,7 +149,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         let attempt = self.0.prepare(&mut request, &mut call)?;
         let response = send(request).await.map_err(|error| {
             let delivery = self.0.family.transport.delivery(&error);
-            CallError::Transport { error, delivery }
+            CallError::Transport { location: self.location().cloned(), error, delivery }
         })?;
         Ok(call.received(self.0.received(attempt, response.status())?, response))
     }

@@ -6,7 +6,7 @@ use core::error::Error as StdError;
 use core::fmt;
 
 use http::Response;
-use location_auth::{CallFailure, Delivery, Fault, Misuse, RenewError, Retry};
+use location_auth::{CallFailure, Delivery, Fault, LocationId, Misuse, RenewError, Retry};
 
 /// The error of a call: it got no response, or a 401 that no new token could solve.
 ///
@@ -31,6 +31,8 @@ pub enum CallError<E, R = Vec<u8>> {
     Misuse(Misuse),
     /// The call got no complete response: none came, it broke off, or its body is longer than the limit.
     Transport {
+        /// The Location of the call, if its token is a Location's.
+        location: Option<LocationId>,
         /// The transport's own error.
         error: E,
         /// Whether the call may have arrived.
@@ -48,18 +50,22 @@ pub enum CallError<E, R = Vec<u8>> {
     },
     /// The call got a 401 and there is a new token, but the call's body can't be sent again: make the call again.
     NotRepeated {
+        /// The Location of the call, if its token is a Location's.
+        location: Option<LocationId>,
         /// The service's response to the call. `Debug` does not show it.
         response: Box<Response<R>>,
     },
 }
 
 impl<E, R> CallError<E, R> {
-    pub(super) fn new(failure: CallFailure<R>, transport: Option<E>) -> Self {
+    pub(super) fn new(failure: CallFailure<R>, location: Option<&LocationId>, transport: Option<E>) -> Self {
         match failure {
             CallFailure::NotRenewed { response, error } => {
                 Self::TokenRejected { response: Box::new(response), error, transport }
             }
-            CallFailure::NotRepeated { response } => Self::NotRepeated { response: Box::new(response) },
+            CallFailure::NotRepeated { response } => {
+                Self::NotRepeated { location: location.cloned(), response: Box::new(response) }
+            }
         }
     }
 
@@ -94,15 +100,20 @@ impl<E: fmt::Debug, R> fmt::Debug for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
-            Self::Transport { error, delivery } => {
-                f.debug_struct("Transport").field("error", error).field("delivery", delivery).finish()
-            }
+            Self::Transport { location, error, delivery } => f
+                .debug_struct("Transport")
+                .field("location", location)
+                .field("error", error)
+                .field("delivery", delivery)
+                .finish(),
             Self::TokenRejected { error, transport, .. } => f
                 .debug_struct("TokenRejected")
                 .field("error", error)
                 .field("transport", transport)
                 .finish_non_exhaustive(),
-            Self::NotRepeated { .. } => f.write_str("NotRepeated"),
+            Self::NotRepeated { location, .. } => {
+                f.debug_struct("NotRepeated").field("location", location).finish_non_exhaustive()
+            }
         }
     }
 }
@@ -110,24 +121,36 @@ impl<E: fmt::Debug, R> fmt::Debug for CallError<E, R> {
 /// Shows one line: what happened, who is at fault, what to do. The transport's error is the [`source`](StdError::source).
 impl<E, R> fmt::Display for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (what, advice) = match self {
+        let (before, location, after, advice) = match self {
             Self::Misuse(misuse) => return fmt::Display::fmt(misuse, f),
             Self::TokenRejected { error, .. } => return fmt::Display::fmt(error, f),
-            Self::Transport { delivery: Delivery::NotSent, .. } => {
-                ("the call was not sent", "check the URL's host and the network, then make it again")
+            Self::Transport { location, delivery: Delivery::NotSent, .. } => {
+                ("the call", location, " was not sent", "check the URL's host and the network, then make it again")
             }
-            Self::Transport { delivery: Delivery::Unsendable, .. } => {
-                ("the transport cannot send the call", "check the call's URL and how the transport is set up")
-            }
-            Self::Transport { delivery: Delivery::Unknown, .. } => (
-                "no complete response to the call came, and it may have arrived",
+            Self::Transport { location, delivery: Delivery::Unsendable, .. } => (
+                "the transport cannot send the call",
+                location,
+                "",
+                "check the call's URL and how the transport is set up",
+            ),
+            Self::Transport { location, delivery: Delivery::Unknown, .. } => (
+                "no complete response to the call",
+                location,
+                " came, and it may have arrived",
                 "check the network, and make it again only if twice does no harm",
             ),
-            Self::NotRepeated { .. } => {
-                ("the access token was rejected and is renewed, and the call was not sent again", "make it again")
-            }
+            Self::NotRepeated { location, .. } => (
+                "the access token",
+                location,
+                " was rejected and is renewed, and the call was not sent again",
+                "make it again",
+            ),
         };
-        write!(f, "{what}; {}: {advice}", self.fault())
+        f.write_str(before)?;
+        if let Some(location) = location {
+            write!(f, " of Location {location}")?;
+        }
+        write!(f, "{after}; {}: {advice}", self.fault())
     }
 }
 

@@ -217,8 +217,8 @@ macro_rules! methods_of_both {
             lock(&self.0.family.owner).set_user_token(token)
         }
 
-        /// Removes the owner's login and User Access Token. No token request is sent until the program sets one of them again. A token that was
-        /// requested before is still saved and used.
+        /// Removes the owner's login and User Access Token, as [`Owner::forget`] does. No token request is sent until the program sets one of
+        /// them again.
         pub fn forget(&self) {
             lock(&self.0.family.owner).forget();
         }

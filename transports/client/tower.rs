@@ -69,7 +69,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use http::{Request, Response};
-use location_auth::{Attempt, Call, Delivery, Next, RejectedCall, RenewError, Renewal, Replay};
+use location_auth::{Attempt, Call, Delivery, LocationId, Next, RejectedCall, RenewError, Renewal, Replay};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -206,7 +206,7 @@ where
     type Future = AuthFuture<I, B, T, S, N>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.inner.poll_ready(context).map_err(not_sent)
+        self.inner.poll_ready(context).map_err(|error| not_sent(self.layer.client.location(), error))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
@@ -265,7 +265,7 @@ where
             self.state = match mem::replace(&mut self.state, State::Ended) {
                 State::Ready(mut request, mut call) => match self.inner.poll_ready(context) {
                     Poll::Ready(ready) => {
-                        ready.map_err(not_sent)?;
+                        ready.map_err(|error| not_sent(shared.location(), error))?;
                         let attempt = shared.prepare(&mut request, &mut call)?;
                         State::Sent(Box::pin(self.inner.call(request)), call, attempt)
                     }
@@ -276,11 +276,13 @@ where
                 },
                 State::Sent(mut sent, call, attempt) => match sent.as_mut().poll(context) {
                     Poll::Ready(answer) => {
-                        let (head, body) = answer.map_err(unanswered)?.into_parts();
+                        let (head, body) = answer.map_err(|error| unanswered(shared.location(), error))?.into_parts();
                         let verdict = shared.received(attempt, head.status)?;
                         match call.received(verdict, Response::from_parts(head, ())) {
                             Next::Done(Ok(head)) => return Poll::Ready(Ok(shared.told(head.map(|()| body)))),
-                            Next::Done(Err(failure)) => return Poll::Ready(Err(CallError::new(failure, None))),
+                            Next::Done(Err(failure)) => {
+                                return Poll::Ready(Err(CallError::new(failure, shared.location(), None)));
+                            }
                             Next::Send(request, call) => State::Ready(request, call),
                             // The body is dropped here, so that its connection is free while the token is renewed.
                             Next::Renew(renewal, rejected) => {
@@ -297,7 +299,11 @@ where
                     Poll::Ready((result, transport)) => match rejected.renewed(result) {
                         Ok((request, call)) => State::Ready(request, call),
                         Err(failure) => {
-                            return Poll::Ready(Err(CallError::new(failure, transport.map(ServiceError::new))));
+                            return Poll::Ready(Err(CallError::new(
+                                failure,
+                                shared.location(),
+                                transport.map(ServiceError::new),
+                            )));
                         }
                     },
                     Poll::Pending => {
@@ -333,15 +339,15 @@ where
 /// Each part that must not move is in a box of its own.
 impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> Unpin for AuthFuture<I, B, T, S, N> {}
 
-fn not_sent(error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
-    CallError::Transport { error: ServiceError::new(error), delivery: Delivery::NotSent }
+fn not_sent(location: Option<&LocationId>, error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
+    CallError::Transport { location: location.cloned(), error: ServiceError::new(error), delivery: Delivery::NotSent }
 }
 
 /// Only this crate's own error says whether the request may have arrived.
-fn unanswered(error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
+fn unanswered(location: Option<&LocationId>, error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
     let error = ServiceError::new(error);
     let delivery = error.send_error().map_or(Delivery::Unknown, SendError::delivery);
-    CallError::Transport { error, delivery }
+    CallError::Transport { location: location.cloned(), error, delivery }
 }
 
 // Not derived: a derived impl would require a transport that is `Clone`.

@@ -56,7 +56,7 @@ fn an_upload_by_ureq_that_cannot_be_rebuilt_gets_an_error_and_the_next_one_arriv
     let upload = || Request::post(service.url("")).body(reader(100_000)).unwrap();
     let send = |request| client.transport().run(request);
     let error = client.call_with(Call::once(), upload(), send).unwrap_err();
-    assert!(matches!(&error, CallError::NotRepeated { response } if response.status() == 401), "{error}");
+    assert!(matches!(&error, CallError::NotRepeated { response, .. } if response.status() == 401), "{error}");
     assert_eq!((service.seen().len(), service.tokens()), (1, 2), "the token is renewed all the same");
     assert_eq!(client.call_with(Call::once(), upload(), send).unwrap().status(), 200);
 }

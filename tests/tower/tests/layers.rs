@@ -146,7 +146,7 @@ async fn a_time_out_below_cuts_a_send_that_may_have_arrived_and_it_is_not_sent_a
     };
     let layers = ServiceBuilder::new().layer(api.client().layer()).layer(TimeoutLayer::new(SECOND));
     let error = layers.service(service_fn(silent)).oneshot(call(&api)).await.unwrap_err();
-    let CallError::Transport { error, delivery: Delivery::Unknown } = error else { panic!("{error:?}") };
+    let CallError::Transport { error, delivery: Delivery::Unknown, .. } = error else { panic!("{error:?}") };
     assert!(error.inner().is::<Elapsed>());
     assert_eq!(error.source().unwrap().to_string(), "the time-out ran out");
     assert_eq!(sends.load(SeqCst), 1);

@@ -81,7 +81,7 @@ async fn an_upload_that_cannot_be_rebuilt_gets_an_error_and_the_next_call_has_th
     let api = serve().await;
     let service = api.client().layer_repeating(Upload::again).layer(http());
     let error = service.clone().oneshot(upload(&api, false)).await.unwrap_err();
-    assert!(matches!(&error, CallError::NotRepeated { response } if response.status() == 401), "{error:?}");
+    assert!(matches!(&error, CallError::NotRepeated { response, .. } if response.status() == 401), "{error:?}");
     assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
     assert_eq!((api.calls(), api.token_requests()), (1, 1), "it is renewed all the same");
     assert_eq!(service.oneshot(upload(&api, false)).await.unwrap().status(), 200);
@@ -162,7 +162,7 @@ async fn an_upload_whose_connection_breaks_is_sent_once() {
     });
     let service = api.client().layer_repeating(Upload::again).layer(http());
     let error = service.oneshot(upload(&api, true)).await.unwrap_err();
-    let CallError::Transport { error, delivery: Delivery::Unknown } = error else { panic!("{error:?}") };
+    let CallError::Transport { error, delivery: Delivery::Unknown, .. } = error else { panic!("{error:?}") };
     assert!(error.inner().is::<hyper_util::client::legacy::Error>());
     assert_eq!((connections.load(SeqCst), api.token_requests()), (1, 0));
 }
