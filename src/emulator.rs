@@ -323,8 +323,14 @@ impl Emulator {
     }
 
     fn call<B>(&mut self, request: &Request<B>, location: Option<String>, access: Access) -> Result<Value, Refusal> {
-        let with_query_parameter = query_token(request.uri().query().unwrap_or_default());
-        let token = bearer(request.headers()).or(with_query_parameter.as_deref());
+        let query = request.uri().query().unwrap_or_default();
+        let in_query: Vec<_> =
+            query.split('&').filter_map(|pair| pair.strip_prefix("access_token=")).map(decode).collect();
+        let in_headers = request.headers().get_all("authorization").iter().count();
+        if in_headers.saturating_add(in_query.len()) > 1 {
+            return Err(refuse(400, "invalid_request", "Send one access token"));
+        }
+        let token = bearer(request.headers()).or(in_query.first().map(String::as_str));
         let holder = token.and_then(|token| self.tokens.get(token));
         match (access, holder) {
             (Access::ApiKeyOnly, _) => Ok(json!({ "location": null, "owner": null })),
@@ -367,11 +373,6 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     only(headers, "authorization")?.strip_prefix("Bearer ")
-}
-
-fn query_token(query: &str) -> Option<String> {
-    let value = query.split('&').find_map(|pair| pair.strip_prefix("access_token="))?;
-    Some(decode(value))
 }
 
 fn decode(text: &str) -> String {

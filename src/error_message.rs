@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, header};
 use serde_core::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::json::{Member, unmarked, visit_as};
+use crate::json::{Member, NUMBER, unmarked, visit_as};
 use crate::text::{clean, strike_out};
 
 /// The longest message that is kept, in bytes.
@@ -217,6 +217,8 @@ impl<'de> Visitor<'de> for Words {
                 *text = said.words;
             } else if is("name") {
                 name = map.next_value_seed(below)?.words;
+            } else if member == NUMBER {
+                map.next_value::<IgnoredAny>()?;
             } else if is("code") || self.place != Place::Beside {
                 let said = map.next_value_seed(beside)?;
                 code = code.or(said.code.filter(|_| is("code")));

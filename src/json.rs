@@ -31,6 +31,10 @@ macro_rules! refuse_unquoted {
 }
 pub(crate) use refuse_unquoted;
 
+/// The one name of the object that a number is read as, if another crate of the program turns on serde_json's `arbitrary_precision`. Its value is
+/// the number's text.
+pub(crate) const NUMBER: &str = "$serde_json::private::Number";
+
 /// A member's value, or its name.
 pub(crate) enum Member<'a> {
     /// Missing, or `null`.
@@ -45,6 +49,14 @@ pub(crate) enum Member<'a> {
 }
 
 impl Member<'_> {
+    fn number(text: &str) -> Self {
+        match text.parse() {
+            Ok(number) => Self::Number(number),
+            Err(_) if text.parse() == Ok(0.0) => Self::Nothing,
+            Err(_) => Self::Other,
+        }
+    }
+
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Borrowed(text) => Some(text),
@@ -109,8 +121,11 @@ impl<'de> Visitor<'de> for MemberVisitor {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut member = Member::Nothing;
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
-            member = Member::Other;
+        while let Some(name) = map.next_key::<Member<'de>>()? {
+            member = match name.text() {
+                Some(NUMBER) => Member::number(map.next_value::<Member<'de>>()?.text().unwrap_or_default()),
+                _ => map.next_value::<IgnoredAny>().map(|_| Member::Other)?,
+            };
         }
         Ok(member)
     }

@@ -545,6 +545,13 @@ fn a_credential_of_a_request_is_in_no_interaction_before_or_after_it() {
     };
     let in_query = |token| call(token, true);
     let in_header = |token| call(token, false);
+    let authorized = |values: &[&'static str]| {
+        let mut request = get("https://api.example.com/x");
+        for value in values {
+            request.headers_mut().append("authorization", http::HeaderValue::from_static(value));
+        }
+        request
+    };
     for (what, requests, bodies) in [
         ("in a query, and in its own answer", vec![in_query("t-9")], vec![r#"{"next":"/x?access_token=t-9"}"#]),
         ("in a header, and in its own answer", vec![in_header("t-9")], vec![r#"{"next":"/x?t=t-9"}"#]),
@@ -555,6 +562,17 @@ fn a_credential_of_a_request_is_in_no_interaction_before_or_after_it() {
             vec![get("https://api.example.com/x"), in_query("t-9")],
             vec!["%74-9", ""],
         ),
+        (
+            "in a query with a semicolon",
+            vec![get("https://api.example.com/x?page=1;access_token=t-9")],
+            vec!["[\"t-9\"]"],
+        ),
+        ("in an encoded parameter", vec![get("https://api.example.com/x?access%5Ftoken=t-9")], vec!["[\"t-9\"]"]),
+        ("in a parameter of capitals", vec![get("https://api.example.com/x?ACCESS_TOKEN=t-9")], vec!["[\"t-9\"]"]),
+        ("behind another scheme", vec![authorized(&["Basic t-9"])], vec!["[\"t-9\"]"]),
+        ("behind a scheme in small letters", vec![authorized(&["bearer t-9"])], vec!["[\"t-9\"]"]),
+        ("behind no scheme", vec![authorized(&["t-9"])], vec!["[\"t-9\"]"]),
+        ("in the second header", vec![authorized(&["Bearer t-1", "Bearer t-9"])], vec!["[\"t-9\"]"]),
         ("in the answer after", vec![in_query("t-9"), in_query("t-1")], vec!["{}", r#"{"old":"t-9"}"#]),
     ] {
         let answers = answers(bodies.iter().map(|body| response(200, &[], body)).collect());

@@ -76,6 +76,27 @@ fn a_token_opens_only_what_it_is_for() {
 }
 
 #[test]
+fn a_call_with_two_tokens_is_refused() {
+    let mut emulator = emulator();
+    let session = Session::for_location(&app(), location_token(&mut emulator, "loc-1")).unwrap();
+    let other = location_token(&mut emulator, "loc-1");
+    let other = other.expose_secret();
+    for (query, headers) in [
+        (format!("?access_token={other}"), vec![]),
+        (String::new(), vec![format!("Bearer {other}")]),
+        (String::new(), vec!["Basic eDp5".to_owned()]),
+        (format!("?access_token={other}&access_token={other}"), vec![]),
+    ] {
+        let mut call = Request::get(format!("https://api.example.com/any{query}")).body(Bytes::new()).unwrap();
+        session.authorize(&mut call).unwrap();
+        for header in headers {
+            call.headers_mut().append("authorization", header.parse().unwrap());
+        }
+        assert_eq!(emulator.handle(call).status(), 400, "{query}");
+    }
+}
+
+#[test]
 fn a_revoked_token_is_counted_and_no_longer_opens_a_route() {
     let mut emulator = emulator();
     let user = Session::for_user(&app(), user_token(&mut emulator)).unwrap();

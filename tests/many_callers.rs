@@ -8,12 +8,13 @@ mod test_service;
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::future::{Future, poll_fn, ready};
+use std::future::{Future, pending, poll_fn, ready};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::testing::{Executor, Rng};
@@ -622,4 +623,65 @@ fn callers_after_new_credentials_do_not_get_the_refusal_of_an_old_login() {
         assert_eq!(go_on(&mut third).unwrap().unwrap().status(), 200);
         assert!(desk.is_empty());
     }
+}
+
+/// What twelve tasks send, in order, while tokens are revoked and the service is busy at times.
+fn order_of_tasks(seed: u64, slow: bool) -> Vec<String> {
+    let service = TestService::new();
+    let sent = RefCell::new(vec![]);
+    {
+        let (service, sent) = (&service, &sent);
+        let transport = move |request: Request<Bytes>, _: usize| async move {
+            yield_now().await;
+            if slow {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            let number = sent.borrow().len();
+            let who = caller(&request).map_or(request.uri().path().to_owned(), |caller| caller.to_string());
+            sent.borrow_mut().push(who);
+            if number % 9 == 0 {
+                service.revoke_all();
+            }
+            let busy = Response::builder().status(503).body(vec![]).unwrap();
+            let response = if number % 5 == 4 { busy } else { service.handle(request) };
+            yield_now().await;
+            Ok::<_, Cut>(response)
+        };
+        let client = AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, keep_later)
+            .with_clock(|| Duration::ZERO);
+        let calls = (0..12).map(|number| {
+            let client = &client;
+            async move {
+                for _ in 0..6 {
+                    drop(client.call(call(number)).await);
+                }
+            }
+        });
+        let mut executor = Executor::new(seed, calls);
+        while executor.step() {}
+        assert_eq!(executor.unfinished(), 0, "a caller waits for ever; seed {seed}");
+    }
+    sent.into_inner()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_order_however_slow_the_machine_is() {
+    for seed in 0..10 {
+        assert_eq!(order_of_tasks(seed, false), order_of_tasks(seed, true), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_token_whose_save_was_dropped_is_not_lost_if_the_program_ends() {
+    let service = TestService::new();
+    let never = |_: SavedToken| pending::<Result<(), Infallible>>();
+    let transport = |request: Request<Bytes>, _: usize| ready(Ok::<_, Cut>(service.handle(request)));
+    let client = AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, never);
+    let mut dropped = Box::pin(client.call(call(1)));
+    assert!(client.take_not_saved().is_none());
+    assert!(go_on(&mut dropped).is_none(), "the store is slow");
+    drop(dropped);
+    let not_saved = client.take_not_saved().unwrap();
+    let whose: Vec<_> = not_saved.tokens().map(|(token, _)| token.location().is_some()).collect();
+    assert_eq!(whose, [false], "the owner's");
 }

@@ -323,6 +323,9 @@ fn the_clock_advances_only_as_far_as_the_code_waits() {
     });
     network.advance(Duration::from_millis(250));
     assert_eq!((network.now(), testing::now()), (Duration::from_millis(3_600_250), network.now()));
+    // A part of a millisecond is one: a loop over short waits comes to its end.
+    network.advance(Duration::from_micros(1));
+    assert_eq!(network.now(), Duration::from_millis(3_600_251));
     let order = RefCell::new(vec![]);
     let sleepers = [3, 1, 2].map(|seconds| {
         let (network, order) = (&network, &order);

@@ -1,9 +1,12 @@
-//! The adapter for [ureq](https://docs.rs/ureq/3): for blocking programs.
+//! The adapter for [ureq](https://docs.rs/ureq/3.5): for blocking programs.
+//!
+//! It needs ureq 3.5 and no other version: it looks at ureq's connections, which may change with each minor version. Without that, ureq takes a
+//! cut for the end of a body that has no length, and does not say that a connection which was not opened carried no request.
 //!
 //! The feature `ureq-rustls` has TLS. With `ureq` alone you reach loopback hosts only, unless you turn on one of ureq's own TLS features.
 //!
 //! **Choose the cryptography.** `ureq-rustls` uses ring, which needs a C compiler. For another provider use the feature `ureq`, run
-//! `cargo add ureq@3 --no-default-features --features rustls-no-provider,rustls-webpki-roots`, and install rustls's provider before the first
+//! `cargo add ureq@~3.5 --no-default-features --features rustls-no-provider,rustls-webpki-roots`, and install rustls's provider before the first
 //! request: `rustls::crypto::aws_lc_rs::default_provider().install_default()`, or that of `rustls-graviola`, which needs no C compiler. Without a
 //! provider the first request panics. It also panics without `rustls-webpki-roots`, unless you set root certificates yourself.
 //!
@@ -16,15 +19,21 @@
 
 extern crate std;
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::error::Error as StdError;
 use core::fmt;
 use core::time::Duration;
 use std::io::ErrorKind as Io;
 
 use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
-use ::ureq::{Agent, AsSendBody, Body};
+use ::ureq::unversioned::resolver::DefaultResolver;
+use ::ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as Connection,
+};
+use ::ureq::{Agent, AsSendBody, Body, Error};
 use http::{Method, Request, Response, StatusCode, Version};
 use location_auth::{Bytes, is_token_request, may_carry_secrets};
 
@@ -79,7 +88,7 @@ impl Ureq {
     /// let transport = Ureq::with_config(|config| config.proxy(ureq::Proxy::try_from_env()));
     /// ```
     pub fn with_config(change: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
-        let config = || {
+        let agent = |keeps: fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>| {
             let ours = Config::builder()
                 .timeout_connect(Some(Duration::from_secs(10)))
                 .timeout_global(Some(Duration::from_secs(30)))
@@ -87,9 +96,12 @@ impl Ureq {
                 .user_agent(AutoHeaderValue::None)
                 .accept(AutoHeaderValue::None)
                 .accept_encoding("identity");
-            change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false)
+            let ours = change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
+            // A method that ureq does not know is the service's to refuse.
+            let config = keeps(ours.allow_non_standard_methods(true)).build();
+            Agent::with_parts(config, Watched(DefaultConnector::new()), DefaultResolver::default())
         };
-        Self { calls: config().build().new_agent(), logins: config().max_idle_connections(0).build().new_agent() }
+        Self { calls: agent(|config| config), logins: agent(|config| config.max_idle_connections(0)) }
     }
 }
 
@@ -164,28 +176,96 @@ impl Transport for Ureq {
     }
 }
 
-fn send_error(error: ::ureq::Error) -> SendError {
-    use ::ureq::{Error, Timeout};
+/// ureq's own connections. It takes a cut for the end of a body that has no length, and its errors do not tell a connection that was not
+/// opened, where nothing was sent, from one in use.
+#[derive(Debug)]
+struct Watched<T>(T);
+
+impl Connector for Watched<DefaultConnector> {
+    type Out = Watched<Box<dyn Connection>>;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
+        let opened = self.0.connect(details, chained).map_err(|error| match error {
+            // From the connection to a proxy, which comes through here as well.
+            Error::Other(known) if known.is::<NotOpened>() => Error::Other(known),
+            error => Error::Other(Box::new(NotOpened(error))),
+        });
+        Ok(opened?.map(Watched))
+    }
+}
+
+impl Connection for Watched<Box<dyn Connection>> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.0.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        self.0.await_input(timeout).map_err(|error| match error {
+            // ureq goes by these kinds.
+            Error::Io(cut) if matches!(cut.kind(), Io::UnexpectedEof | Io::ConnectionAborted | Io::ConnectionReset) => {
+                Error::Io(std::io::Error::other(cut))
+            }
+            error => error,
+        })
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.is_tls()
+    }
+}
+
+/// Why a connection was not opened.
+#[derive(Debug)]
+struct NotOpened(Error);
+
+impl fmt::Display for NotOpened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no connection was opened")
+    }
+}
+
+impl StdError for NotOpened {}
+
+fn send_error(error: Error) -> SendError {
+    match error {
+        Error::Other(other) => match other.downcast::<NotOpened>() {
+            Ok(not_opened) => error_of(not_opened.0, Delivery::NotSent),
+            Err(other) => error_of(Error::Other(other), Delivery::Unknown),
+        },
+        error => error_of(error, Delivery::Unknown),
+    }
+}
+
+/// `sent` is for what does not say it.
+fn error_of(error: Error, sent: Delivery) -> SendError {
+    use ::ureq::Timeout;
     let (kind, delivery) = match &error {
         Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Delivery::NotSent),
-        Error::Timeout(_) => (SendErrorKind::TimedOut, Delivery::Unknown),
+        Error::Timeout(_) => (SendErrorKind::TimedOut, sent),
         Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Delivery::NotSent),
-        Error::Io(cause) if cause.kind() == Io::ConnectionRefused => (SendErrorKind::Connect, Delivery::NotSent),
         Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Delivery::NotSent),
-        Error::Io(cause) if is_untrusted(cause) => (SendErrorKind::Tls, Delivery::NotSent),
         // rustls reports through io::Error, in the handshake and after it.
-        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, Delivery::Unknown),
-        Error::Io(_) => (SendErrorKind::Broken, Delivery::Unknown),
+        Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, sent),
+        Error::Io(_) if sent == Delivery::NotSent => (SendErrorKind::Connect, sent),
+        Error::Io(_) => (SendErrorKind::Broken, sent),
         Error::ConnectProxyFailed(reason) => match proxys_status(reason) {
             Some(status) => return refused_by_proxy(Some(status)),
             None => (SendErrorKind::Connect, Delivery::NotSent),
         },
         Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Delivery::Unsendable),
         Error::TlsRequired => (SendErrorKind::NoTls, Delivery::Unsendable),
-        Error::Tls(_) => (SendErrorKind::Tls, Delivery::Unknown),
+        Error::Tls(_) => (SendErrorKind::Tls, sent),
         Error::BodyExceedsLimit(_) => (SendErrorKind::TooLarge, Delivery::Unknown),
         Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown),
-        _ => (SendErrorKind::Other, Delivery::Unknown),
+        _ => (SendErrorKind::Other, sent),
     };
     let source = match error {
         // These have a message of ureq's own.
@@ -210,9 +290,4 @@ fn proxys_status(reason: &str) -> Option<StatusCode> {
 /// broken connection that may have carried the request, which is the safe mistake.
 fn is_unknown_host(cause: &std::io::Error) -> bool {
     cause.raw_os_error().is_none() && cause.to_string().starts_with("failed to lookup address information")
-}
-
-/// rustls checks the server's certificate before it sends a byte of the request. Its error's type can't be named here, so the text decides.
-fn is_untrusted(cause: &std::io::Error) -> bool {
-    cause.kind() == Io::InvalidData && cause.to_string().starts_with("invalid peer certificate")
 }

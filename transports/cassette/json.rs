@@ -141,7 +141,12 @@ impl<'de> Visitor<'de> for Depth {
             if members.iter().any(|(known, _)| *known == name) {
                 return Err(de::Error::custom("a name twice"));
             }
-            members.push((name, map.next_value_seed(self)?));
+            let value = map.next_value_seed(self)?;
+            // So a number is read if another crate of the program turns on serde_json's `arbitrary_precision`.
+            if let ("$serde_json::private::Number", Some(Ok(number))) = (&*name, value.as_text().map(str::parse)) {
+                return Ok(Json::Number(number));
+            }
+            members.push((name, value));
         }
         Ok(Json::Object(members))
     }

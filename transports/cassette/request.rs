@@ -93,6 +93,8 @@ pub(super) struct Sent {
     query: Vec<(String, Zeroizing<String>)>,
     headers: Vec<(String, Zeroizing<String>)>,
     body: Vec<(String, Zeroizing<String>)>,
+    /// What is a credential by its place in the headers or the query, however often and in whatever spelling of the place.
+    carried: Vec<(Kind, Zeroizing<String>)>,
 }
 
 impl Sent {
@@ -110,12 +112,15 @@ impl Sent {
             let value = if name == header::CONTENT_TYPE { value.split(';').next().unwrap_or_default() } else { value };
             Some((name.to_string(), Zeroizing::new(value.into())))
         });
+        let body = if is_token_request(request) { token_members(request.body()) } else { Vec::new() };
         Self {
             method: request.method().to_string(),
             path: Zeroizing::new(uri.path().into()),
             query: query.collect(),
             headers: headers.collect(),
-            body: if is_token_request(request) { token_members(request.body()) } else { Vec::new() },
+            // Step 2 has a User Access Token, a call a Location Access Token.
+            carried: carried(request, if body.is_empty() { Kind::LocationToken } else { Kind::UserToken }),
+            body,
         }
     }
 
@@ -130,19 +135,9 @@ impl Sent {
 
     /// Returns the values in the places of credentials.
     pub(super) fn credentials(&self) -> impl Iterator<Item = (Kind, &str)> {
-        let headers = self.headers.iter().filter_map(|(name, value)| match name.as_str() {
-            "x-api-key" if **value != WITHHELD => Some((Kind::ApiKey, value.as_str())),
-            "authorization" => {
-                // Step 2 has a User Access Token, a call a Location Access Token.
-                let kind = if self.body.is_empty() { Kind::LocationToken } else { Kind::UserToken };
-                Some((kind, value.strip_prefix("Bearer ")?))
-            }
-            _ => None,
-        });
-        let query = self.query.iter().filter(|(name, _)| name == "access_token");
-        let query = query.map(|(_, value)| (Kind::LocationToken, value.as_str()));
+        let carried = self.carried.iter().map(|(kind, value)| (*kind, value.as_str()));
         let body = self.body.iter().filter_map(|(name, value)| Some((Kind::of_member(name)?, value.as_str())));
-        headers.chain(query).chain(body)
+        carried.chain(body)
     }
 
     /// Returns what may be written of the request.
@@ -195,6 +190,22 @@ impl Sent {
             wiped(lines(&self.body)),
         ]
     }
+}
+
+/// Returns the API Keys and the tokens of a request, by their places alone.
+fn carried(request: &Request<Bytes>, token: Kind) -> Vec<(Kind, Zeroizing<String>)> {
+    let values = |name| request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
+    let api_keys =
+        values(HeaderName::from_static("x-api-key")).map(|value| (Kind::ApiKey, Zeroizing::new(value.into())));
+    // Behind the scheme, whatever that is.
+    let tokens = values(header::AUTHORIZATION).map(|value| value.split_once(' ').map_or(value, |(_, token)| token));
+    let tokens = tokens.map(|value| (token, Zeroizing::new(value.trim().into())));
+    let query = request.uri().query().unwrap_or_default();
+    // Some servers read a semicolon as an ampersand.
+    let pairs = query.split('&').chain(query.split(['&', ';'])).filter_map(|pair| pair.split_once('='));
+    let in_query = pairs.filter(|(name, _)| decoded(name).eq_ignore_ascii_case("access_token"));
+    let in_query = in_query.map(|(_, value)| (Kind::LocationToken, decoded(value)));
+    api_keys.chain(tokens).chain(in_query).collect()
 }
 
 /// Replaces each segment that is a credential by its placeholder. If the other segments repeat a credential, also across a `/`, the whole path

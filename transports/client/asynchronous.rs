@@ -1,7 +1,7 @@
 //! The client for async programs, on any runtime or none.
 
 use alloc::vec::Vec;
-use async_lock::Mutex;
+use async_lock::Semaphore;
 use core::fmt;
 use core::time::Duration;
 
@@ -36,7 +36,16 @@ use super::{AsyncTokenStore, CallError, IntoBody, NoStore, NotSaved, reentry};
 /// # Ok(())
 /// # }
 /// ```
-pub struct AsyncClient<T, S = NoStore>(pub(super) Shared<T, S, Mutex<()>>);
+pub struct AsyncClient<T, S = NoStore>(pub(super) Shared<T, S, AsyncTurn>);
+
+/// One caller has it at a time. A mutex of async-lock looks at the clock, so that it would depend on the machine who gets it next.
+pub(super) struct AsyncTurn(Semaphore);
+
+impl Default for AsyncTurn {
+    fn default() -> Self {
+        Self(Semaphore::new(1))
+    }
+}
 
 impl<T: AsyncTransport> AsyncClient<T> {
     /// Makes a client that does not renew tokens: if the service rejects the token, a call returns [`CallError::TokenRejected`].
@@ -165,8 +174,8 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
                 Renewing::AwaitTurn(_) if reentry::is_inside(id) => return Err(Misuse::Reentrant.into()),
                 Renewing::AwaitTurn(waiting) => {
                     match waiting.turn() {
-                        Turn::Location => location_turn = Some(self.0.place.turn.lock().await),
-                        Turn::Owner => owner_turn = Some(family.turn.lock().await),
+                        Turn::Location => location_turn = Some(self.0.place.turn.0.acquire().await),
+                        Turn::Owner => owner_turn = Some(family.turn.0.acquire().await),
                     }
                     self.0.granted(waiting)
                 }

@@ -148,8 +148,16 @@ impl<T, S, M> Shared<T, S, M> {
     }
 
     pub(super) fn take_not_saved(&self) -> Option<NotSaved> {
-        let not_saved = core::mem::take(&mut *lock(&self.family.not_saved));
-        (!not_saved.is_empty()).then(|| NotSaved(not_saved.into()))
+        NotSaved::new(core::mem::take(&mut *lock(&self.family.not_saved)))
+    }
+
+    /// Those, and the tokens whose save was dropped, which the next renewal saves.
+    pub(super) fn in_memory_alone(&self) -> Option<NotSaved> {
+        let mut tokens = core::mem::take(&mut *lock(&self.family.not_saved));
+        let unsaved = [lock(&self.place.session).unsaved(), lock(&self.family.owner).unsaved()];
+        let dropped = |token| (token, StoreError::from("its save was dropped, or is still under way"));
+        tokens.extend(unsaved.into_iter().flatten().map(dropped));
+        NotSaved::new(tokens)
     }
 
     /// Always takes the Location's lock before the owner's.
@@ -231,10 +239,13 @@ macro_rules! methods_of_both {
             lock(&self.0.place.session).set_location_token(token)
         }
 
-        /// Returns the tokens that the store failed to save and that no response has had yet, and forgets them: save them, or the service keeps
-        /// tokens that nobody has. Ask for them if your program sends its calls itself, or before it ends.
+        /// Returns the new tokens of the Location and its owner that are in memory alone: save them, or the service keeps tokens that nobody has. Ask
+        /// for them if your program sends its calls itself, and before it ends.
+        ///
+        /// If the store failed to save a token, either one response has it or this returns it, once. Until the next renewal this also returns a token
+        /// whose save was dropped together with a call.
         pub fn take_not_saved(&self) -> Option<NotSaved> {
-            self.0.take_not_saved()
+            self.0.in_memory_alone()
         }
 
         /// Returns the transport, for example to send calls with any body over its connections.

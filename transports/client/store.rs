@@ -4,6 +4,7 @@ extern crate std;
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
 
@@ -14,7 +15,8 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
 
 /// Saves each new token before the client uses it. A token never expires, so it must not exist only in memory.
 ///
-/// When `save` returns, the token must be safe even if the program stops. A closure is a store:
+/// When `save` returns, the token must be safe even if the program stops. Make a store for each owner, since an owner's token does not say whose it
+/// is. A Location's id may hold a `/`: encode it before it goes into a file's name. A closure is a store:
 ///
 /// ```
 /// use location_auth::SavedToken;
@@ -22,12 +24,12 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
 ///
 /// fn store() -> impl TokenStore {
 ///     |token: &SavedToken| -> Result<(), std::io::Error> {
-///         let file = match token.location() {
-///             Some(location) => format!("tokens/location-{location}.json"),
-///             None => "tokens/owner.json".to_owned(),
+///         let key = match token.location() {
+///             Some(location) => location.as_str(),
+///             None => "the owner",
 ///         };
-///         # let _ = file;
-///         Ok(()) // write it to that file: first to a temporary file, then rename it
+///         # let _ = key;
+///         Ok(()) // write it under this key; in a file, write a temporary one first, then rename it
 ///     }
 /// }
 /// # store();
@@ -51,6 +53,13 @@ where
 {
     fn save(&self, token: &SavedToken) -> Result<(), StoreError> {
         self(token).map_err(Into::into)
+    }
+}
+
+/// Clients of several owners can share one store.
+impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
+    fn save(&self, token: &SavedToken) -> Result<(), StoreError> {
+        (**self).save(token)
     }
 }
 
@@ -85,6 +94,13 @@ where
 {
     async fn save(&self, token: SavedToken) -> Result<(), StoreError> {
         self(token).await.map_err(Into::into)
+    }
+}
+
+/// Clients of several owners can share one store.
+impl<S: AsyncTokenStore + ?Sized> AsyncTokenStore for Arc<S> {
+    fn save(&self, token: SavedToken) -> impl Future<Output = Result<(), StoreError>> {
+        (**self).save(token)
     }
 }
 
@@ -134,9 +150,13 @@ impl AsyncTokenStore for NoStore {
 /// # warn(&Response::new(()));
 /// ```
 #[derive(Clone)]
-pub struct NotSaved(pub(super) Arc<[(SavedToken, StoreError)]>);
+pub struct NotSaved(Arc<[(SavedToken, StoreError)]>);
 
 impl NotSaved {
+    pub(super) fn new(tokens: Vec<(SavedToken, StoreError)>) -> Option<Self> {
+        (!tokens.is_empty()).then(|| Self(tokens.into()))
+    }
+
     /// Returns each token that is only in memory, with the store's error.
     pub fn tokens(&self) -> impl Iterator<Item = (&SavedToken, &StoreError)> {
         self.0.iter().map(|(token, error)| (token, error))

@@ -67,7 +67,7 @@ impl<T: Transport> Network<T> {
         Self(Arc::new(Shared { service, state: Mutex::new(state) }))
     }
 
-    /// Lets this much virtual time pass. Blocking code passes it as the `sleep` of `run_with_retries`.
+    /// Lets this much virtual time pass, in whole milliseconds, rounded up. Blocking code passes it as the `sleep` of `run_with_retries`.
     pub fn advance(&self, time: Duration) {
         let end = self.state().after(time);
         while self.state().next_time().is_some_and(|time| time <= end) {
@@ -76,7 +76,7 @@ impl<T: Transport> Network<T> {
         self.state().set_now(end);
     }
 
-    /// Waits this much virtual time, in [`run`](Self::run).
+    /// Waits this much virtual time, in whole milliseconds, rounded up, in [`run`](Self::run).
     pub async fn sleep(&self, time: Duration) {
         let end = self.state().after(time);
         poll_fn(|context| {
@@ -104,8 +104,8 @@ impl<T: Transport> Network<T> {
     /// # Panics
     /// If a task waits for something that never happens.
     pub fn run_all<F: Future>(&self, futures: impl IntoIterator<Item = F>) -> Vec<F::Output> {
-        let seed = self.random_below(usize::MAX);
-        let mut executor = Executor::new(u64::try_from(seed).unwrap_or_default(), futures);
+        let seed = self.state().rng.next();
+        let mut executor = Executor::new(seed, futures);
         while executor.unfinished() > 0 {
             let goes_on = executor.step() || self.step();
             assert!(goes_on, "{} of the tasks wait for what never happens", executor.unfinished());

@@ -19,11 +19,15 @@ impl Rng {
 
     /// Returns the next number, from 0 up to but not including this bound. For a bound of 0 it returns 0.
     pub fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
+        usize::try_from(self.next().checked_rem(bound).unwrap_or(0)).unwrap_or(0)
+    }
+
+    pub(super) fn next(&mut self) -> u64 {
         // Marsaglia's xorshift.
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        let bound = u64::try_from(bound).unwrap_or(u64::MAX);
-        usize::try_from(self.0.checked_rem(bound).unwrap_or(0)).unwrap_or(0)
+        self.0
     }
 }

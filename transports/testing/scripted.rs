@@ -23,7 +23,7 @@ use super::interaction::{Answer, Interaction};
 ///
 /// It panics, and so fails the test, in three cases: a request differs from the script, there is no interaction left for a request, or interactions are
 /// left when the transport is dropped. The message says what differs, and shows no value that could be a secret. If the program catches
-/// the panic, the transport panics again when it is dropped.
+/// the panic, the transport panics again when it is dropped. Keep a clone in the test itself: a runtime hides the panics of its tasks.
 ///
 /// It holds an `Arc`: clones share the script.
 ///

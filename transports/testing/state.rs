@@ -97,7 +97,7 @@ impl State {
     }
 
     pub(super) fn after(&self, time: Duration) -> u64 {
-        self.now.saturating_add(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
+        self.now.saturating_add(u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX))
     }
 
     pub(super) fn set_now(&mut self, now: u64) {

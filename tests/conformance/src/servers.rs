@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
@@ -89,20 +90,34 @@ where
 
 /// Hands every connection to the script, each on a thread of its own, and closes it when the script ends.
 pub fn scripted(script: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> Server {
+    listen(move |mut stream| {
+        script(&mut stream);
+        // A client that is gone already has closed it.
+        stream.shutdown(Shutdown::Both).ok();
+    })
+}
+
+/// Writes this and resets the connection, as the kernel does if something was sent that nobody read.
+pub fn resetting(response: &'static [u8]) -> Server {
+    listen(move |mut stream| {
+        stream.read_exact(&mut [0]).ok();
+        stream.write_all(response).ok();
+        // The client reads it first.
+        thread::sleep(Duration::from_millis(200));
+    })
+}
+
+fn listen(script: impl Fn(TcpStream) + Send + Sync + 'static) -> Server {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("has ports left");
     let address = listener.local_addr().expect("is bound");
     let connections = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&connections);
     let script = Arc::new(script);
     thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
+        for stream in listener.incoming().flatten() {
             counter.fetch_add(1, Ordering::SeqCst);
             let script = Arc::clone(&script);
-            thread::spawn(move || {
-                script(&mut stream);
-                // A client that is gone already has closed it.
-                stream.shutdown(Shutdown::Both).ok();
-            });
+            thread::spawn(move || script(stream));
         }
     });
     Server { address, connections }

@@ -81,8 +81,12 @@ pub fn tls_server(
     let config = identity.server_config();
     let server = scripted(move |stream| {
         let connection = ServerConnection::new(Arc::clone(&config)).expect("the configuration is whole");
-        let mut stream = Counted { stream: StreamOwned::new(connection, stream), heard: Arc::clone(&counter) };
+        let mut stream =
+            Counted { stream: StreamOwned::new(connection, stream), heard: Arc::clone(&counter), is_cut: false };
         script(&mut stream);
+        if stream.is_cut {
+            return;
+        }
         stream.stream.conn.send_close_notify();
         stream.stream.flush().ok();
     });
@@ -93,6 +97,8 @@ pub fn tls_server(
 pub struct Counted<S> {
     stream: S,
     heard: Arc<AtomicUsize>,
+    /// Whether the connection ends without TLS's own end.
+    pub is_cut: bool,
 }
 
 impl<S: Read> Read for Counted<S> {

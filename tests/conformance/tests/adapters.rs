@@ -134,8 +134,7 @@ fn a_server_that_does_not_speak_tls_is_a_tls_error() {
     });
     let url = format!("https://{}/", server.address);
     let error = Ureq::new().send(get(&url), 0).unwrap_err();
-    // ureq does not tell a handshake's errors from those after it.
-    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Tls, Delivery::Unknown));
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Tls, Delivery::NotSent));
     let error = tokio().block_on(Reqwest::new().unwrap().send(get(&url), 0)).unwrap_err();
     assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Tls, Delivery::NotSent));
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Response, Version};
+use http::{Request, Response, Version};
 use location_auth::Bytes;
 use location_auth::transports::{Delivery, SendErrorKind};
 
@@ -56,6 +56,14 @@ pub fn another_version(subject: &Subject) {
         let response = client(request, 100).unwrap_or_else(|failure| panic!("{version:?}: {failure:?}"));
         assert_eq!(response.body(), b"here", "{version:?}");
     }
+}
+
+/// One that the client library was made before.
+pub fn new_method(subject: &Subject) {
+    let server = well_kept(|request| Response::new(request.method().as_str().into()));
+    let query = Request::builder().method("QUERY").uri(server.url("/")).body(Bytes::from_static(b"name=Ada"));
+    let response = (subject.client)(&Wishes::default())(query.expect("is a URL"), 100).expect("is sent");
+    assert_eq!(response.body(), b"QUERY");
 }
 
 pub fn repeated_headers(subject: &Subject) {

@@ -9,7 +9,7 @@ use location_auth::Bytes;
 use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::{KIB_64, get, impatient, within_three_seconds};
-use crate::servers::{answering, nobody_listens, read_request, scripted};
+use crate::servers::{Server, answering, nobody_listens, read_request, resetting, scripted};
 use crate::{Subject, Wishes};
 
 pub fn endless_body(subject: &Subject) {
@@ -102,7 +102,15 @@ pub fn broken_body_keeps_its_status(subject: &Subject) {
 
 /// The server reads the request, writes so much and closes.
 pub fn cut(subject: &Subject, response: &'static [u8]) {
-    let server = answering(response);
+    cut_by(subject, answering(response));
+}
+
+/// The server writes so much and resets the connection.
+pub fn reset(subject: &Subject, response: &'static [u8]) {
+    cut_by(subject, resetting(response));
+}
+
+fn cut_by(subject: &Subject, server: Server) {
     let client = (subject.client)(&Wishes::default());
     let request = Request::post(server.url("/")).body(Bytes::from_static(b"body")).expect("is a URL");
     let failure = client(request, KIB_64).expect_err("is not a whole response");

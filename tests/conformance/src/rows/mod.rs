@@ -51,6 +51,7 @@ pub const ROWS: &[Row] = &[
     must("307 with the request's body is not followed", |subject| good::redirect(subject, 307, false)),
     must("302 to another origin is not followed", |subject| good::redirect(subject, 302, true)),
     row("a request of another HTTP version is sent", good::another_version),
+    row("a request of a new method is sent", good::new_method),
     row("repeated headers stay repeated", good::repeated_headers),
     row("a body that ends with the connection comes back whole", good::body_without_length),
     must("a declared body of the bound passes at 64 KiB", |subject| good::body(subject, KIB_64, KIB_64, false)),
@@ -79,6 +80,11 @@ pub const ROWS: &[Row] = &[
     row("a cut between two chunks is an error", |subject| {
         hostile::cut(subject, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n6\r\nonly 6\r\n");
     }),
+    row("a reset inside a body that ends with the connection is an error", |subject| {
+        hostile::reset(subject, b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nonly a part");
+    }),
+    must("a body that ends with a TLS connection is whole only if that is closed", tls::closed_or_cut),
+    row("a TLS handshake that is not finished is told as not sent", tls::handshake_cut),
     row("a cut in place of a response is told as maybe sent", |subject| hostile::cut(subject, b"")),
     row("a body that breaks keeps its response's status", hostile::broken_body_keeps_its_status),
     row("what is not HTTP is an error", |subject| hostile::cut(subject, b"220 mail.test ESMTP ready\r\n")),
