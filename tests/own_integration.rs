@@ -7,9 +7,11 @@ use std::error::Error;
 use http::{Request, StatusCode};
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::testing::{self, Failing, Interaction, Network, Scripted};
+use location_auth::transports::client::Client;
 use location_auth::transports::{Cause, RunError, SendError, Transport, run};
 use location_auth::{
-    App, Bytes, Delivery, Environment, ErrorKind, Fault, LocationLogin, RESPONSE_LIMIT, Retry, Session, Settings, Step,
+    App, Bytes, Delivery, Environment, ErrorKind, Fault, LocationLogin, Owner, RESPONSE_LIMIT, Retry, SavedToken,
+    Session, Settings, Step,
 };
 use serde_json::Value;
 
@@ -94,6 +96,37 @@ fn a_wrong_password_is_the_callers_fault_at_step_1() {
     let stopped: &RunError<LocationLogin, Infallible> = error.downcast_ref().unwrap();
     let Cause::Response(answer) = &stopped.cause else { panic!("there was a response") };
     assert_eq!((answer.kind(), answer.step(), answer.fault()), (ErrorKind::Refused, Step::UserToken, Fault::Caller));
+}
+
+#[test]
+fn a_token_that_is_revoked_between_two_calls_is_replaced_and_saved() {
+    let service = emulator();
+    let transport = |request: Request<Bytes>, _limit: usize| {
+        let is_call = request.uri().path().ends_with("/contacts");
+        let mut response = service.borrow_mut().handle(request);
+        if is_call && response.status() == StatusCode::OK {
+            *response.body_mut() = br#"[{"name": "Ada"}]"#.to_vec(); // the test's own data
+        }
+        Ok::<_, Infallible>(response)
+    };
+    let login = login("hunter2");
+    let app = login.app().clone();
+    let mut owner = Owner::new(&app);
+    owner.set_login(app.user_login("owner@example.com", "hunter2").unwrap()).unwrap();
+    let session = Session::for_location(&app, run(login, &transport).unwrap()).unwrap();
+    let saved = RefCell::new(vec![]);
+    let store = |token: &SavedToken| {
+        saved.borrow_mut().push(token.clone());
+        Ok::<_, Infallible>(())
+    };
+    let client = Client::with_owner(session, owner, &transport, store);
+    let contacts = || client.call(Request::get("https://api.example.com/locations/loc-1/contacts").body(()).unwrap());
+
+    assert_eq!(contacts().unwrap().body(), br#"[{"name": "Ada"}]"#);
+    service.borrow_mut().revoke_location("loc-1");
+    assert_eq!(contacts().unwrap().status(), StatusCode::OK);
+    let whose: Vec<_> = saved.borrow().iter().map(|token| token.location().map(ToString::to_string)).collect();
+    assert_eq!(whose, [None, Some("loc-1".to_owned())], "the owner's new token, and the Location's");
 }
 
 #[test]
