@@ -14,6 +14,8 @@
 //! target `ureq_proto`. If your program turns `trace` on for all targets, keep `ureq_proto` and `ureq` at `info`
 //! (`RUST_LOG=trace,ureq_proto=info,ureq=info`), or build without `trace` (the feature `release_max_level_debug` of `log`).
 //!
+//! **Not read.** ureq takes a `100 Continue` that has headers, and a chunk whose line with the size has more than 20 bytes, for a broken response.
+//!
 //! **Cookies.** If another crate of your program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with
 //! later requests. Then make one `Ureq` for each owner.
 
