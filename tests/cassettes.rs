@@ -375,6 +375,8 @@ fn a_number_is_recorded_and_read_back_as_the_service_wrote_it() {
     for integer in ["-7", "9007199254740993", "18446744073709551615"] {
         assert_eq!(kept_and_read(integer), integer);
     }
+    // As serde_json gives it, if another crate of the program turns on its `arbitrary_precision`.
+    assert_eq!(kept_and_read(r#"{"$serde_json::private::Number": "1.5"}"#), "1.5");
 }
 
 /// Damages a file of 0.1 by one replacement.

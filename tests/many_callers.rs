@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::testing::{Executor, Rng};
-use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
+use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore, TokenStore};
 use location_auth::{Bytes, Owner, RenewErrorKind, SavedToken, Session, UserAccessToken};
 use over::{OVER, Over};
 use test_service::{PASSWORD, TestService, call, caller, is_login};
@@ -684,4 +684,33 @@ fn a_token_whose_save_was_dropped_is_not_lost_if_the_program_ends() {
     let not_saved = client.take_not_saved().unwrap();
     let whose: Vec<_> = not_saved.tokens().map(|(token, _)| token.location().is_some()).collect();
     assert_eq!(whose, [false], "the owner's");
+}
+
+#[test]
+fn clients_of_several_owners_share_a_store_in_an_arc() {
+    let saved = Arc::new(AtomicUsize::new(0));
+    let count = |saved: &Arc<AtomicUsize>| {
+        let saved = Arc::clone(saved);
+        move || {
+            saved.fetch_add(1, SeqCst);
+            Ok::<_, Infallible>(())
+        }
+    };
+    let counting = count(&saved);
+    let store: Arc<dyn TokenStore> = Arc::new(move |_: &SavedToken| counting());
+    let counting = count(&saved);
+    let later = Arc::new(move |_: SavedToken| ready(counting()));
+    for _ in 0..2 {
+        let service = TestService::new();
+        let transport = |request: Request<Bytes>, _: usize| Ok::<_, Cut>(service.handle(request));
+        let (session, owner) = (service.revoked_session(), service.owner(PASSWORD));
+        let client = Client::with_owner(session, owner, transport, Arc::clone(&store));
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+
+        let transport = |request: Request<Bytes>, _: usize| ready(Ok::<_, Cut>(service.handle(request)));
+        let (session, owner) = (service.revoked_session(), service.owner(PASSWORD));
+        let client = AsyncClient::with_owner(session, owner, transport, Arc::clone(&later));
+        assert_eq!(block_on(client.call(call(1))).unwrap().status(), 200);
+    }
+    assert_eq!(saved.load(SeqCst), 8);
 }

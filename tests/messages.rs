@@ -44,6 +44,8 @@ fn a_message_is_found_in_any_shape_of_body() {
         (r#"{"errors": ["no", "not you"]}"#, Some("no")),
         (r#"{"error": "  "}"#, None),
         (r#"{"error": 7, "errors": 7, "message": []}"#, None),
+        // A number, as serde_json gives it if another crate of the program turns on its `arbitrary_precision`.
+        (r#"{"errors": {"$serde_json::private::Number": "1.5"}}"#, None),
         (r#"{"errors": []}"#, None),
         (r#"{"errors": [[]]}"#, None),
         (r#"{"errors": [7, null, "", "no"]}"#, Some("no")),

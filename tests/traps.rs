@@ -264,6 +264,10 @@ fn a_success_with_an_error_and_no_usable_token_is_a_refusal() {
         (r#"{"errors": false}"#, body(NoToken), None),
         (r#"{"errors": 0}"#, body(NoToken), None),
         (r#"{"errors": 0.0}"#, body(NoToken), None),
+        // Numbers, as serde_json gives them if another crate of the program turns on its `arbitrary_precision`.
+        (r#"{"errors": {"$serde_json::private::Number": "0"}}"#, body(NoToken), None),
+        (r#"{"errors": {"$serde_json::private::Number": "-0.0"}}"#, body(NoToken), None),
+        (r#"{"errors": {"$serde_json::private::Number": "1.5"}}"#, no, None),
         (r#"{"errors": -0}"#, body(NoToken), None),
         (r#"{"errors": []}"#, body(NoToken), None),
         (r#"{"errors": {}}"#, body(NoToken), None),

@@ -24,7 +24,6 @@ extern crate std;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::error::Error as StdError;
 use core::fmt;
 use core::time::Duration;
 use std::io::ErrorKind as Io;
@@ -225,16 +224,9 @@ impl Connection for Watched<Box<dyn Connection>> {
 }
 
 /// Why a connection was not opened.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("no connection was opened")]
 struct NotOpened(Error);
-
-impl fmt::Display for NotOpened {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no connection was opened")
-    }
-}
-
-impl StdError for NotOpened {}
 
 fn send_error(error: Error) -> SendError {
     match error {
