@@ -31,7 +31,7 @@ macro_rules! refuse_unquoted {
 }
 pub(crate) use refuse_unquoted;
 
-/// The one name of the object that a number is read as, if another crate of the program turns on serde_json's `arbitrary_precision`. Its value is
+/// The one name of the object that a number other than a small integer is read as, if another crate of the program turns on serde_json's `arbitrary_precision`. Its value is
 /// the number's text.
 pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
@@ -49,16 +49,6 @@ pub(crate) enum Member<'a> {
 }
 
 impl Member<'_> {
-    fn number(text: &str) -> Self {
-        // What parses floats would be a sixth of a small program.
-        let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
-        match text.parse() {
-            Ok(number) => Self::Number(number),
-            Err(_) if mantissa.bytes().all(|byte| matches!(byte, b'0' | b'.' | b'-')) => Self::Nothing,
-            Err(_) => Self::Other,
-        }
-    }
-
     pub(crate) fn text(&self) -> Option<&str> {
         match self {
             Self::Borrowed(text) => Some(text),
@@ -124,10 +114,13 @@ impl<'de> Visitor<'de> for MemberVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut member = Member::Nothing;
         while let Some(name) = map.next_key::<Member<'de>>()? {
-            member = match name.text() {
-                Some(NUMBER) => Member::number(map.next_value::<Member<'de>>()?.text().unwrap_or_default()),
-                _ => map.next_value::<IgnoredAny>().map(|_| Member::Other)?,
+            let value = map.next_value::<Member<'de>>()?;
+            // A parser of floats would be a sixth of a small program.
+            let is_zero = |text: &str| {
+                !text.bytes().take_while(|byte| *byte | 0x20 != b'e').any(|byte| matches!(byte, b'1'..=b'9'))
             };
+            let is_nothing = name.text() == Some(NUMBER) && value.text().is_some_and(is_zero);
+            member = if is_nothing { Member::Nothing } else { Member::Other };
         }
         Ok(member)
     }
