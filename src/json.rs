@@ -114,13 +114,16 @@ impl<'de> Visitor<'de> for MemberVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut member = Member::Nothing;
         while let Some(name) = map.next_key::<Member<'de>>()? {
-            let value = map.next_value::<Member<'de>>()?;
             // A parser of floats would be a sixth of a small program.
             let is_zero = |text: &str| {
                 !text.bytes().take_while(|byte| *byte | 0x20 != b'e').any(|byte| matches!(byte, b'1'..=b'9'))
             };
-            let is_nothing = name.text() == Some(NUMBER) && value.text().is_some_and(is_zero);
-            member = if is_nothing { Member::Nothing } else { Member::Other };
+            member = Member::Other;
+            if name.text() != Some(NUMBER) {
+                map.next_value::<IgnoredAny>()?;
+            } else if map.next_value::<Member<'de>>()?.text().is_some_and(is_zero) {
+                member = Member::Nothing;
+            }
         }
         Ok(member)
     }
