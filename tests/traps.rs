@@ -267,6 +267,9 @@ fn a_success_with_an_error_and_no_usable_token_is_a_refusal() {
         // Numbers, as serde_json gives them if another crate of the program turns on its `arbitrary_precision`.
         (r#"{"errors": {"$serde_json::private::Number": "0"}}"#, body(NoToken), None),
         (r#"{"errors": {"$serde_json::private::Number": "-0.0"}}"#, body(NoToken), None),
+        (r#"{"errors": {"$serde_json::private::Number": "0e5"}}"#, body(NoToken), None),
+        (r#"{"errors": {"$serde_json::private::Number": "0E5"}}"#, body(NoToken), None),
+        (r#"{"errors": {"0": 0}}"#, no, None),
         (r#"{"errors": {"$serde_json::private::Number": "1.5"}}"#, no, None),
         (r#"{"errors": -0}"#, body(NoToken), None),
         (r#"{"errors": []}"#, body(NoToken), None),
