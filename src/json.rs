@@ -31,8 +31,8 @@ macro_rules! refuse_unquoted {
 }
 pub(crate) use refuse_unquoted;
 
-/// The one name of the object that a number other than a small integer is read as, if another crate of the program turns on serde_json's `arbitrary_precision`. Its value is
-/// the number's text.
+/// The one name of the object that a number other than a small integer is read as, if another crate of the program turns on serde_json's
+/// `arbitrary_precision`. Its value is the number's text.
 pub(crate) const NUMBER: &str = "$serde_json::private::Number";
 
 /// A member's value, or its name.
@@ -113,18 +113,44 @@ impl<'de> Visitor<'de> for MemberVisitor {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut member = Member::Nothing;
-        while let Some(name) = map.next_key::<Member<'de>>()? {
-            // A parser of floats would be a sixth of a small program.
-            let is_zero = |text: &str| {
-                !text.bytes().take_while(|byte| *byte | 0x20 != b'e').any(|byte| matches!(byte, b'1'..=b'9'))
-            };
+        while let Some(IsNumber(is_number)) = map.next_key()? {
             member = Member::Other;
-            if name.text() != Some(NUMBER) {
+            if !is_number {
                 map.next_value::<IgnoredAny>()?;
             } else if map.next_value::<Member<'de>>()?.text().is_some_and(is_zero) {
                 member = Member::Nothing;
             }
         }
         Ok(member)
+    }
+}
+
+/// Whether a number's text is that of a zero. A parser of floats would be a sixth of a small program.
+fn is_zero(number: &str) -> bool {
+    !number.bytes().take_while(|byte| *byte | 0x20 != b'e').any(|byte| matches!(byte, b'1'..=b'9'))
+}
+
+/// Whether a member's name is [`NUMBER`]. The name is read as bytes: what is skipped need not be text that serde accepts.
+struct IsNumber(bool);
+
+impl<'de> Deserialize<'de> for IsNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(IsNumberVisitor)
+    }
+}
+
+struct IsNumberVisitor;
+
+impl Visitor<'_> for IsNumberVisitor {
+    type Value = IsNumber;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+    fn visit_bytes<E>(self, name: &[u8]) -> Result<IsNumber, E> {
+        Ok(IsNumber(name == NUMBER.as_bytes()))
+    }
+    fn visit_str<E>(self, name: &str) -> Result<IsNumber, E> {
+        Ok(IsNumber(name == NUMBER))
     }
 }
