@@ -1,5 +1,5 @@
-//! A program that keeps its tokens: it logs in once and saves both, and from then on needs no password. A Location's token that is revoked is
-//! renewed with the owner's. When that one is revoked, too, the program says what to do, and goes on when it has the owner's login.
+//! A program that keeps its tokens: its first call logs in and saves both, and from then on it needs no password. A Location's token that is
+//! revoked is renewed with the owner's. When that one is revoked, too, the program says what to do, and goes on when it has the owner's login.
 
 mod support;
 #[path = "support/token_file.rs"]
@@ -8,13 +8,13 @@ mod token_file;
 use std::error::Error;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use http::Request;
 use location_auth::transports::client::{CallError, Client, NotSaved, TokenStore};
-use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{App, Misuse, Owner, SavedToken, Session, UserLogin};
+use location_auth::transports::ureq::Ureq;
+use location_auth::{App, Owner, SavedToken, Session, UserLogin};
 use serde_json::{Value, json};
 use token_file::TokenFile;
 
@@ -28,19 +28,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("location-auth-{}", std::process::id()));
     fs::create_dir(&folder)?;
     let files = Files(folder);
-    println!("The first start logs in, and saves both tokens:");
-    first_start(&app, login()?, &files, &url)?;
+    println!("A start without a login, and nothing is saved yet:");
+    start(&app, &files, &url, None)?;
+    println!("The first start with the owner's login saves both tokens:");
+    start(&app, &files, &url, Some(login()?))?;
     println!("Every later start has no password:");
-    later_start(&app, &files, &url, None)?;
+    start(&app, &files, &url, None)?;
     println!("The Location's token was revoked ({} in all):", service().revoke_location(support::LOCATION_ID));
-    later_start(&app, &files, &url, None)?;
+    start(&app, &files, &url, None)?;
     service().revoke_location(support::LOCATION_ID);
     println!("So was the owner's ({} in all):", service().revoke_owner(support::EMAIL));
-    later_start(&app, &files, &url, None)?;
+    start(&app, &files, &url, None)?;
     println!("The same, and the program has the owner's login:");
-    later_start(&app, &files, &url, Some(login()?))?;
+    start(&app, &files, &url, Some(login()?))?;
     println!("And the next start, without it again:");
-    later_start(&app, &files, &url, None)?;
+    start(&app, &files, &url, None)?;
     fs::remove_dir_all(&files.0)?;
     let counts = service().counts();
     println!(
@@ -73,57 +75,50 @@ impl TokenStore for Files {
     }
 }
 
-fn first_start(app: &App, login: UserLogin, files: &Files, url: &str) -> Result<(), Box<dyn Error>> {
-    // Before the login: a new token must have a place to go.
-    let (owners, locations) = (TokenFile::create(&files.owners())?, TokenFile::create(&files.locations())?);
-    let user = run(login, &Ureq::new())?;
-    owners.commit(&SavedToken::from(&user))?;
-    let token = run(app.location(support::LOCATION_ID)?.exchange(&user)?, &Ureq::new())?;
-    locations.commit(&SavedToken::from(&token))?;
-    println!("  the owner's token, and one of {}", token.location());
-
-    let client = Client::new(Session::for_location(app, token)?, Ureq::new());
-    let call = Request::post(url).body(serde_json::to_vec(&json!({ "name": "Ann" }))?)?;
-    let contact: Value = serde_json::from_slice(client.call(call)?.body())?;
-    println!("  a first call, for {}", contact["owner"]);
-    Ok(())
-}
-
-fn later_start(app: &App, files: &Files, url: &str, login: Option<UserLogin>) -> Result<(), Box<dyn Error>> {
-    let read = |file| io::Result::Ok(serde_json::from_str(&fs::read_to_string(file)?)?);
-    let (owners, locations) = (read(files.owners())?, read(files.locations())?);
-    let client = client(app, owners, locations, login, files.clone())?; // one for all calls, from whatever thread
+fn start(app: &App, files: &Files, url: &str, login: Option<UserLogin>) -> Result<(), Box<dyn Error>> {
+    drop(TokenFile::create(&files.owners())?); // a new token must have a place to go: this finds out before it is requested
+    let client = client(app, files, login)?; // one for all calls, from whatever thread
     sync_contacts(&client, url)
 }
 
-/// A client that starts from the owner's saved token and a Location's. `login` is the owner's, for a program that may keep a password:
-/// without it a token is renewed for as long as the owner's own works.
-fn client<S: TokenStore>(
-    app: &App,
-    owners: SavedToken,
-    locations: SavedToken,
-    login: Option<UserLogin>,
-    store: S,
-) -> Result<Client<Ureq, S>, Misuse> {
+/// A client that starts from what was saved. `login` is the owner's: the first start needs it, and later ones only if the service revokes the
+/// owner's token, too.
+fn client(app: &App, files: &Files, login: Option<UserLogin>) -> Result<Client<Ureq, Files>, Box<dyn Error>> {
     let mut owner = Owner::new(app);
-    owner.set_user_token(owners.try_into()?)?;
+    if let Some(user) = read(&files.owners())? {
+        owner.set_user_token(user.try_into()?)?;
+    }
     if let Some(login) = login {
         owner.set_login(login)?;
     }
-    let session = Session::for_location(app, locations.try_into()?)?;
-    Ok(Client::with_owner(session, owner, Ureq::new(), store)) // the owner's other Locations: client.for_session(session)
+    let session = match read(&files.locations())? {
+        Some(token) => Session::for_location(app, token.try_into()?)?,
+        None => app.location(support::LOCATION_ID)?.session(), // the first call gets the token
+    };
+    Ok(Client::with_owner(session, owner, Ureq::new(), files.clone())) // the owner's other Locations: client.for_session(session)
+}
+
+/// `None` before the first save.
+fn read(file: &Path) -> Result<Option<SavedToken>, Box<dyn Error>> {
+    match fs::read_to_string(file) {
+        Ok(text) => Ok(Some(serde_json::from_str(&text)?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn sync_contacts<S: TokenStore>(client: &Client<Ureq, S>, url: &str) -> Result<(), Box<dyn Error>> {
-    match client.call(http::Request::get(url).body(())?) {
+    let call = Request::post(url).body(serde_json::to_vec(&json!({ "name": "Ann" }))?)?;
+    match client.call(call) {
         Ok(response) => {
-            println!("  {}", response.status()); // any but 401
+            let contact: Value = serde_json::from_slice(response.body())?;
+            println!("  {}: a contact of {}", response.status(), contact["owner"]); // any status but 401
             let not_saved = response.extensions().get::<NotSaved>().into_iter().flat_map(NotSaved::tokens);
             for (token, error) in not_saved {
                 println!("  the new token of {:?} is in memory alone: {error}", token.location());
             }
         }
-        Err(error @ CallError::TokenRejected { .. }) => println!("  {error}"),
+        Err(error @ (CallError::NoToken { .. } | CallError::TokenRejected { .. })) => println!("  {error}"),
         Err(error) => return Err(error.into()),
     }
     Ok(())

@@ -94,7 +94,8 @@ pub struct Replay {
     pub(crate) renewed: bool,
 }
 
-/// The renewal of a rejected token. [`Session::received`](crate::Session::received) returns it, and [`start`](Self::start) begins it.
+/// The renewal of a rejected token, or the request for a first one. [`Session::received`](crate::Session::received) or
+/// [`Session::first_token`](crate::Session::first_token) returns it, and [`start`](Self::start) begins it.
 ///
 #[doc = include_str!("renewal_states.md")]
 ///
@@ -141,7 +142,7 @@ pub struct Replay {
 #[derive(Debug)]
 pub struct Renewal {
     pub(crate) session: Identity,
-    /// Which token was rejected.
+    /// Which token was rejected: 0 if there was none.
     pub(crate) generation: u64,
 }
 

@@ -1,4 +1,4 @@
-//! An ordinary call as a value: it is sent, and after a 401 sent once more with a new token.
+//! An ordinary call as a value: it is sent as soon as there is a token, and after a 401 sent once more with a new one.
 
 use core::fmt;
 
@@ -24,8 +24,7 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 ///     send: impl Fn(Request<Bytes>) -> Result<Response<Vec<u8>>, Box<dyn std::error::Error>>,
 ///     renew: impl Fn(Renewal, &mut Session) -> Result<Replay, RenewError>,
 /// ) -> Result<Result<Response<Vec<u8>>, CallFailure<Vec<u8>>>, Box<dyn std::error::Error>> {
-///     let call = Call::new(&request);
-///     let mut next = Next::Send(request, call);
+///     let mut next = Call::new(&request).start(request, session);
 ///     loop {
 ///         next = match next {
 ///             Next::Send(mut request, mut call) => {
@@ -33,13 +32,13 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 ///                 let response = send(request)?;
 ///                 call.received(session.received(attempt, response.status())?, response)
 ///             }
-///             Next::Renew(renewal, rejected) => rejected.renewed(renew(renewal, session)).into(),
+///             Next::Renew(renewal, waiting) => waiting.renewed(renew(renewal, session)).into(),
 ///             Next::Done(result) => return Ok(result),
 ///         }
 ///     }
 /// }
 /// ```
-#[must_use = "a call does nothing until its request is authorized and sent"]
+#[must_use = "a call does nothing until it is started and its request is sent"]
 pub struct Call<B> {
     /// The caller's request, to send again. `None` if it can't be sent again, or was.
     again: Option<Request<B>>,
@@ -59,29 +58,33 @@ pub struct Call<B> {
 pub enum Next<B, R> {
     /// Authorize the request, send it, and pass the response to [`Call::received`].
     Send(Request<B>, Call<B>),
-    /// Run the renewal, and pass its result to [`RejectedCall::renewed`].
-    Renew(Renewal, RejectedCall<B, R>),
+    /// Run the renewal, and pass its result to [`WaitingCall::renewed`].
+    Renew(Renewal, WaitingCall<B, R>),
     /// The call has ended.
     Done(Result<Response<R>, CallFailure<R>>),
 }
 
-/// A call that got a 401 and waits for a new token. See the drawing on the page of [`Call`].
+/// A call that waits for a token: it got a 401, or its Location has no token yet. See the drawing on the page of [`Call`].
 ///
 /// ```
-/// use location_auth::{Next, RejectedCall, RenewError};
+/// use location_auth::{Next, RenewError, WaitingCall};
 ///
-/// /// Ends the call if the user does not want to wait: the caller gets the reason why there is no new token.
-/// fn give_up<B, R>(call: RejectedCall<B, R>, error: RenewError) -> Next<B, R> {
+/// /// Ends the call if the user does not want to wait: the caller gets the reason why there is no token.
+/// fn give_up<B, R>(call: WaitingCall<B, R>, error: RenewError) -> Next<B, R> {
 ///     call.renewed(Err(error)).into()
 /// }
 /// ```
 #[must_use = "say how the renewal ended, or the call never ends"]
-pub struct RejectedCall<B, R> {
-    again: Option<Request<B>>,
-    response: Response<R>,
+pub struct WaitingCall<B, R>(Waiting<B, R>);
+
+enum Waiting<B, R> {
+    /// For the first token, to be sent for the first time.
+    First(Request<B>, Call<B>),
+    /// For a new token, to be sent again.
+    Rejected { again: Option<Request<B>>, response: Response<R> },
 }
 
-/// The reason why a call failed after a 401.
+/// The reason why a call has no response for the caller.
 ///
 /// ```
 /// use location_auth::CallFailure;
@@ -91,6 +94,11 @@ pub struct RejectedCall<B, R> {
 /// }
 /// ```
 pub enum CallFailure<R> {
+    /// The Location has no token yet, and there is none to get: the call was not sent.
+    NoToken {
+        /// Why there is no token.
+        error: RenewError,
+    },
     /// The token was rejected and there is no new one, or the new one was rejected as well.
     NotRenewed {
         /// The response to the call.
@@ -113,6 +121,15 @@ impl<B: Clone> Call<B> {
 }
 
 impl<B> Call<B> {
+    /// Returns what to do first: send the request, or get the Location's first token.
+    #[inline]
+    pub fn start<R>(self, request: Request<B>, session: &Session) -> Next<B, R> {
+        match session.first_token() {
+            None => Next::Send(request, self),
+            Some(renewal) => Next::Renew(renewal, WaitingCall(Waiting::First(request, self))),
+        }
+    }
+
     /// Makes a call whose request can't be sent again. After a 401 the token is renewed, and the call ends as [`CallFailure::NotRepeated`].
     #[inline]
     pub fn once() -> Self {
@@ -146,25 +163,32 @@ impl<B> Call<B> {
     pub fn received<R>(self, verdict: Verdict, response: Response<R>) -> Next<B, R> {
         match verdict {
             Verdict::Answered => Next::Done(Ok(response)),
-            Verdict::Replay(replay) => RejectedCall { again: self.again, response }.renewed(Ok(replay)).into(),
-            Verdict::Renew(renewal) => Next::Renew(renewal, RejectedCall { again: self.again, response }),
+            Verdict::Replay(replay) => self.rejected(response).renewed(Ok(replay)).into(),
+            Verdict::Renew(renewal) => Next::Renew(renewal, self.rejected(response)),
             Verdict::Rejected(error) => Next::Done(Err(CallFailure::NotRenewed { response, error })),
         }
     }
+
+    fn rejected<R>(self, response: Response<R>) -> WaitingCall<B, R> {
+        WaitingCall(Waiting::Rejected { again: self.again, response })
+    }
 }
 
-impl<B, R> RejectedCall<B, R> {
+impl<B, R> WaitingCall<B, R> {
     /// Takes the result of the renewal, and returns the request to send now or the reason why the call failed. It converts into a [`Next`].
     ///
     /// # Errors
     /// [`CallFailure`] if there is no new token, or the request can't be sent again.
     #[allow(clippy::result_large_err, reason = "no larger than `Next`, which it becomes")]
     pub fn renewed(self, result: Result<Replay, RenewError>) -> Result<(Request<B>, Call<B>), CallFailure<R>> {
-        let response = self.response;
-        match (result, self.again) {
-            (Ok(replay), Some(request)) => Ok((request, Call { again: None, replay: Some(replay) })),
-            (Ok(_), None) => Err(CallFailure::NotRepeated { response }),
-            (Err(error), _) => Err(CallFailure::NotRenewed { response, error }),
+        match (self.0, result) {
+            (Waiting::First(request, call), Ok(_)) => Ok((request, call)),
+            (Waiting::First(..), Err(error)) => Err(CallFailure::NoToken { error }),
+            (Waiting::Rejected { again: Some(request), .. }, Ok(replay)) => {
+                Ok((request, Call { again: None, replay: Some(replay) }))
+            }
+            (Waiting::Rejected { again: None, response }, Ok(_)) => Err(CallFailure::NotRepeated { response }),
+            (Waiting::Rejected { response, .. }, Err(error)) => Err(CallFailure::NotRenewed { response, error }),
         }
     }
 }
@@ -196,9 +220,14 @@ impl<B> fmt::Debug for Call<B> {
     }
 }
 
-impl<B, R> fmt::Debug for RejectedCall<B, R> {
+/// Shows whether it was sent, and nothing else of the request or the response.
+impl<B, R> fmt::Debug for WaitingCall<B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RejectedCall").field("can_be_sent_again", &self.again.is_some()).finish_non_exhaustive()
+        let name = match &self.0 {
+            Waiting::First(..) => "First",
+            Waiting::Rejected { .. } => "Rejected",
+        };
+        f.debug_tuple("WaitingCall").field(&format_args!("{name}")).finish()
     }
 }
 
@@ -206,6 +235,7 @@ impl<B, R> fmt::Debug for RejectedCall<B, R> {
 impl<R> fmt::Debug for CallFailure<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NoToken { error } => f.debug_tuple("NoToken").field(error).finish(),
             Self::NotRenewed { error, .. } => f.debug_tuple("NotRenewed").field(error).finish(),
             Self::NotRepeated { .. } => f.write_str("NotRepeated"),
         }

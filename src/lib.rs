@@ -73,6 +73,7 @@
 //!  └──── user_login(email, password) ──────────────────────────▶ UserLogin ──▶ UserAccessToken
 //!
 //! Session::for_location(&app, token) ── authorize(&mut request) ──▶ a call with its credentials
+//! Location ── session() ── first_token() ──▶ Renewal, by an Owner ──▶ the same, without a login of its own
 //! ```
 //!
 //! [`LocationLogin`], [`TokenExchange`] and [`UserLogin`] are the three flows: each draws its states.
@@ -97,7 +98,7 @@
 //! | to log in with a ready-made transport, or with your own | [`transports`] |
 //! | to know how the crate reads each response | [`ErrorKind`], which has the whole table |
 //! | to retry | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
-//! | to make calls, and get a new token after a 401 | [`transports::client`], or [`Session`] and [`Call`] with a client of your own |
+//! | to make calls, and get the first token and new ones after a 401 | [`transports::client`], or [`Session`] and [`Call`] with a client of your own |
 //! | to keep a token after a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
 //! | to log what the drivers and clients do | the feature `tracing`, in [`transports`] |
@@ -132,8 +133,8 @@
 //! | [`Misuse`] | a wrong setting or argument of the caller, found by this crate itself |
 //! | [`Error`] | a response without a usable token: [`Flow::receive`] returns it with the flow, in a [`ReceiveError`] |
 //! | [`RunError`](transports::RunError) | an [`Error`] or the transport's own error, with the flow: a driver returns it |
-//! | [`RenewError`] | why there is no new token in place of a rejected one |
-//! | `CallError` | of a ready-made client: a [`Misuse`], the transport's own error, a rejected token with its [`RenewError`], or a body that can't be sent again |
+//! | [`RenewError`] | why there is no new token in place of a rejected or missing one |
+//! | `CallError` | of a ready-made client: a [`Misuse`], the transport's own error, a missing or rejected token with its [`RenewError`], or a body that can't be sent again |
 //!
 //! Each prints as one line that says what happened, who is at fault and what to do. A [`Misuse`] is always the caller's fault, and does not say so.
 //!
@@ -147,7 +148,7 @@
 //! - *Owner*: a user of the service who owns one or more Locations.
 //! - *Login*: step 1 (an email and a password for a User Access Token), alone or with step 2. *Exchange*: step 2. *Call*: a request to the
 //!   API that is neither.
-//! - *Renewal*: a new Location Access Token after a 401 on a call, by an exchange, or by a login and an exchange.
+//! - *Renewal*: a new Location Access Token, after a 401 on a call or before the first one, by an exchange, or by a login and an exchange.
 //! - *Flow*: a login or an exchange as a value, without IO. *Driver*: what runs a flow over a transport. *Adapter*: a transport over a client
 //!   library.
 //! - *Fault*: who has to change something: [`Fault::Caller`], [`Fault::Transport`] or [`Fault::Service`].
@@ -242,7 +243,7 @@ pub mod transports;
 pub use app::{App, Location};
 pub use attempt::{Attempt, Renewal, Replay, Verdict};
 pub use bytes::Bytes;
-pub use call::{Call, CallFailure, Next, RejectedCall};
+pub use call::{Call, CallFailure, Next, WaitingCall};
 pub use delivery::Delivery;
 pub use endpoint::may_carry_secrets;
 pub use environment::Environment;

@@ -71,6 +71,9 @@ pub enum Misuse {
     /// An attempt or a replay was used with another session than its own.
     #[error("the attempt belongs to another session: give it to the session that authorized the call")]
     ForeignAttempt,
+    /// The session of a Location has no token yet. The request is unchanged.
+    #[error("the Location has no access token yet: set one, or let an Owner get it before the call")]
+    NoToken,
     /// A transport or a token store made a call with the same client that was using it to renew a token.
     #[error("a transport or a store calls the client that is renewing a token over it: give it a client of its own")]
     Reentrant,

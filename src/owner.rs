@@ -10,7 +10,7 @@ use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, U
 
 /// The credentials of one owner, for all their Locations: a User Access Token, or the login that gets one, or both.
 ///
-/// An `Owner` renews the Location Access Tokens of its sessions after a 401. With a User Access Token it sends step 2 alone, and the
+/// An `Owner` renews the Location Access Tokens of its sessions after a 401, and gets the first one of a [`Location::session`](crate::Location::session). With a User Access Token it sends step 2 alone, and the
 /// program needs no password in memory. With a login it gets a User Access Token first, once for all Locations, and again only
 /// after the service refused the one it has. It has no lock and no clock.
 ///
@@ -50,7 +50,7 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Makes an owner without credentials. It renews nothing: a caller whose token is rejected gets an error.
+    /// Makes an owner without credentials. It gets no token: a caller whose token is rejected or missing gets an error.
     pub fn new(app: &App) -> Self {
         Self {
             environment: app.environment(),

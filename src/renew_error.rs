@@ -1,4 +1,4 @@
-//! Why there is no new token after a 401.
+//! Why there is no new token, after a 401 or before the first call.
 
 use core::fmt;
 use core::time::Duration;
@@ -6,7 +6,7 @@ use core::time::Duration;
 use crate::outcome::Outcome;
 use crate::{Delivery, Error, Fault, LocationId, Misuse, Retry, Step};
 
-/// An error that says why a rejected token was not renewed.
+/// An error that says why a rejected token was not renewed, or why there is no first token.
 ///
 /// It holds no credential, no flow and no error of a client library. All callers that waited for the same token request get the same error.
 ///
@@ -25,11 +25,13 @@ use crate::{Delivery, Error, Fault, LocationId, Misuse, Retry, Step};
 #[derive(Clone, Debug)]
 pub struct RenewError {
     location: Option<LocationId>,
+    /// The Location has had no token yet.
+    first: bool,
     step: Option<Step>,
     kind: RenewErrorKind,
 }
 
-/// The reason why a token was not renewed.
+/// The reason why there is no new token.
 ///
 /// ```
 /// use location_auth::{Delivery, ErrorKind, RenewErrorKind};
@@ -69,7 +71,7 @@ pub enum RenewErrorKind {
 
 impl From<RenewErrorKind> for RenewError {
     fn from(kind: RenewErrorKind) -> Self {
-        Self { location: None, step: None, kind }
+        Self { location: None, first: false, step: None, kind }
     }
 }
 
@@ -78,16 +80,16 @@ impl RenewError {
         Self { step: self.step.or(Some(step)), ..self }
     }
 
-    pub(crate) fn of(self, location: Option<&LocationId>) -> Self {
-        Self { location: location.cloned(), ..self }
+    pub(crate) fn of(self, location: Option<&LocationId>, first: bool) -> Self {
+        Self { location: location.cloned(), first, ..self }
     }
 
-    /// The reason why the token was not renewed.
+    /// The reason why there is no new token.
     pub fn kind(&self) -> &RenewErrorKind {
         &self.kind
     }
 
-    /// The Location whose token was rejected: `None` if the session is not a Location's.
+    /// The Location whose token was rejected or is missing: `None` if the session is not a Location's.
     pub fn location(&self) -> Option<&LocationId> {
         self.location.as_ref()
     }
@@ -136,26 +138,34 @@ impl RenewError {
 /// One line: what happened, who is at fault, what to do.
 impl fmt::Display for RenewError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the access token")?;
+        f.write_str(if self.first { "there is no access token" } else { "the access token" })?;
         if let Some(location) = &self.location {
             write!(f, " of Location {location}")?;
         }
-        f.write_str(" was rejected")?;
+        let (what, failed, advice) = match self.first {
+            true => (" yet", "getting one failed", "log in, or let an Owner get one"),
+            false => (" was rejected", "renewing it failed", "log in again, or let an Owner renew it"),
+        };
+        f.write_str(what)?;
         let token = match self.step {
             Some(Step::UserToken) => "User Access Token",
             _ => "Location Access Token",
         };
         let fault = self.fault();
         match &self.kind {
-            RenewErrorKind::Misuse(misuse) => return write!(f, ", and not renewed: {misuse}"),
-            RenewErrorKind::Response(error) => write!(f, ", and renewing it failed: {error}")?,
-            RenewErrorKind::NotEnabled => write!(f, "; {fault}: log in again, or let an Owner renew it")?,
+            RenewErrorKind::Misuse(misuse) => return write!(f, ", and {failed}: {misuse}"),
+            RenewErrorKind::Response(error) => write!(f, ", and {failed}: {error}")?,
+            RenewErrorKind::NotEnabled => write!(f, "; {fault}: {advice}")?,
             RenewErrorKind::InVain => {
-                let advice = match self.step {
-                    Some(Step::UserToken) => "check the Client ID and the Client Secret",
-                    _ => "check that the call is one that this token may make",
+                let check = match self.step {
+                    Some(Step::UserToken) => "the Client ID and the Client Secret",
+                    _ => "that the call is one that this token may make",
                 };
-                write!(f, ", and so was a new {token} before it had worked; {fault}: {advice}")?;
+                match self.first {
+                    true => write!(f, ", and a new {token} was rejected before it had worked")?,
+                    false => write!(f, ", and so was a new {token} before it had worked")?,
+                }
+                write!(f, "; {fault}: check {check}")?;
             }
             RenewErrorKind::RejectedAgain => write!(
                 f,
@@ -175,7 +185,7 @@ impl fmt::Display for RenewError {
                 )?;
             }
             RenewErrorKind::NoResponse(delivery) => {
-                f.write_str(", and renewing it failed")?;
+                write!(f, ", and {failed}")?;
                 if let Some(step) = self.step {
                     write!(f, " at {step}")?;
                 }

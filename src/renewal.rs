@@ -1,4 +1,4 @@
-//! Renewal after a 401: which caller waits, which token request is sent, and what follows each response (`Q12`, `Q17`, `Q18`).
+//! Renewal after a 401, and of a Location without a token: which caller waits, which token request is sent, and what follows each response (`Q12`, `Q17`, `Q18`).
 
 use core::time::Duration;
 
@@ -138,7 +138,7 @@ impl SendToken {
                 Err(error) => {
                     let outcome = Outcome::of_response(&error);
                     let error = RenewError::from(RenewErrorKind::Response(error)).at(Step::LocationToken);
-                    let error = error.of(session.location());
+                    let error = session.about(error);
                     session.gate.fail_with(ticket, &error, outcome, now);
                     context.end(session, error)
                 }
@@ -153,7 +153,7 @@ impl SendToken {
             return failed(session, error);
         }
         session.arm_after(owner);
-        let error = RenewError::from(RenewErrorKind::NoResponse(delivery)).at(step).of(session.location());
+        let error = session.about(RenewError::from(RenewErrorKind::NoResponse(delivery)).at(step));
         match self.sent {
             Sent::Login { .. } => {
                 owner.gate.fail_with(self.ticket, &error, outcome, now);
@@ -250,7 +250,7 @@ impl Context {
         }
         if core::mem::replace(&mut self.refused, true) && owner.works {
             let error = RenewError::from(RenewErrorKind::Response(error)).at(Step::LocationToken);
-            session.gate.latch(error.clone().of(session.location()));
+            session.gate.latch(session.about(error.clone()));
             return self.give_up(session, error);
         }
         owner.token_rejected();
@@ -295,7 +295,7 @@ impl Context {
 
     /// Ends the renewal with an error, for all callers that wait for this Location.
     fn give_up(self, session: &mut Session, error: RenewError) -> Renewing {
-        let error = error.of(session.location());
+        let error = session.about(error);
         session.gate.fail(self.ticket, &error);
         self.end(session, error)
     }
@@ -311,5 +311,5 @@ fn may_log_in(owner: &Owner, now: Duration) -> Result<UserLogin, RenewError> {
 }
 
 fn failed(session: &Session, error: RenewError) -> Renewing {
-    Renewing::Done(Err(error.of(session.location())))
+    Renewing::Done(Err(session.about(error)))
 }

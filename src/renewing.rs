@@ -27,7 +27,7 @@ pub enum Renewing {
     SendToken(SendToken),
     /// Save a new token in the program's store.
     Keep(Keep),
-    /// The renewal has ended: send the call again with the newer token, or return the error.
+    /// The renewal has ended: send the call (again) with the newer token, or return the error. After the request for a first token drop the replay.
     Done(Result<Replay, RenewError>),
 }
 
@@ -67,7 +67,7 @@ impl Renewing {
 pub(crate) struct Context {
     pub(crate) session: Identity,
     pub(crate) owner: Identity,
-    /// Which of the Location's tokens was rejected.
+    /// Which of the Location's tokens was rejected: 0 if there was none.
     pub(crate) generation: u64,
     /// When it became the Location's turn: a failure does not count for callers that began after the program set credentials again.
     pub(crate) ticket: Ticket,

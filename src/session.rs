@@ -100,20 +100,21 @@ pub struct Session {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TokenState {
-    /// Calls carry the API Key alone.
+    /// There is no token: the first one is still to be requested, or calls carry the API Key alone.
     NoToken,
     /// Calls carry a token that was not rejected.
     Present,
     /// The token was rejected, and there is no newer one yet.
     Rejected,
-    /// The token was rejected, and this error stops its renewal until the program sets credentials.
+    /// The token was rejected or is still missing, and this error stops the requests for a new one until the program sets credentials.
     Stopped(RenewError),
-    /// The token was rejected, and the outcome of two token requests in a row is unknown. No other is sent until the program sets credentials.
+    /// The token was rejected or is still missing, and the outcome of two token requests in a row is unknown. No other is sent until the program
+    /// sets credentials.
     InDoubt,
 }
 
 impl Session {
-    /// Makes a session for calls that act as the Location's owner.
+    /// Makes a session for calls that act as the Location's owner. Without a token yet: [`Location::session`].
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the token and the App have different environments; [`Misuse::TooLarge`] if the Location's id makes the
@@ -183,6 +184,20 @@ impl Session {
         self.token.is_some()
     }
 
+    /// What gets the first token, if the session is a Location's and has none: run it before the first [`authorize`](Self::authorize).
+    pub fn first_token(&self) -> Option<Renewal> {
+        self.needs_token().then_some(Renewal { session: self.identity, generation: self.generation })
+    }
+
+    /// Adds to an error whose token it is about.
+    pub(crate) fn about(&self, error: RenewError) -> RenewError {
+        error.of(self.location(), self.needs_token())
+    }
+
+    fn needs_token(&self) -> bool {
+        self.target.is_some() && self.token.is_none()
+    }
+
     /// Returns the token's state, and the error that stops its renewal.
     pub fn state(&self, owner: &Owner) -> TokenState {
         // The next renewal clears what stopped the session before the program set credentials.
@@ -190,11 +205,14 @@ impl Session {
         let stopped = own.and_then(Gate::latched).or(owner.gate.latched());
         let in_doubt = own.is_some_and(Gate::in_doubt) || owner.gate.in_doubt();
         match stopped {
-            _ if self.token.is_none() => TokenState::NoToken,
-            _ if !self.rejected => TokenState::Present,
-            Some(error) => TokenState::Stopped(error.clone().of(self.location())),
+            _ if !self.rejected && !self.needs_token() => match self.token {
+                Some(_) => TokenState::Present,
+                None => TokenState::NoToken,
+            },
+            Some(error) => TokenState::Stopped(self.about(error.clone())),
             None if in_doubt => TokenState::InDoubt,
-            None => TokenState::Rejected,
+            None if self.rejected => TokenState::Rejected,
+            None => TokenState::NoToken,
         }
     }
 
@@ -211,7 +229,7 @@ impl Session {
     ///
     /// # Errors
     /// They leave the request unchanged: [`Misuse::RelativeUrl`], [`Misuse::OriginNotAllowed`], [`Misuse::HostMismatch`], [`Misuse::DuplicateParameter`],
-    /// [`Misuse::RequestTooLarge`].
+    /// [`Misuse::RequestTooLarge`]; [`Misuse::NoToken`] as long as [`first_token`](Self::first_token) returns a renewal.
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
         Ok(Attempt { session: self.identity, generation: self.generation, again: false, renewed: false })
@@ -236,7 +254,7 @@ impl Session {
 
     /// The service rejected the token of the attempt.
     fn unauthorized(&mut self, attempt: &Attempt) -> Verdict {
-        let rejected = |kind: RenewErrorKind| RenewError::from(kind).at(Step::LocationToken).of(self.location());
+        let rejected = |kind: RenewErrorKind| self.about(RenewError::from(kind).at(Step::LocationToken));
         let (in_vain, again) = (rejected(RenewErrorKind::InVain), rejected(RenewErrorKind::RejectedAgain));
         let is_newest = attempt.generation == self.generation;
         let mut stops = false;
@@ -356,10 +374,29 @@ impl Session {
             (Some(token), None) => {
                 request.headers_mut().insert(header::AUTHORIZATION, token.authorization().clone());
             }
+            (None, _) if self.needs_token() => return Err(Misuse::NoToken),
             (None, _) => {}
         }
         request.headers_mut().insert(X_API_KEY, app.api_key.header().clone());
         Ok(())
+    }
+}
+
+impl Location {
+    /// Makes a session for calls that act as the Location's owner, without a token: an [`Owner`] gets the first one before the first call.
+    ///
+    /// ```
+    /// use location_auth::{Location, Misuse, Owner, Session};
+    ///
+    /// /// All that a ready-made client needs: its first call gets the token.
+    /// fn without_a_token_yet(location: &Location, email: &str, password: &str) -> Result<(Session, Owner), Misuse> {
+    ///     let mut owner = Owner::new(location.app());
+    ///     owner.set_login(location.app().user_login(email, password)?)?;
+    ///     Ok((location.session(), owner))
+    /// }
+    /// ```
+    pub fn session(&self) -> Session {
+        Session { target: Some(self.clone()), ..Session::without_token(self.app()) }
     }
 }
 

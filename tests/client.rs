@@ -174,6 +174,13 @@ impl Either<'_> {
         }
     }
 
+    fn first_token(&self) -> Result<(), RenewError> {
+        match self {
+            Self::Blocking(client) => client.first_token(),
+            Self::Async(client) => now(client.first_token()),
+        }
+    }
+
     fn authorize(&self, request: &mut Request<Bytes>) -> Attempt {
         both!(self, client => client.authorize(request)).unwrap()
     }
@@ -674,6 +681,78 @@ fn a_request_that_the_program_sends_itself_shares_the_clients_state() {
         let attempt = client.replay(replay, &mut call(1));
         let error = client.received(attempt, 401).unwrap_err();
         assert!(matches!(error.kind(), RenewErrorKind::RejectedAgain), "and not a third time");
+    });
+}
+
+fn without_a_token(service: &TestService) -> Session {
+    service.app.location("loc-1").unwrap().session()
+}
+
+#[test]
+fn the_first_call_of_a_location_without_a_token_gets_one_and_is_sent_once() {
+    with_both(without_a_token, with_login, |_, line, client| {
+        assert!(matches!(client.state(), TokenState::NoToken));
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take(), &BOTH_STEPS[1..]);
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take(), ["contacts"]);
+    });
+    with_both(without_a_token, with_user_token, |service, line, client| {
+        // It was not sent before, so it need not be sent again.
+        let response = client.call_with(Call::once(), call(1), |request| line.carry(request)).unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(line.take(), &STEP_2_ALONE[1..]);
+        service.emulator.lock().unwrap().revoke_location("loc-1");
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take(), STEP_2_ALONE);
+    });
+}
+
+#[test]
+fn a_call_that_gets_no_first_token_is_not_sent_and_says_why() {
+    let no_token = |result| match result {
+        Err(CallError::NoToken { error, transport }) => (error, transport),
+        other => panic!("{other:?}"),
+    };
+    with_both(without_a_token, nobody, |_, line, client| {
+        let error = client.call(call(1)).unwrap_err();
+        assert_eq!((error.fault(), error.retry(), error.source().is_none()), (Fault::Caller, Retry::Never, true));
+        let (error, _) = no_token(Err(error));
+        assert!(matches!(error.kind(), RenewErrorKind::NotEnabled));
+        assert!(line.take().is_empty());
+    });
+    with_both(without_a_token, with_old_password, |_, line, client| {
+        for sent in [1, 0] {
+            let (error, _) = no_token(client.call(call(1)));
+            assert!(error.is_final() && error.location().unwrap().as_str() == "loc-1");
+            assert_eq!(line.take().len(), sent, "the password is sent once");
+        }
+    });
+    with_both(without_a_token, with_login, |service, line, client| {
+        line.cut.borrow_mut().push("user_token");
+        let error = client.call(call(1)).unwrap_err();
+        assert!(error.source().unwrap().is::<Cut>());
+        assert!(format!("{error:?}").starts_with("NoToken { error: RenewError { "), "{error:?}");
+        assert_eq!(no_token(Err(error)).1, Some(Cut));
+        line.answers.borrow_mut().push(("token", 503));
+        let waits = RefCell::default();
+        let response = client.call_with_retries(call(1), Backoff::default(), &waits).unwrap();
+        assert_eq!((response.status().as_u16(), waits.take().len(), service.issued()), (200, 1, (1, 1)));
+    });
+}
+
+#[test]
+fn a_program_that_sends_its_calls_itself_gets_the_first_token_before() {
+    with_both(without_a_token, with_login, |service, line, client| {
+        client.first_token().unwrap();
+        client.first_token().unwrap();
+        assert_eq!((line.take().len(), service.issued()), (4, (1, 1)));
+        let mut request = call(1);
+        client.authorize(&mut request);
+        assert_eq!(line.carry(request).unwrap().status(), 200);
+    });
+    with_both(without_a_token, nobody, |_, _, client| {
+        assert!(matches!(client.first_token().unwrap_err().kind(), RenewErrorKind::NotEnabled));
     });
 }
 

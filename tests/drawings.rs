@@ -18,14 +18,21 @@ type State = (&'static str, &'static str);
 /// From a state to a state, and when.
 struct Edge(State, &'static str, State);
 
+const BEGIN: State = ("start", "a call");
+const FIRST_TOKEN: State = ("Renew, first", "get the Location's first token");
 const SEND: State = ("Send", "send the call");
 const SEND_AGAIN: State = ("Send, again", "send the call once more, with the new token");
 const RENEW: State = ("Renew", "get a new token");
 const RESPONSE: State = ("Done(Ok)", "the response");
+const NO_FIRST_TOKEN: State = ("Done(NoToken)", "NoToken");
 const NOT_RENEWED: State = ("Done(NotRenewed)", "TokenRejected");
 const NOT_REPEATED: State = ("Done(NotRepeated)", "NotRepeated");
 
 const CALL: &[Edge] = &[
+    Edge(BEGIN, "always, except a Location without a token", SEND),
+    Edge(BEGIN, "the Location has no token yet", FIRST_TOKEN),
+    Edge(FIRST_TOKEN, "a token", SEND),
+    Edge(FIRST_TOKEN, "no token", NO_FIRST_TOKEN),
     Edge(SEND, "any status except 401", RESPONSE),
     Edge(SEND, "401, and there is a newer token", SEND_AGAIN),
     Edge(SEND, "401, and there is a newer token, but the body can't be sent again", NOT_REPEATED),
@@ -37,7 +44,7 @@ const CALL: &[Edge] = &[
     Edge(SEND_AGAIN, "401", NOT_RENEWED),
 ];
 
-const START: State = ("start", "a call got a 401");
+const START: State = ("start", "a call got a 401, or the Location has no token yet");
 const AWAIT_LOCATION: State = ("AwaitTurn(Location)", "wait for the Location's turn");
 const AWAIT_OWNER: State = ("AwaitTurn(Owner)", "wait for the owner's turn");
 const STEP_1: State = ("SendToken(step 1)", "step 1: send the login");
@@ -223,11 +230,13 @@ fn walk(start: fn() -> Callers, way: &mut Vec<Event>, walked: &mut BTreeSet<(&'s
 #[test]
 fn the_drawing_of_a_renewal_shows_every_way_through_it() {
     let mut walked = BTreeSet::new();
-    let starts: [fn() -> Callers; 4] = [
+    let starts: [fn() -> Callers; 6] = [
         Callers::new,
         || Callers::new().with_token(),
         || Callers::new().with_login(),
         || Callers::new().with_login().with_token(),
+        Callers::without_tokens,
+        || Callers::without_tokens().with_login().with_token(),
     ];
     for start in starts {
         walk(start, &mut vec![], &mut walked);
@@ -239,16 +248,22 @@ fn the_drawing_of_a_renewal_shows_every_way_through_it() {
 #[test]
 fn the_drawing_of_a_call_shows_every_way_through_it() {
     let mut walked = BTreeSet::new();
-    for (can_repeat, has_newer, renews, statuses) in (0..32).map(|bits: u8| {
+    for (can_repeat, has_newer, renews, is_first, statuses) in (0..64).map(|bits: u8| {
         let is = |bit: u8| bits & (1 << bit) != 0;
-        (is(0), is(1), is(2), [is(3), is(4)].map(|ok| if ok { 200 } else { 401 }))
+        (is(0), is(1), is(2), is(3), [is(4), is(5)].map(|ok| if ok { 200 } else { 401 }))
     }) {
         let app = app();
-        let mut session = Session::for_location(&app, location_token(&app)).unwrap();
+        let mut session = match is_first {
+            true => app.location("loc-1").unwrap().session(),
+            false => Session::for_location(&app, location_token(&app)).unwrap(),
+        };
         let call_state = if can_repeat { Call::new(&call()) } else { Call::once() };
-        let mut next: Next<(), ()> = Next::Send(call(), call_state);
-        let (mut from, mut statuses) = (SEND, statuses.into_iter());
+        let mut next: Next<(), ()> = call_state.start(call(), &session);
+        let (mut from, mut statuses) = (BEGIN, statuses.into_iter());
         loop {
+            let to = call_state_of(from, &next);
+            walked.insert((from.0, to.0));
+            from = to;
             next = match next {
                 Next::Send(mut request, call) => {
                     let attempt = call.authorize(&session, &mut request).unwrap();
@@ -270,25 +285,35 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
                 }
                 Next::Done(_) => break,
             };
-            let to = call_state_of(&next);
-            walked.insert((from.0, to.0));
-            from = to;
         }
     }
     are_walked(CALL, &walked);
     is_drawn("## One call", CALL, "src/call_states.md");
 }
 
-/// Of what comes after the first request.
-fn call_state_of(next: &Next<(), ()>) -> State {
+fn call_state_of(from: State, next: &Next<(), ()>) -> State {
+    let is_sent = from != BEGIN && from != FIRST_TOKEN;
     match next {
-        Next::Send(..) => SEND_AGAIN,
-        Next::Renew(..) => RENEW,
+        Next::Send(..) => {
+            if is_sent {
+                SEND_AGAIN
+            } else {
+                SEND
+            }
+        }
+        Next::Renew(..) => {
+            if is_sent {
+                RENEW
+            } else {
+                FIRST_TOKEN
+            }
+        }
         Next::Done(Ok(_)) => RESPONSE,
         Next::Done(Err(CallFailure::NotRenewed { error, .. })) => {
             assert!(!matches!(error.kind(), RenewErrorKind::Misuse(_)));
             NOT_RENEWED
         }
+        Next::Done(Err(CallFailure::NoToken { .. })) => NO_FIRST_TOKEN,
         Next::Done(Err(CallFailure::NotRepeated { .. })) => NOT_REPEATED,
     }
 }

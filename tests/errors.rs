@@ -240,6 +240,8 @@ fn of_misuse(texts: &mut Texts) {
     texts.say("another session's attempt", foreign);
     let mut users = Session::for_user(&app, user).unwrap();
     texts.say("a Location's token for a user's session", users.set_location_token(location).unwrap_err());
+    let without_a_token = app.location("loc-1").unwrap().session();
+    texts.say("a call of a Location without a token", without_a_token.authorize(&mut contacts()).unwrap_err());
     texts.say("a transport that calls its own client", Misuse::Reentrant);
 }
 
@@ -300,7 +302,7 @@ fn of_clients(texts: &mut Texts) {
     let error = service_error();
     assert!(error.source().unwrap().is::<SendError>());
     texts.say("of the layer", error);
-    texts.title("RenewError, and CallError::TokenRejected, which says the same");
+    texts.title("RenewError, and CallError::TokenRejected and NoToken, which say the same");
     for (name, error) in renew_errors::renew_errors() {
         let rejected = CallError::<SendError>::TokenRejected {
             response: Box::new(response(401, &[], "no")),
@@ -308,6 +310,8 @@ fn of_clients(texts: &mut Texts) {
             transport: None,
         };
         assert_eq!(rejected.to_string(), error.to_string());
+        let none = CallError::<SendError>::NoToken { error: error.clone(), transport: None };
+        assert_eq!(none.to_string(), error.to_string());
         texts.say(name, error);
     }
 }

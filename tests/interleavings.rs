@@ -25,10 +25,10 @@ use http::{Request, Response};
 use location_auth::transports::AsyncTransport;
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
 use location_auth::{
-    Attempt, AwaitTurn, Bytes, Call, Delivery, Keep, Next, Owner, RejectedCall, Renewing, SavedToken, SendToken,
-    Session, Turn,
+    Attempt, AwaitTurn, Bytes, Call, Delivery, Keep, Next, Owner, Renewing, SavedToken, SendToken, Session, Turn,
+    WaitingCall,
 };
-use model::{Budget, Event, Model, Wanted};
+use model::{Budget, Event, Model, Tokens, Wanted};
 
 // ---- By hand: the values of the core and nothing else. ----
 
@@ -46,9 +46,9 @@ struct ByHand {
 enum At {
     New,
     Sent(Call<()>, Attempt, String),
-    Waiting(AwaitTurn, RejectedCall<(), ()>),
-    Requesting(SendToken, RejectedCall<(), ()>, Wanted),
-    Keeping(Keep, RejectedCall<(), ()>),
+    Waiting(AwaitTurn, WaitingCall<(), ()>),
+    Requesting(SendToken, WaitingCall<(), ()>, Wanted),
+    Keeping(Keep, WaitingCall<(), ()>),
     Done,
 }
 
@@ -122,7 +122,7 @@ impl ByHand {
         };
     }
 
-    fn renew(&mut self, caller: usize, next: Renewing, rejected: RejectedCall<(), ()>) {
+    fn renew(&mut self, caller: usize, next: Renewing, rejected: WaitingCall<(), ()>) {
         self.release(caller, |turn| next.holds(turn));
         self.callers[caller] = match next {
             Renewing::AwaitTurn(waiting) => At::Waiting(waiting, rejected),
@@ -159,8 +159,8 @@ impl Run for ByHand {
         match (at, event) {
             (At::New, Event::Start) => {
                 let request = model::call(index);
-                let call = Call::new(&request);
-                self.go_on(caller, Next::Send(request, call));
+                let next = Call::new(&request).start(request, &self.sessions[index]);
+                self.go_on(caller, next);
             }
             (At::Requesting(_, _, wanted), Event::Dropped) => {
                 self.model.drop_request(&wanted);
@@ -313,7 +313,8 @@ impl Client {
             let (client, model) = (clients[location(caller)].clone(), Rc::clone(&model));
             let future = async move {
                 let result = client.call(model::call(location(caller)).map(|()| vec![])).await;
-                model.borrow_mut().done(caller, !matches!(result, Err(CallError::TokenRejected { .. })));
+                let failed = matches!(result, Err(CallError::TokenRejected { .. } | CallError::NoToken { .. }));
+                model.borrow_mut().done(caller, !failed);
             };
             let future = Some(Box::pin(future) as Pin<Box<dyn Future<Output = ()>>>);
             Caller { future, awake: Arc::default(), started: false, last_poll: 0, saw: String::new() }
@@ -446,8 +447,14 @@ fn say(what: &str, callers: usize, budget: Budget, seen: &Seen) {
 }
 
 /// Nothing goes wrong.
-const CALM: Budget =
-    Budget { revocations: 0, faults: 0, login_changes: 0, right_password: true, user_token: true, revoked: false };
+const CALM: Budget = Budget {
+    revocations: 0,
+    faults: 0,
+    login_changes: 0,
+    right_password: true,
+    user_token: true,
+    tokens: Tokens::Valid,
+};
 
 #[test]
 fn every_interleaving_of_two_callers_keeps_the_promises() {
@@ -455,22 +462,39 @@ fn every_interleaving_of_two_callers_keeps_the_promises() {
         2,
         &[
             Budget { revocations: 2, faults: 1, ..CALM },
-            Budget { faults: 2, user_token: false, revoked: true, ..CALM },
-            Budget { faults: 1, login_changes: 1, user_token: false, revoked: true, ..CALM },
-            Budget { revocations: 1, faults: 1, login_changes: 1, right_password: false, revoked: true, ..CALM },
+            Budget { faults: 2, user_token: false, tokens: Tokens::Revoked, ..CALM },
+            Budget { faults: 1, login_changes: 1, user_token: false, tokens: Tokens::Revoked, ..CALM },
+            Budget {
+                revocations: 1,
+                faults: 1,
+                login_changes: 1,
+                right_password: false,
+                tokens: Tokens::Revoked,
+                ..CALM
+            },
+            Budget { revocations: 1, faults: 2, user_token: false, tokens: Tokens::Missing, ..CALM },
+            Budget {
+                faults: 1,
+                login_changes: 1,
+                right_password: false,
+                user_token: false,
+                tokens: Tokens::Missing,
+                ..CALM
+            },
         ],
     );
     assert!(states >= 1_000, "{states}");
 }
 
 #[test]
-fn every_interleaving_of_three_callers_whose_tokens_are_revoked_keeps_the_promises() {
+fn every_interleaving_of_three_callers_whose_tokens_are_revoked_or_missing_keeps_the_promises() {
     let states = explore(
         3,
         &[
-            Budget { user_token: false, revoked: true, ..CALM },
-            Budget { faults: 2, user_token: false, revoked: true, ..CALM },
-            Budget { login_changes: 1, user_token: false, revoked: true, right_password: false, ..CALM },
+            Budget { user_token: false, tokens: Tokens::Revoked, ..CALM },
+            Budget { faults: 2, user_token: false, tokens: Tokens::Revoked, ..CALM },
+            Budget { login_changes: 1, user_token: false, tokens: Tokens::Revoked, right_password: false, ..CALM },
+            Budget { faults: 1, user_token: false, tokens: Tokens::Missing, ..CALM },
         ],
     );
     assert!(states >= 1_000, "{states}");
@@ -487,6 +511,7 @@ fn every_interleaving_of_three_callers_keeps_the_promises() {
             Budget { revocations: 2, faults: 2, user_token: false, ..CALM },
             Budget { revocations: 2, faults: 1, login_changes: 1, ..CALM },
             Budget { revocations: 2, faults: 1, login_changes: 1, right_password: false, ..CALM },
+            Budget { revocations: 1, faults: 2, login_changes: 1, user_token: false, tokens: Tokens::Missing, ..CALM },
         ],
     );
     assert!(states >= 100_000, "{states}");

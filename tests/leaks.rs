@@ -328,7 +328,7 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
 fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationAccessToken) {
     for call in [Call::new(&to_contacts()), Call::once()] {
         let [mut session, ..] = sessions();
-        let mut next = Next::Send(to_contacts(), call);
+        let mut next = call.start(to_contacts(), &session);
         loop {
             sweep.debug("call::Next", &next);
             next = match next {
@@ -341,7 +341,7 @@ fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationA
                     call.received(verdict, response(401, PASSWORD))
                 }
                 Next::Renew(_, waiting) => {
-                    sweep.debug("call::RejectedCall", &waiting);
+                    sweep.debug("call::WaitingCall", &waiting);
                     let late = session.authorize(&mut to_contacts()).unwrap();
                     session.set_location_token(new.clone()).unwrap();
                     let Ok(Verdict::Replay(replay)) = session.received(late, StatusCode::UNAUTHORIZED) else {

@@ -157,6 +157,55 @@ fn threads_that_meet_a_revoked_token_at_once_log_in_once_and_are_all_answered() 
     }
 }
 
+fn all_got_the_first_token(outcomes: &[Outcome], service: &TestService, sends: &Sends) {
+    let answered = outcomes.iter().filter(|outcome| outcome.as_ref().is_ok_and(|response| response.status() == 200));
+    assert_eq!((answered.count(), sends.most_sends()), (outcomes.len(), 1), "each call is sent once");
+    assert_eq!((sends.logins(), service.issued()), (2, (1, 1)));
+}
+
+#[test]
+fn threads_that_call_a_location_without_a_token_log_in_once() {
+    for callers in [2, 200].repeat(4) {
+        let (service, sends) = (TestService::new(), Sends::new(callers));
+        let send = |request: Request<Bytes>, _: usize| {
+            sends.note(&request);
+            Ok::<_, Cut>(service.handle(request))
+        };
+        let client =
+            Client::with_owner(service.app.location("loc-1").unwrap().session(), service.owner(PASSWORD), send, keep);
+        let outcomes: Vec<_> = std::thread::scope(|scope| {
+            let client = &client;
+            let threads: Vec<_> = (0..callers).map(|number| scope.spawn(move || client.call(call(number)))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        all_got_the_first_token(&outcomes, &service, &sends);
+    }
+}
+
+#[test]
+fn tasks_that_call_a_location_without_a_token_log_in_once() {
+    for (over, callers, seed) in crowds() {
+        let (service, sends, rng) = (TestService::new(), Sends::new(callers), Mutex::new(Rng::new(seed)));
+        let outcomes = {
+            let (service, sends, rng) = (&service, &sends, &rng);
+            let transport = move |request: Request<Bytes>, _: usize| async move {
+                sends.note(&request);
+                dawdle(rng).await;
+                Ok::<_, Cut>(service.handle(request))
+            };
+            let session = service.app.location("loc-1").unwrap().session();
+            let client = AsyncClient::with_owner(session, service.owner(PASSWORD), transport, keep_later);
+            let (client, transport) = (&client, &transport);
+            let mut executor =
+                Executor::new(seed, (0..callers).map(|number| over.call(client, transport, call(number))));
+            while executor.step() {}
+            executor.into_outputs()
+        };
+        assert_eq!(outcomes.len(), callers, "a caller waits for ever; seed {seed}");
+        all_got_the_first_token(&outcomes, &service, &sends);
+    }
+}
+
 #[test]
 fn threads_whose_login_is_refused_try_it_once() {
     for (over, callers, seed) in crowds() {

@@ -11,7 +11,7 @@ use callers::{Callers, Outcome, SEND_AGAIN, WAITS, call, kept_user_token, locati
 use location_auth::{
     App, Delivery, Environment, Misuse, Owner, RenewErrorKind, Renewing, Session, Step, TokenState, Turn, Verdict,
 };
-use support::{renew, settings_for, token_response};
+use support::{app, renew, settings_for, token_response};
 
 const A: usize = 0;
 const B: usize = 1;
@@ -34,10 +34,14 @@ enum Before {
 impl Before {
     /// Callers, and the one whose next request is the row's.
     fn callers(self) -> (Callers, usize) {
+        self.of(Callers::new)
+    }
+
+    fn of(self, start: fn() -> Callers) -> (Callers, usize) {
         let mut callers = match self {
-            Self::Login | Self::NewToken => Callers::new().with_login(),
-            Self::TokenAndLogin => Callers::new().with_login().with_token(),
-            Self::Token => Callers::new().with_token(),
+            Self::Login | Self::NewToken => start().with_login(),
+            Self::TokenAndLogin => start().with_login().with_token(),
+            Self::Token => start().with_token(),
         };
         let sender = callers.enter(A);
         assert!(callers.advance(sender).starts_with("sends step"));
@@ -78,16 +82,16 @@ fn opened_by(stuck: impl Fn() -> Callers) -> String {
     ways.iter().filter(|(_, opens)| *opens).map(|(way, _)| *way).collect::<Vec<_>>().join(", ")
 }
 
-fn row(name: &str, before: Before, outcome: Outcome) -> String {
+fn row(start: fn() -> Callers, name: &str, before: Before, outcome: Outcome) -> String {
     let after = || {
-        let (mut callers, sender) = before.callers();
+        let (mut callers, sender) = before.of(start);
         callers.answer(sender, outcome);
         let state = if matches!(outcome, Outcome::Dropped) { "is gone".into() } else { callers.advance(sender) };
         (callers, state)
     };
     let state = after().1;
     let beside = |place| {
-        let (mut callers, sender) = before.callers();
+        let (mut callers, sender) = before.of(start);
         let other = callers.enter(place);
         callers.advance(other);
         callers.answer(sender, outcome);
@@ -115,7 +119,7 @@ fn row(name: &str, before: Before, outcome: Outcome) -> String {
     format!("| {name} | {} |\n", cells.join(" | "))
 }
 
-fn table() -> String {
+fn table(start: fn() -> Callers) -> String {
     use Before::{Login, NewToken, Token, TokenAndLogin};
     let html = "<html>Sign in</html>";
     let outcomes = [
@@ -143,7 +147,7 @@ fn table() -> String {
         "| outcome | of step | who sent it | who waits for the same Location | who began at the other Location | who comes later | \
          who comes after the same again | who comes later, at the other Location | what lets callers try again |\n",
     ) + "| --- | --- | --- | --- | --- | --- | --- | --- | --- |\n";
-    let mut add = |name: &str, before, outcome| table += &row(name, before, outcome);
+    let mut add = |name: &str, before, outcome| table += &row(start, name, before, outcome);
     add("401", Login, Outcome::Status(401));
     for (name, outcome) in outcomes {
         add(name, Login, outcome);
@@ -159,7 +163,91 @@ fn table() -> String {
 
 #[test]
 fn every_outcome_of_a_token_request_has_the_documented_effect() {
-    support::is_documented("src/renewal.md", "| outcome", &table());
+    support::is_documented("src/renewal.md", "| outcome", &table(Callers::new));
+}
+
+#[test]
+fn every_outcome_has_the_same_effect_for_a_first_token() {
+    assert_eq!(table(Callers::without_tokens), table(Callers::new));
+}
+
+#[test]
+fn a_location_without_a_token_gets_one_before_its_first_call() {
+    let mut callers = Callers::without_tokens().with_login();
+    let refused = callers.sessions[A].authorize(&mut call());
+    assert!(matches!(refused, Err(Misuse::NoToken)));
+    let (first, second) = (callers.enter(A), callers.enter(A));
+    assert_eq!((callers.advance(first), callers.advance(second)), ("sends step 1".into(), WAITS.into()));
+    callers.answer(first, TOKEN);
+    assert_eq!(callers.advance(first), "user token kept, sends step 2");
+    assert!(callers.sessions[A].first_token().is_some(), "as long as the store does not have it");
+    callers.answer(first, TOKEN);
+    assert_eq!(callers.advance(first), format!("token kept, {SEND_AGAIN}"));
+    assert_eq!(callers.advance(second), SEND_AGAIN);
+    let mut sent = call();
+    callers.sessions[A].authorize(&mut sent).unwrap();
+    assert_eq!(sent.headers()["authorization"], "Bearer new-2");
+    assert!(callers.sessions[A].first_token().is_none());
+    let other = callers.enter(B);
+    assert_eq!(callers.advance(other), "sends step 2", "the owner's other Locations share the login");
+}
+
+#[test]
+fn a_call_without_a_token_is_refused_unchanged() {
+    let session = app().location("loc-1").unwrap().session();
+    let mut refused = call();
+    assert_eq!(session.authorize(&mut refused).unwrap_err(), Misuse::NoToken);
+    assert_eq!((refused.headers().len(), refused.uri()), (0, call().uri()));
+    let by_query = session.with_query_parameter("access_token").unwrap();
+    assert_eq!(by_query.authorize(&mut refused).unwrap_err(), Misuse::NoToken);
+    assert_eq!((refused.headers().len(), refused.uri()), (0, call().uri()));
+}
+
+#[test]
+fn a_first_token_that_does_not_work_costs_no_second_one() {
+    let mut callers = Callers::without_tokens().with_token();
+    assert_eq!(callers.renew(A, TOKEN), "token kept, sends the call again");
+    let caller = callers.enter_with_newest(A);
+    assert_eq!(callers.advance(caller), "`InVain` at step 2, final");
+}
+
+#[test]
+fn what_stops_a_first_token_is_in_the_state_of_its_session() {
+    let state = |callers: &Callers| callers.sessions[A].state(&callers.owner);
+    let mut callers = Callers::without_tokens().with_login();
+    assert!(matches!(state(&callers), TokenState::NoToken));
+    callers.renew(A, Outcome::Status(503));
+    assert!(matches!(state(&callers), TokenState::NoToken), "the next caller may try");
+    callers.renew(A, Outcome::Status(401));
+    let TokenState::Stopped(error) = state(&callers) else { panic!("the login was refused") };
+    assert!(error.to_string().starts_with("there is no access token of Location loc-0 yet, and getting one failed: "));
+    callers.set_login();
+    callers.renew(A, UNKNOWN);
+    callers.renew(A, UNKNOWN);
+    assert!(matches!(state(&callers), TokenState::InDoubt));
+    callers.sessions[A].set_location_token(location_token(A, "set")).unwrap();
+    assert!(matches!(state(&callers), TokenState::Present));
+}
+
+#[test]
+fn a_first_token_that_the_program_sets_ends_the_renewal_before_its_next_request() {
+    let mut callers = Callers::without_tokens().with_login();
+    let sender = callers.enter(A);
+    assert_eq!(callers.advance(sender), "sends step 1");
+    callers.sessions[A].set_location_token(location_token(A, "set")).unwrap();
+    callers.answer(sender, TOKEN);
+    assert_eq!(callers.advance(sender), format!("user token kept, {SEND_AGAIN}"));
+}
+
+#[test]
+fn only_the_session_of_a_location_asks_for_a_first_token() {
+    let app = app();
+    let users = Session::for_user(&app, kept_user_token()).unwrap();
+    let locations = Session::for_location(&app, location_token(A, "first")).unwrap();
+    for session in [users, locations, Session::without_token(&app)] {
+        assert!(session.first_token().is_none());
+        assert!(session.authorize(&mut call()).is_ok());
+    }
 }
 
 const UNKNOWN: Outcome = Outcome::Nothing(Delivery::Unknown);

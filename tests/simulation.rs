@@ -366,14 +366,19 @@ fn first_token(network: &Network, location: usize) -> LocationAccessToken {
     network.run(run_async(login(location), network)).expect("nothing goes wrong yet")
 }
 
-/// One for each Location, those of an environment with one owner.
+/// One for each Location, those of an environment with one owner. The last two have no token yet.
 fn clients(network: &Network, wires: &[Wire; 2]) -> Vec<Client> {
-    let tokens: Vec<_> = (0..LOCATIONS).map(|location| first_token(network, location)).collect();
     let mut clients: Vec<Client> = vec![];
-    for (location, token) in tokens.into_iter().enumerate() {
+    for location in 0..LOCATIONS {
         let (wire, environment) = (&wires[location % 2], environment(location));
-        wire.watch.stored.borrow_mut().insert(token.expose_secret().to_owned());
-        let session = Session::for_location(&app(environment), token).unwrap();
+        let session = if location < LOCATIONS - 2 {
+            let token = first_token(network, location);
+            wire.watch.stored.borrow_mut().insert(token.expose_secret().to_owned());
+            Session::for_location(&app(environment), token).unwrap()
+        } else {
+            wire.watch.rejected.borrow_mut().insert(location.to_string());
+            app(environment).location(&location.to_string()).unwrap().session()
+        };
         let client = match clients.get(location % 2) {
             Some(first) => first.for_session(session),
             None => {
@@ -407,7 +412,8 @@ async fn call_many(over: Over, network: &Network, client: &Client, wire: &Wire, 
             Err(error) => {
                 shows_no_secret(&error);
                 network.note(&error);
-                if matches!(&error, CallError::TokenRejected { error, .. } if error.is_final()) {
+                if matches!(&error, CallError::TokenRejected { error, .. } | CallError::NoToken { error, .. } if error.is_final())
+                {
                     // A forged refusal stops the owner, as a real one does: somebody sets the login again, after a while.
                     network.sleep(Duration::from_millis(network.random_below(3000) as u64)).await;
                     let other = client.set_login(user_login(environment(location + 1)));

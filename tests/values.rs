@@ -67,7 +67,7 @@ fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
     let Next::Renew(renewal, call) = rejected.received(verdict, response(401, "")) else { panic!("it is the newest") };
     begins(&renewal, "Renewal { ");
-    begins(&call, "RejectedCall { can_be_sent_again: true");
+    begins(&call, "WaitingCall(Rejected)");
     let now = Duration::ZERO;
     let Renewing::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, now) else { panic!("it has an owner") };
     begins(&waiting, "AwaitTurn { ");
@@ -84,6 +84,16 @@ fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     assert_eq!(format!("{failure:?}"), "NotRepeated");
     let ends = [Ok(Response::new(PASSWORD)), Err(failure)].map(|end| format!("{:?}", Next::<(), _>::Done(end)));
     assert_eq!(ends, ["Done(200)", "Done(NotRepeated)"]);
+
+    let fresh = app.location("loc-1").unwrap().session();
+    begins(&fresh, "Session { environment: Staging, location: Some(\"loc-1\"), query_parameter: None, generation: 0");
+    let Next::Renew(renewal, call) = Call::new(&request).start::<()>(request, &fresh) else {
+        panic!("it has no token")
+    };
+    begins(&renewal, "Renewal { ");
+    begins(&call, "WaitingCall(First)");
+    let Next::Done(Err(failure)) = Next::from(call.renewed(Err(Misuse::ForeignAttempt.into()))) else { panic!() };
+    begins(&failure, "NoToken(RenewError { ");
 }
 
 #[test]

@@ -54,16 +54,16 @@ impl Outcome {
 /// sent (`Q17`).
 pub fn session(data: &[u8]) {
     let mut input = Input(data);
-    let mut model = Model::new();
+    let mut model = Model::new(input.choose(&[true, false]));
     while !input.0.is_empty() {
         let (event, which) = (input.choose(&Event::ALL), usize::from(input.byte()));
         if model.attempts.is_empty() {
-            model.call();
+            model.call(&mut input);
             continue;
         }
         let which = which % model.attempts.len();
         match event {
-            Event::Call => model.call(),
+            Event::Call => model.call(&mut input),
             Event::Rejected => model.rejected(which, &mut input),
             Event::Answered => model.answered(which, &mut input),
             Event::RenewFromOutside => model.renew_from_outside(),
@@ -79,10 +79,11 @@ struct Model {
     session: Session,
     stranger: Session,
     owner: Owner,
-    /// How often the token was renewed.
+    /// How often the session has got a token, except one that it began with.
     renewals: usize,
-    /// The number of the current token.
+    /// The number of the current token: 0 for the one that the session began with.
     current: usize,
+    has_token: bool,
     /// How many tokens were issued.
     issued: usize,
     /// Whether the current token has worked, or came from outside, or credentials were set since.
@@ -111,14 +112,19 @@ struct Sent {
 }
 
 impl Model {
-    fn new() -> Self {
+    fn new(has_token: bool) -> Self {
         let app = app();
-        let session =
+        let with_token =
             |secret| Session::for_location(&app, location_token("staging", "loc-1", secret)).expect("is right");
         let mut owner = Owner::new(&app);
         owner.set_user_token(user_token()).expect("is of this environment");
-        let (session, stranger) = (session("token-0"), session("stranger"));
+        let session = match has_token {
+            true => with_token("token-0"),
+            false => app.location("loc-1").expect("is an id").session(),
+        };
+        let stranger = with_token("stranger");
         Self {
+            has_token,
             session,
             stranger,
             owner,
@@ -139,8 +145,15 @@ impl Model {
         Request::get("https://api.example.com/x").body(()).expect("is a request")
     }
 
-    fn call(&mut self) {
+    fn call(&mut self, input: &mut Input<'_>) {
         let mut call = Self::request();
+        assert_eq!(self.session.first_token().is_none(), self.has_token);
+        if let Some(renewal) = self.session.first_token() {
+            assert_eq!(self.session.authorize(&mut call).map(|_| ()), Err(Misuse::NoToken));
+            if self.renew(renewal, input.choose(&Outcome::ALL)).is_none() {
+                return;
+            }
+        }
         let attempt = self.session.authorize(&mut call).expect("is of an allowed origin");
         assert_eq!(call.headers()["authorization"], format!("Bearer token-{}", self.current));
         self.attempts.push(Sent { attempt, renewals: self.renewals, is_second: false, is_renewed: false });
@@ -173,7 +186,7 @@ impl Model {
         self.issued += 1;
         let new = location_token("staging", "loc-1", &format!("token-{}", self.issued));
         self.session.set_location_token(new).expect("is of this Location");
-        (self.renewals, self.current) = (self.renewals + 1, self.issued);
+        (self.renewals, self.current, self.has_token) = (self.renewals + 1, self.issued, true);
         self.works = true;
         self.arm();
     }
@@ -224,13 +237,15 @@ impl Model {
             }
             Verdict::Renew(renewal) => {
                 assert!(!is_second && is_newest);
-                self.renew(renewal, input.choose(&Outcome::ALL));
+                if let Some(replay) = self.renew(renewal, input.choose(&Outcome::ALL)) {
+                    self.replay(replay, true);
+                }
             }
             Verdict::Answered => unreachable!("the session has a token"),
         }
     }
 
-    fn renew(&mut self, renewal: Renewal, outcome: Outcome) {
+    fn renew(&mut self, renewal: Renewal, outcome: Outcome) -> Option<Replay> {
         // The session uses new credentials when it next renews.
         if core::mem::take(&mut self.credentials_set) {
             self.arm();
@@ -269,9 +284,13 @@ impl Model {
         match result {
             Ok(replay) => {
                 (self.renewals, self.current, self.works) = (self.renewals + 1, self.issued, false);
-                self.replay(replay, true);
+                self.has_token = true;
+                Some(replay)
             }
-            Err(error) => assert!(sent || self.latched || self.unknown == 2, "{error}"),
+            Err(error) => {
+                assert!(sent || self.latched || self.unknown == 2, "{error}");
+                None
+            }
         }
     }
 }

@@ -1,12 +1,12 @@
-//! One owner with two Locations and callers whose calls met a 401: each renewal is driven by hand, and turns are kept as `holds` says.
+//! One owner with two Locations and callers whose calls met a 401 or have no token yet: each renewal is driven by hand, and turns are kept as `holds` says.
 #![allow(dead_code)]
 
 use std::time::Duration;
 
 use http::{Request, StatusCode};
 use location_auth::{
-    App, Attempt, Delivery, LocationAccessToken, Owner, RenewError, RenewErrorKind, Renewing, SavedToken, Session,
-    Step, Turn, UserAccessToken, Verdict,
+    App, Attempt, Delivery, LocationAccessToken, Owner, RenewError, RenewErrorKind, Renewal, Renewing, SavedToken,
+    Session, Step, Turn, UserAccessToken, Verdict,
 };
 
 use super::support::{EMAIL, PASSWORD, app, response};
@@ -35,11 +35,16 @@ pub struct Callers {
     pub now: Duration,
     /// What the store was given: the token and whose.
     pub store: Vec<String>,
-    /// Calls that are on their way with the first token of each Location.
-    early: [Vec<Attempt>; 2],
+    /// Of each Location: calls that are on their way with its first token, or wait for it.
+    early: [Vec<Early>; 2],
     /// Each caller's Location and state: `None` once the caller is gone.
     callers: Vec<(usize, Option<Renewing>)>,
     issued: usize,
+}
+
+enum Early {
+    Sent(Attempt),
+    WithoutToken(Renewal),
 }
 
 pub fn saved(location: Option<&str>, token: &str) -> SavedToken {
@@ -66,7 +71,19 @@ impl Callers {
     pub fn new() -> Self {
         let app = app();
         let sessions = [0, 1].map(|place| Session::for_location(&app, location_token(place, "first")).unwrap());
-        let early = [0, 1].map(|place| (0..9).map(|_| sessions[place].authorize(&mut call()).unwrap()).collect());
+        let early = |session: &Session| Early::Sent(session.authorize(&mut call()).unwrap());
+        Self::with_sessions(app, sessions, early)
+    }
+
+    /// The Locations have no token yet.
+    pub fn without_tokens() -> Self {
+        let app = app();
+        let sessions = [0, 1].map(|place| app.location(&format!("loc-{place}")).unwrap().session());
+        Self::with_sessions(app, sessions, |session| Early::WithoutToken(session.first_token().unwrap()))
+    }
+
+    fn with_sessions(app: App, sessions: [Session; 2], early: impl Fn(&Session) -> Early) -> Self {
+        let early = [0, 1].map(|place| (0..9).map(|_| early(&sessions[place])).collect());
         let owner = Owner::new(&app);
         Self { app, owner, sessions, now: Duration::ZERO, store: vec![], early, callers: vec![], issued: 0 }
     }
@@ -85,10 +102,16 @@ impl Callers {
         self.owner.set_login(self.app.user_login(EMAIL, PASSWORD).unwrap()).unwrap();
     }
 
-    /// A caller whose call was sent with the Location's first token meets a 401.
+    /// A caller whose call was sent with the Location's first token meets a 401, or one waits for that token.
     pub fn enter(&mut self, place: usize) -> usize {
-        let attempt = self.early[place].pop().unwrap();
-        self.enter_with(place, attempt)
+        match self.early[place].pop().unwrap() {
+            Early::Sent(attempt) => self.enter_with(place, attempt),
+            Early::WithoutToken(renewal) => {
+                let next = renewal.start(&mut self.sessions[place], &mut self.owner, self.now);
+                self.callers.push((place, Some(next)));
+                self.callers.len() - 1
+            }
+        }
     }
 
     pub fn enter_with(&mut self, place: usize, attempt: Attempt) -> usize {

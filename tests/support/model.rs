@@ -16,8 +16,15 @@ pub struct Budget {
     pub right_password: bool,
     /// Whether the owner has a User Access Token at the start.
     pub user_token: bool,
-    /// Whether the Locations' tokens are revoked at the start.
-    pub revoked: bool,
+    /// The Locations' tokens at the start.
+    pub tokens: Tokens,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Tokens {
+    Valid,
+    Revoked,
+    Missing,
 }
 
 /// An event.
@@ -126,14 +133,18 @@ pub fn start(budget: Budget) -> (Model, [Session; 2], Owner) {
         }
         owner.set_login(FIXTURES.with(|fixtures| fixtures.login.clone())).unwrap();
         let tokens = FIXTURES.with(|fixtures| fixtures.locations.clone());
-        let sessions = tokens.map(|token| Session::for_location(app, token).unwrap());
-        let valid: BTreeSet<_> = ["user-0", "location-0-0", "location-1-0"].map(String::from).into();
-        let revoked = u8::from(budget.revoked);
-        let allowed = [("owner", u8::from(!budget.user_token)), ("0", revoked), ("1", revoked)];
+        let sessions = tokens.map(|token| match budget.tokens {
+            Tokens::Missing => app.location(token.location().as_str()).unwrap().session(),
+            _ => Session::for_location(app, token).unwrap(),
+        });
+        let all: BTreeSet<_> = ["user-0", "location-0-0", "location-1-0"].map(String::from).into();
+        let those = |locations: bool| all.iter().filter(|token| locations || *token == "user-0").cloned().collect();
+        let needed = u8::from(budget.tokens != Tokens::Valid);
+        let allowed = [("owner", u8::from(!budget.user_token)), ("0", needed), ("1", needed)];
         let model = Model {
             budget,
-            stored: valid.clone(),
-            valid: valid.into_iter().filter(|token| !budget.revoked || token == "user-0").collect(),
+            stored: those(budget.tokens != Tokens::Missing),
+            valid: those(budget.tokens == Tokens::Valid),
             issued: 0,
             under_way: BTreeSet::new(),
             unknown: BTreeMap::new(),
@@ -316,7 +327,8 @@ impl Model {
 
     /// A call ends, with a response or with an error.
     pub fn done(&mut self, caller: usize, is_response: bool) {
-        assert!(is_response || self.sends[&caller].1, "a call that was answered with other than 401 fails");
+        let was_401 = self.sends.get(&caller).is_none_or(|(_, was_401)| *was_401);
+        assert!(is_response || was_401, "a call that was answered with other than 401 fails");
     }
 
     /// No token is lost that a caller has received.

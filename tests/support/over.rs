@@ -119,6 +119,7 @@ mod layer {
             CallError::TokenRejected { response, error, transport } => {
                 CallError::TokenRejected { response: whole(response), error, transport: transport.map(own) }
             }
+            CallError::NoToken { error, transport } => CallError::NoToken { error, transport: transport.map(own) },
             CallError::NotRepeated { location, response } => {
                 CallError::NotRepeated { location, response: whole(response) }
             }

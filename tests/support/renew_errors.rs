@@ -1,4 +1,4 @@
-//! The error of each renewal that ends without a token, in every kind.
+//! The error of each renewal that ends without a token, in every kind, after a 401 and for a first token.
 
 use std::time::Duration;
 
@@ -10,10 +10,14 @@ use super::support::{EMAIL, PASSWORD, app, location_token, token_response, user_
 
 pub fn renew_errors() -> Vec<(String, RenewError)> {
     let rejected = |session: &mut Session| {
+        if let Some(renewal) = session.first_token() {
+            return Verdict::Renew(renewal);
+        }
         let attempt = session.authorize(&mut Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
         session.received(attempt, StatusCode::UNAUTHORIZED).unwrap()
     };
     let session = || Session::for_location(&app(), location_token(&app())).unwrap();
+    let fresh = || app().location("loc-1").unwrap().session();
     let users = || Session::for_user(&app(), user_token(&app())).unwrap();
     // The error of the last of so many renewals, each of which meets this.
     let after = |mut session: Session, mut owner: Owner, times: usize, outcome: &Outcome| {
@@ -42,10 +46,15 @@ pub fn renew_errors() -> Vec<(String, RenewError)> {
             after(session(), Owner::new(&app()), 1, &Outcome::No(Delivery::Unknown)),
         ),
         ("NotEnabled, a user's".to_owned(), after(users(), owner(true), 1, &Outcome::No(Delivery::Unknown))),
+        (
+            "NotEnabled, for a first token".to_owned(),
+            after(fresh(), Owner::new(&app()), 1, &Outcome::No(Delivery::Unknown)),
+        ),
     ];
-    for (step, login) in [(1, true), (2, false)] {
+    let places: [(&str, &dyn Fn() -> Session); 2] = [("", &session), (", for a first token", &fresh)];
+    for ((what, session), step, login) in places.into_iter().flat_map(|place| [(place, 1, true), (place, 2, false)]) {
         let mut say = |name: &str, times, outcome| {
-            errors.push((format!("{name}, step {step}"), after(session(), owner(login), times, &outcome)));
+            errors.push((format!("{name}, step {step}{what}"), after(session(), owner(login), times, &outcome)));
         };
         say("Response, 401", 1, Outcome::Answer(response(401, &[], "")));
         say("Response, 302", 1, Outcome::Answer(response(302, &[], "")));
@@ -81,10 +90,12 @@ pub fn renew_errors() -> Vec<(String, RenewError)> {
     };
     errors.push(("RejectedAgain".into(), error));
     // A new user token that step 2 refuses at once.
-    let (mut session, mut owner) = (session(), owner(true));
-    let Verdict::Renew(renewal) = rejected(&mut session) else { panic!("there is no newer one") };
-    let error = renewed(renewal, &mut session, &mut owner, &Outcome::Step2(response(401, &[], ""))).unwrap_err();
-    errors.push(("InVain, step 1".into(), error));
+    for (what, session) in places {
+        let (mut session, mut owner) = (session(), owner(true));
+        let Verdict::Renew(renewal) = rejected(&mut session) else { panic!("there is no newer one") };
+        let error = renewed(renewal, &mut session, &mut owner, &Outcome::Step2(response(401, &[], ""))).unwrap_err();
+        errors.push((format!("InVain, step 1{what}"), error));
+    }
     errors.push(("Misuse".into(), Misuse::ForeignAttempt.into()));
     errors
 }

@@ -16,7 +16,7 @@ use super::shared::{Shared, methods_of_both};
 use super::sync::lock;
 use super::{AsyncTokenStore, CallError, IntoBody, NoStore, NotSaved, reentry};
 
-/// A client that makes calls over an async transport, and renews the token after a 401. It holds an `Arc`: clone it for each task. Its
+/// A client that makes calls over an async transport, gets the first token, and renews it after a 401. It holds an `Arc`: clone it for each task. Its
 /// futures are `Send` if the futures of the transport and of the store are.
 ///
 /// **If you drop a future** during a renewal, the turn passes to the next caller. The token request in flight then has an unknown outcome, and
@@ -56,17 +56,19 @@ impl<T: AsyncTransport> AsyncClient<T> {
 }
 
 impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
-    /// Makes a client that gets a new token from the owner after a 401. It saves each new token in the store before it uses the token.
+    /// Makes a client that gets a new token from the owner after a 401, and before the first call of a
+    /// [`Location::session`](crate::Location::session). It saves each new token in the store before it uses the token.
     ///
-    /// It checks nothing. If the owner is of the other environment, a renewal is the error [`Misuse::WrongEnvironment`]. The session of a user, or one
-    /// without a token, is never renewed.
+    /// It checks nothing. If the owner is of the other environment, a renewal is the error [`Misuse::WrongEnvironment`]. The session of a user, or
+    /// one of [`Session::without_token`], is never renewed.
     pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
         Self(Shared::new(session, owner, transport, store))
     }
 
     methods_of_both!();
 
-    /// Sends a request with the credentials. After a 401 it sends the request once more, if there is a new token.
+    /// Sends a request with the credentials. If the Location has no token yet, it gets one first. After a 401 it sends the request once more, if
+    /// there is a new token.
     ///
     /// # Errors
     /// [`CallError`]. A response with any status is `Ok`, except a 401 for a session with a token.
@@ -113,14 +115,14 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     where
         F: Future<Output = Result<Response<R>, T::Error>>,
     {
-        let (mut next, mut transport) = (Next::Send(request, call), None);
+        let (mut next, mut transport) = (self.0.begin(call, request), None);
         let result = loop {
             next = match next {
                 Next::Send(request, call) => match self.send(request, call, &mut send).await {
                     Ok(next) => next,
                     Err(error) => break Err(error),
                 },
-                Next::Renew(renewal, rejected) => rejected.renewed(self.run(renewal, &mut transport).await).into(),
+                Next::Renew(renewal, waiting) => waiting.renewed(self.run(renewal, &mut transport).await).into(),
                 Next::Done(result) => {
                     break result.map_err(|failure| CallError::new(failure, self.location(), transport));
                 }
@@ -130,6 +132,18 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         result
             .map(|response| self.0.told(response))
             .inspect_err(|error| events::call_failed(self.location(), error, kind))
+    }
+
+    /// Gets the Location's first token, if it has none. Each call does this before it is sent: you need it only before
+    /// [`authorize`](Self::authorize), or to see an error early.
+    ///
+    /// # Errors
+    /// [`RenewError`] if there is no token.
+    pub async fn first_token(&self) -> Result<(), RenewError> {
+        match self.0.first_token() {
+            Some(renewal) => self.run(renewal, &mut None).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Returns what to do after a response to a request that your program sent itself, with [`authorize`](Self::authorize). `None`: use the

@@ -8,7 +8,7 @@ use core::fmt;
 use http::Response;
 use location_auth::{CallFailure, Delivery, Fault, LocationId, Misuse, RenewError, Retry};
 
-/// The error of a call: it got no response, or a 401 that no new token could solve.
+/// The error of a call: there was no token for it, it got no response, or it got a 401 that no new token could solve.
 ///
 /// It holds no credential and no login. `E` is the transport's own error, and `R` the body of a response.
 ///
@@ -17,7 +17,7 @@ use location_auth::{CallFailure, Delivery, Fault, LocationId, Misuse, RenewError
 ///
 /// fn advice<E>(error: &CallError<E>) -> String {
 ///     match error {
-///         CallError::TokenRejected { error, .. } => match error.location() {
+///         CallError::NoToken { error, .. } | CallError::TokenRejected { error, .. } => match error.location() {
 ///             Some(location) if error.is_final() => format!("ask the owner of {location} to log in"),
 ///             _ => error.to_string(),
 ///         },
@@ -29,6 +29,13 @@ use location_auth::{CallFailure, Delivery, Fault, LocationId, Misuse, RenewError
 pub enum CallError<E, R = Vec<u8>> {
     /// The request can't be authorized, and was not sent.
     Misuse(Misuse),
+    /// The Location has no token yet, and there is none to get: the call was not sent.
+    NoToken {
+        /// Why there is no token. All callers that waited for the same token request get the same error.
+        error: RenewError,
+        /// The transport's own error, if this caller's token request got no response.
+        transport: Option<E>,
+    },
     /// The call got no complete response: none came, it broke off, or its body is longer than the limit.
     Transport {
         /// The Location of the call, if its token is a Location's.
@@ -60,6 +67,7 @@ pub enum CallError<E, R = Vec<u8>> {
 impl<E, R> CallError<E, R> {
     pub(super) fn new(failure: CallFailure<R>, location: Option<&LocationId>, transport: Option<E>) -> Self {
         match failure {
+            CallFailure::NoToken { error } => Self::NoToken { error, transport },
             CallFailure::NotRenewed { response, error } => {
                 Self::TokenRejected { response: Box::new(response), error, transport }
             }
@@ -74,7 +82,7 @@ impl<E, R> CallError<E, R> {
         match self {
             Self::Misuse(_) | Self::NotRepeated { .. } => Fault::Caller,
             Self::Transport { .. } => Fault::Transport,
-            Self::TokenRejected { error, .. } => error.fault(),
+            Self::NoToken { error, .. } | Self::TokenRejected { error, .. } => error.fault(),
         }
     }
 
@@ -84,7 +92,7 @@ impl<E, R> CallError<E, R> {
             Self::Misuse(_) => Retry::Never,
             Self::Transport { delivery: Delivery::NotSent, .. } => Retry::Unspecified,
             Self::Transport { .. } => Retry::Never,
-            Self::TokenRejected { error, .. } => error.retry(),
+            Self::NoToken { error, .. } | Self::TokenRejected { error, .. } => error.retry(),
             Self::NotRepeated { .. } => Retry::Now,
         }
     }
@@ -100,6 +108,9 @@ impl<E: fmt::Debug, R> fmt::Debug for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Misuse(misuse) => f.debug_tuple("Misuse").field(misuse).finish(),
+            Self::NoToken { error, transport } => {
+                f.debug_struct("NoToken").field("error", error).field("transport", transport).finish()
+            }
             Self::Transport { location, error, delivery } => f
                 .debug_struct("Transport")
                 .field("location", location)
@@ -123,7 +134,7 @@ impl<E, R> fmt::Display for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, location, after, advice) = match self {
             Self::Misuse(misuse) => return fmt::Display::fmt(misuse, f),
-            Self::TokenRejected { error, .. } => return fmt::Display::fmt(error, f),
+            Self::NoToken { error, .. } | Self::TokenRejected { error, .. } => return fmt::Display::fmt(error, f),
             Self::Transport { location, delivery: Delivery::NotSent, .. } => {
                 ("the call", location, " was not sent", "check the URL's host and the network, then make it again")
             }
@@ -158,8 +169,10 @@ impl<E: StdError + 'static, R> StdError for CallError<E, R> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::Transport { error, .. } => Some(error),
-            Self::TokenRejected { transport: Some(error), .. } => Some(error),
-            Self::Misuse(_) | Self::TokenRejected { .. } | Self::NotRepeated { .. } => None,
+            Self::NoToken { transport: Some(error), .. } | Self::TokenRejected { transport: Some(error), .. } => {
+                Some(error)
+            }
+            Self::Misuse(_) | Self::NoToken { .. } | Self::TokenRejected { .. } | Self::NotRepeated { .. } => None,
         }
     }
 }

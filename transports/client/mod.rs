@@ -3,7 +3,9 @@
 //! [`Client`] is for blocking programs, [`AsyncClient`] for async ones. Apart from that they do the same, because the core decides.
 //! [`Call`](crate::Call) and [`Renewal`](crate::Renewal) show the order of the steps.
 //!
-//! - After a 401 the client gets a new token from its [`Owner`](crate::Owner), and sends the call once more. A client from [`Client::new`] has no
+//! - If the session is a [`Location::session`](crate::Location::session), the first call gets the Location's token from the
+//!   [`Owner`](crate::Owner). Then the program needs no login of its own.
+//! - After a 401 the client gets a new token from its owner, and sends the call once more. A client from [`Client::new`] has no
 //!   owner: it returns [`CallError::TokenRejected`].
 //! - The clients of one owner's Locations share the transport, the owner and the store. Make the first with
 //!   [`with_owner`](Client::with_owner) and the others with [`for_session`](Client::for_session). However many callers get a 401 at once,

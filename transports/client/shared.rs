@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::{
-    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Owner, Renewal, Renewing, Retry, SavedToken,
+    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Next, Owner, Renewal, Renewing, Retry, SavedToken,
     SendToken, Session, Verdict,
 };
 use zeroize::Zeroizing;
@@ -83,6 +83,14 @@ impl<T, S, M> Shared<T, S, M> {
 
     pub(super) fn location(&self) -> Option<&LocationId> {
         self.place.location.as_ref()
+    }
+
+    pub(super) fn begin<B, R>(&self, call: Call<B>, request: Request<B>) -> Next<B, R> {
+        call.start(request, &lock(&self.place.session))
+    }
+
+    pub(super) fn first_token(&self) -> Option<Renewal> {
+        lock(&self.place.session).first_token()
     }
 
     pub(super) fn prepare<B>(&self, request: &mut Request<B>, call: &mut Call<B>) -> Result<Attempt, Misuse> {
@@ -266,7 +274,7 @@ macro_rules! methods_of_both {
         /// Puts the credentials on a request that your program sends itself, for example one that streams.
         ///
         /// # Errors
-        /// As [`Session::authorize`].
+        /// As [`Session::authorize`]. To avoid [`Misuse::NoToken`], call [`first_token`](Self::first_token) before.
         pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
             lock(&self.0.place.session).authorize(request)
         }

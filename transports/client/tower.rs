@@ -69,7 +69,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use http::{Request, Response};
-use location_auth::{Attempt, Call, Delivery, LocationId, Next, RejectedCall, RenewError, Renewal, Replay};
+use location_auth::{Attempt, Call, Delivery, LocationId, Next, RenewError, Renewal, Replay, WaitingCall};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -216,8 +216,14 @@ where
         // Only the service that was polled ready may be called, not its clone.
         let clone = self.inner.clone();
         let inner = mem::replace(&mut self.inner, clone);
-        let state = State::Ready(Request::from_parts(head, body), call);
-        AuthFuture { inner, client: self.layer.client.clone(), renew: self.layer.renew.clone(), state }
+        let (client, renew) = (self.layer.client.clone(), self.layer.renew.clone());
+        let state = match client.0.begin(call, Request::from_parts(head, body)) {
+            Next::Send(request, call) => State::Ready(request, call),
+            Next::Renew(renewal, waiting) => State::Renewing(Box::pin(renew.renew(client.clone(), renewal)), waiting),
+            // It has no response yet.
+            Next::Done(_) => State::Ended,
+        };
+        AuthFuture { inner, client, renew, state }
     }
 }
 
@@ -248,7 +254,7 @@ enum State<B, F, N> {
     /// The inner service gets the request as soon as it is ready.
     Ready(Request<B>, Call<B>),
     Sent(Pin<Box<F>>, Call<B>, Attempt),
-    Renewing(Pin<Box<N>>, RejectedCall<B, ()>),
+    Renewing(Pin<Box<N>>, WaitingCall<B, ()>),
     Ended,
 }
 
@@ -285,8 +291,8 @@ where
                             }
                             Next::Send(request, call) => State::Ready(request, call),
                             // The body is dropped here, so that its connection is free while the token is renewed.
-                            Next::Renew(renewal, rejected) => {
-                                State::Renewing(Box::pin(self.renew.renew(self.client.clone(), renewal)), rejected)
+                            Next::Renew(renewal, waiting) => {
+                                State::Renewing(Box::pin(self.renew.renew(self.client.clone(), renewal)), waiting)
                             }
                         }
                     }
@@ -295,8 +301,8 @@ where
                         return Poll::Pending;
                     }
                 },
-                State::Renewing(mut renewing, rejected) => match renewing.as_mut().poll(context) {
-                    Poll::Ready((result, transport)) => match rejected.renewed(result) {
+                State::Renewing(mut renewing, waiting) => match renewing.as_mut().poll(context) {
+                    Poll::Ready((result, transport)) => match waiting.renewed(result) {
                         Ok((request, call)) => State::Ready(request, call),
                         Err(failure) => {
                             return Poll::Ready(Err(CallError::new(
@@ -307,7 +313,7 @@ where
                         }
                     },
                     Poll::Pending => {
-                        self.state = State::Renewing(renewing, rejected);
+                        self.state = State::Renewing(renewing, waiting);
                         return Poll::Pending;
                     }
                 },
