@@ -91,9 +91,10 @@ fn main() {
 fn answered(
     session: &mut Session,
     call: Call<()>,
-    mut request: Request<()>,
+    request: Request<()>,
     responses: &mut Vec<Response<()>>,
 ) -> Request<()> {
+    let Next::Send(mut request, call) = call.start::<()>(request, session) else { unreachable!("it has a token") };
     let attempt = call.authorize(session, &mut request).expect("an origin of the App");
     let response = responses.pop().expect("one for each");
     let verdict = session.received(attempt, response.status()).expect("its own attempt");
