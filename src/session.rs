@@ -385,6 +385,8 @@ impl Session {
 impl Location {
     /// Makes a session for calls that act as the Location's owner, without a token: an [`Owner`] gets the first one before the first call.
     ///
+    /// Save that token, and start from it the next time ([`Session::for_location`]): each first token is a new one that never expires.
+    ///
     /// ```
     /// use location_auth::{Location, Misuse, Owner, Session};
     ///

@@ -380,6 +380,14 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
     sweep.error("error::CallError", &client.call(call()).unwrap_err());
     sweep.debug("session::TokenState", client.state());
     sweep.debug("blocking::Client", client);
+    let fresh = || sessions()[0].app().location("loc-1").unwrap().session();
+    for error in [
+        Client::with_owner(fresh(), owner(), refused, NoStore).call(call()).unwrap_err(),
+        Client::with_owner(fresh(), owner(), dead, NoStore).call(call()).unwrap_err(),
+    ] {
+        assert!(matches!(error, CallError::NoToken { .. }));
+        sweep.error("error::CallError", &error);
+    }
     for session in sessions() {
         let client = Client::new(session, dead);
         sweep.error("error::CallError", &client.call(call()).unwrap_err());

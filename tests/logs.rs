@@ -240,6 +240,15 @@ fn keep(_: &SavedToken) -> Result<(), Infallible> {
 
 /// What the clients tell of one call, by an owner who can renew or not.
 fn of_a_call(request: fn() -> Request<Bytes>, login: bool, answers: fn() -> Vec<Answer>) -> Vec<String> {
+    of_a_call_with(session, request, login, answers)
+}
+
+fn of_a_call_with(
+    session: fn() -> Session,
+    request: fn() -> Request<Bytes>,
+    login: bool,
+    answers: fn() -> Vec<Answer>,
+) -> Vec<String> {
     let (ours, theirs) = (session(), session());
     logged_by_both(
         || drop(Client::with_owner(ours, owner(login), Script::new(answers()), keep).call(request())),
@@ -324,6 +333,17 @@ fn a_call_logs_its_status() {
 fn a_call_with_a_revoked_token_logs_each_step_of_the_renewal_and_both_answers() {
     let lines = of_a_call(call, true, || vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
     assert_eq!(lines, [ANSWERED_401, STEP_1[1], STEP_2[1], ANSWERED_200]);
+}
+
+#[test]
+fn the_first_token_of_a_location_logs_its_steps_before_the_call_or_why_there_is_none() {
+    let fresh = || app().location("loc-1").unwrap().session();
+    let lines = of_a_call_with(fresh, call, true, || vec![user(), location("new-location-Xq9"), ok()]);
+    assert_eq!(lines, [STEP_1[1], STEP_2[1], "DEBUG call answered location=loc-1 status=200"]);
+    let lines = of_a_call_with(fresh, call, true, || vec![status(401, ("x-a", "b"), "")]);
+    let none = "error=there is no access token of Location loc-1 yet, and getting one failed: ";
+    assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(none)), "{lines:?}");
+    assert!(lines[1].starts_with("WARN call failed location=loc-1 fault=Caller "), "{lines:?}");
 }
 
 #[test]

@@ -109,11 +109,10 @@ fn a_token_that_is_revoked_between_two_calls_is_replaced_and_saved() {
         }
         Ok::<_, Infallible>(response)
     };
-    let login = login("hunter2");
-    let app = login.app().clone();
+    let app = login("hunter2").app().clone();
     let mut owner = Owner::new(&app);
     owner.set_login(app.user_login("owner@example.com", "hunter2").unwrap()).unwrap();
-    let session = Session::for_location(&app, run(login, &transport).unwrap()).unwrap();
+    let session = app.location("loc-1").unwrap().session();
     let saved = RefCell::new(vec![]);
     let store = |token: &SavedToken| {
         saved.borrow_mut().push(token.clone());
@@ -126,7 +125,12 @@ fn a_token_that_is_revoked_between_two_calls_is_replaced_and_saved() {
     service.borrow_mut().revoke_location("loc-1");
     assert_eq!(contacts().unwrap().status(), StatusCode::OK);
     let whose: Vec<_> = saved.borrow().iter().map(|token| token.location().map(ToString::to_string)).collect();
-    assert_eq!(whose, [None, Some("loc-1".to_owned())], "the owner's new token, and the Location's");
+    let location = Some("loc-1".to_owned());
+    assert_eq!(
+        whose,
+        [None, location.clone(), location],
+        "the owner's token, the Location's first one, and its new one"
+    );
 }
 
 #[test]
