@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use crate::outcome::Outcome;
-use crate::{RenewError, RenewErrorKind};
+use crate::{Fault, RenewError, RenewErrorKind};
 
 /// At most this many token requests in a row may have an unknown outcome: each may have created a token that nobody has.
 const MOST_UNKNOWN: u8 = 2;
@@ -18,8 +18,8 @@ pub(crate) struct Gate {
     /// How many outcomes in a row are unknown.
     unknown: u8,
     latch: Option<RenewError>,
-    /// The service asked for no request before this time.
-    not_before: Option<Duration>,
+    /// The service asked for no request before this time, and whose fault that was.
+    not_before: Option<(Duration, Fault)>,
     /// How many requests have ended. A caller that waits for one sees from it that the request has ended.
     ended: u64,
     /// How the last of them failed, if it did, and how often the gate was armed when it began.
@@ -48,8 +48,8 @@ impl Gate {
         if self.unknown >= MOST_UNKNOWN {
             return Err(RenewErrorKind::InDoubt.into());
         }
-        match self.not_before.and_then(|until| until.checked_sub(now)) {
-            Some(wait) if !wait.is_zero() => Err(RenewErrorKind::Postponed(wait).into()),
+        match self.not_before.map(|(until, fault)| (until.saturating_sub(now), fault)) {
+            Some((wait, fault)) if !wait.is_zero() => Err(RenewErrorKind::Postponed { wait, fault }.into()),
             _ => Ok(()),
         }
     }
@@ -103,7 +103,9 @@ impl Gate {
         self.fail(ticket, error);
         match outcome {
             // The service asks for it whatever the credentials are.
-            Outcome::NotActed(Some(wait)) => self.not_before = Some(now.saturating_add(wait)),
+            Outcome::NotActed(Some(wait)) => {
+                self.not_before = Some((now.saturating_add(wait), error.fault()));
+            }
             _ if self.is_armed_since(ticket) => {}
             Outcome::NotActed(None) => self.not_before = None,
             Outcome::Final => self.latch = Some(error.clone()),

@@ -16,7 +16,7 @@ use crate::{Delivery, Error, Fault, LocationId, Misuse, Retry, Step};
 /// fn advice(error: &RenewError) -> &'static str {
 ///     match error.kind() {
 ///         RenewErrorKind::NotEnabled => "ask the owner to log in",
-///         RenewErrorKind::Postponed(_) => "wait, then make the call again",
+///         RenewErrorKind::Postponed { .. } => "wait, then make the call again",
 ///         _ if error.is_final() => "look at the error, then give the program credentials again",
 ///         _ => "make the call again later",
 ///     }
@@ -63,8 +63,13 @@ pub enum RenewErrorKind {
     RejectedAgain,
     /// The outcome of two token requests in a row is unknown. Each may have created a token that nobody has.
     InDoubt,
-    /// The service asked for a wait, and this much of it is left. No token request was sent.
-    Postponed(Duration),
+    /// The service asked for a wait, and some of it is left. No token request was sent.
+    Postponed {
+        /// What is left of the wait.
+        wait: Duration,
+        /// Whose fault the response was that asked for it.
+        fault: Fault,
+    },
     /// The renewal was used with a session or an owner that is not its own.
     Misuse(Misuse),
 }
@@ -107,8 +112,8 @@ impl RenewError {
             RenewErrorKind::NotEnabled
             | RenewErrorKind::InVain
             | RenewErrorKind::RejectedAgain
-            | RenewErrorKind::Postponed(_)
             | RenewErrorKind::Misuse(_) => Fault::Caller,
+            RenewErrorKind::Postponed { fault, .. } => *fault,
         }
     }
 
@@ -117,7 +122,7 @@ impl RenewError {
         match &self.kind {
             RenewErrorKind::Response(error) => error.retry(),
             RenewErrorKind::NoResponse(Delivery::NotSent) => Retry::Unspecified,
-            RenewErrorKind::Postponed(wait) => Retry::After(*wait),
+            RenewErrorKind::Postponed { wait, .. } => Retry::After(*wait),
             _ => Retry::Never,
         }
     }
@@ -129,7 +134,7 @@ impl RenewError {
             RenewErrorKind::NotEnabled | RenewErrorKind::InVain | RenewErrorKind::InDoubt => true,
             RenewErrorKind::NoResponse(_)
             | RenewErrorKind::RejectedAgain
-            | RenewErrorKind::Postponed(_)
+            | RenewErrorKind::Postponed { .. }
             | RenewErrorKind::Misuse(_) => false,
         }
     }
@@ -177,7 +182,7 @@ impl fmt::Display for RenewError {
                 ", and two requests in a row for a new {token} had an unknown outcome; {fault}: check the network, and ask the \
                  service's support to revoke tokens that nobody has"
             )?,
-            RenewErrorKind::Postponed(wait) => {
+            RenewErrorKind::Postponed { wait, .. } => {
                 let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
                 write!(
                     f,

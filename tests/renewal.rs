@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use callers::{Callers, Outcome, SEND_AGAIN, WAITS, call, kept_user_token, location_token};
 use location_auth::{
-    App, Delivery, Environment, Misuse, Owner, RenewErrorKind, Renewing, Session, Step, TokenState, Turn, Verdict,
+    App, Delivery, Environment, Fault, Misuse, Owner, RenewErrorKind, Renewing, Retry, Session, Step, TokenState, Turn,
+    Verdict,
 };
 use support::{app, renew, settings_for, token_response};
 
@@ -377,6 +378,17 @@ fn a_wait_that_the_service_asks_for_holds_for_the_next_callers_and_ends() {
         callers.answer(next, Outcome::Wait(429, 30));
         callers.set_login();
         assert_eq!(callers.advance_new(A), format!("sends step {step}"), "credentials are set");
+    }
+}
+
+#[test]
+fn a_wait_is_the_fault_of_whom_the_response_blamed() {
+    for (status, fault) in [(503, Fault::Service), (429, Fault::Caller)] {
+        let mut callers = Callers::new().with_token();
+        callers.renew(A, Outcome::Wait(status, 30));
+        let later = callers.enter(A);
+        let Renewing::Done(Err(error)) = callers.state(later) else { panic!("it is postponed") };
+        assert_eq!((error.fault(), error.retry()), (fault, Retry::After(SECONDS(30))));
     }
 }
 

@@ -253,7 +253,7 @@ impl Callers {
 pub fn described(error: &RenewError) -> String {
     let kind = match error.kind() {
         RenewErrorKind::Response(error) => format!("`Response` {}", error.status().as_u16()),
-        RenewErrorKind::Postponed(wait) => format!("`Postponed` {} s", wait.as_secs()),
+        RenewErrorKind::Postponed { wait, .. } => format!("`Postponed` {} s", wait.as_secs()),
         kind => format!("`{kind:?}`"),
     };
     let step = error.step().map_or("", |step| if step == Step::UserToken { " at step 1" } else { " at step 2" });
