@@ -382,6 +382,16 @@ fn a_wait_that_the_service_asks_for_holds_for_the_next_callers_and_ends() {
 }
 
 #[test]
+fn a_new_user_token_that_is_rejected_at_once_points_at_the_clients_credentials() {
+    for start in [Callers::new, Callers::without_tokens] {
+        let (mut callers, sender) = Before::NewToken.of(start);
+        callers.answer(sender, Outcome::Status(401));
+        let Renewing::Done(Err(error)) = callers.state(sender) else { panic!("it does not work") };
+        assert!(error.to_string().contains(" is at fault: check the Client ID and the Client Secret; "), "{error}");
+    }
+}
+
+#[test]
 fn a_wait_is_the_fault_of_whom_the_response_blamed() {
     for (status, fault) in [(503, Fault::Service), (429, Fault::Caller)] {
         let mut callers = Callers::new().with_token();
