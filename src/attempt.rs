@@ -142,7 +142,7 @@ pub struct Replay {
 #[derive(Debug)]
 pub struct Renewal {
     pub(crate) session: Identity,
-    /// Which token was rejected: 0 if there was none.
+    /// Which token was rejected, or was not there: how many the session had got before.
     pub(crate) generation: u64,
 }
 

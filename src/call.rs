@@ -94,7 +94,7 @@ enum Waiting<B, R> {
 /// }
 /// ```
 pub enum CallFailure<R> {
-    /// The Location has no token yet, and there is none to get: the call was not sent.
+    /// The Location has no token yet, and got none: the call was not sent.
     NoToken {
         /// Why there is no token.
         error: RenewError,
@@ -124,7 +124,8 @@ impl<B> Call<B> {
     /// Returns what to do first: send the request, or get the Location's first token.
     #[inline]
     pub fn start<R>(self, request: Request<B>, session: &Session) -> Next<B, R> {
-        match session.first_token() {
+        // A request that can't be authorized needs no token: `authorize` says what is wrong with it.
+        match session.first_token().filter(|_| session.check_request(&request).is_ok()) {
             None => Next::Send(request, self),
             Some(renewal) => Next::Renew(renewal, WaitingCall(Waiting::First(request, self))),
         }
@@ -223,11 +224,10 @@ impl<B> fmt::Debug for Call<B> {
 /// Shows whether it was sent, and nothing else of the request or the response.
 impl<B, R> fmt::Debug for WaitingCall<B, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = match &self.0 {
-            Waiting::First(..) => "First",
-            Waiting::Rejected { .. } => "Rejected",
-        };
-        f.debug_tuple("WaitingCall").field(&format_args!("{name}")).finish()
+        f.write_str(match &self.0 {
+            Waiting::First(..) => "WaitingCall(First)",
+            Waiting::Rejected { .. } => "WaitingCall(Rejected)",
+        })
     }
 }
 

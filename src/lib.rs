@@ -73,7 +73,7 @@
 //!  └──── user_login(email, password) ──────────────────────────▶ UserLogin ──▶ UserAccessToken
 //!
 //! Session::for_location(&app, token) ── authorize(&mut request) ──▶ a call with its credentials
-//! Location ── session() ── first_token() ──▶ Renewal, by an Owner ──▶ the same, without a login of its own
+//! Location ── session() ── first_token() ──▶ Renewal, by an Owner ──▶ the same; the Owner logs in if it has to
 //! ```
 //!
 //! [`LocationLogin`], [`TokenExchange`] and [`UserLogin`] are the three flows: each draws its states.

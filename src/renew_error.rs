@@ -25,8 +25,8 @@ use crate::{Delivery, Error, Fault, LocationId, Misuse, Retry, Step};
 #[derive(Clone, Debug)]
 pub struct RenewError {
     location: Option<LocationId>,
-    /// The Location has had no token yet.
-    first: bool,
+    /// Whether the Location has had no token yet: `None` if the error is about no session.
+    first: Option<bool>,
     step: Option<Step>,
     kind: RenewErrorKind,
 }
@@ -56,8 +56,8 @@ pub enum RenewErrorKind {
     Response(Error),
     /// There was no complete response to a token request.
     NoResponse(Delivery),
-    /// A new token was rejected before it had worked, or two new tokens in a row were rejected for the calls that they were requested for: another
-    /// new one would be, too.
+    /// A new token was rejected before it had worked, or two new tokens in a row did not help the calls that they were requested for: another
+    /// new one would be rejected, too. In the first case renewals go on as soon as the token has worked for another call.
     InVain,
     /// The newer token that the call was sent again with was rejected as well. It has worked for other calls.
     RejectedAgain,
@@ -76,7 +76,7 @@ pub enum RenewErrorKind {
 
 impl From<RenewErrorKind> for RenewError {
     fn from(kind: RenewErrorKind) -> Self {
-        Self { location: None, first: false, step: None, kind }
+        Self { location: None, first: None, step: None, kind }
     }
 }
 
@@ -86,7 +86,7 @@ impl RenewError {
     }
 
     pub(crate) fn of(self, location: Option<&LocationId>, first: bool) -> Self {
-        Self { location: location.cloned(), first, ..self }
+        Self { location: location.cloned(), first: Some(first), ..self }
     }
 
     /// The reason why there is no new token.
@@ -94,7 +94,7 @@ impl RenewError {
         &self.kind
     }
 
-    /// The Location whose token was rejected or is missing: `None` if the session is not a Location's.
+    /// The Location whose token was rejected or is missing: `None` if the session is not a Location's, or the error is about no session.
     pub fn location(&self) -> Option<&LocationId> {
         self.location.as_ref()
     }
@@ -127,7 +127,7 @@ impl RenewError {
         }
     }
 
-    /// Whether no caller tries again until the program sets credentials, the same or new ones.
+    /// Whether no caller tries again until the program sets credentials, the same or new ones (see [`RenewErrorKind::InVain`] for one exception).
     pub fn is_final(&self) -> bool {
         match &self.kind {
             RenewErrorKind::Response(error) => Outcome::of_response(error) == Outcome::Final,
@@ -143,13 +143,18 @@ impl RenewError {
 /// One line: what happened, who is at fault, what to do.
 impl fmt::Display for RenewError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.first { "there is no access token" } else { "the access token" })?;
+        f.write_str(match self.first {
+            None => "there is no new access token",
+            Some(true) => "there is no access token",
+            Some(false) => "the access token",
+        })?;
         if let Some(location) = &self.location {
             write!(f, " of Location {location}")?;
         }
         let (what, failed, advice) = match self.first {
-            true => (" yet", "getting one failed", "log in, or let an Owner get one"),
-            false => (" was rejected", "renewing it failed", "log in again, or let an Owner renew it"),
+            None => ("", "getting one failed", "log in, or let an Owner get one"),
+            Some(true) => (" yet", "getting one failed", "log in, or let an Owner get one"),
+            Some(false) => (" was rejected", "renewing it failed", "log in again, or let an Owner renew it"),
         };
         f.write_str(what)?;
         let token = match self.step {
@@ -166,9 +171,9 @@ impl fmt::Display for RenewError {
                     Some(Step::UserToken) => "the Client ID and the Client Secret",
                     _ => "that the call is one that this token may make",
                 };
-                match self.first {
-                    true => write!(f, ", and a new {token} was rejected before it had worked")?,
-                    false => write!(f, ", and so was a new {token} before it had worked")?,
+                match self.step {
+                    Some(Step::LocationToken) => f.write_str(", as another new one would be")?,
+                    _ => write!(f, ", and a new {token} was rejected before it had worked")?,
                 }
                 write!(f, "; {fault}: check {check}")?;
             }

@@ -20,17 +20,17 @@ impl Renewal {
         if session.identity != self.session {
             return failed(session, Misuse::ForeignAttempt.into());
         }
-        if let Err(misuse) = same_environment(owner.environment, session.app().environment()) {
-            return failed(session, misuse.into());
-        }
         if session.generation != self.generation {
             return Renewing::Done(Ok(session.leave_to_replay()));
+        }
+        if let Err(misuse) = same_environment(owner.environment, session.app().environment()) {
+            return failed(session, misuse.into());
         }
         session.arm_after(owner);
         if session.target.is_none() || !owner.can_renew() && session.unsaved.is_none() {
             return failed(session, RenewErrorKind::NotEnabled.into());
         }
-        let checked = if session.unsaved.is_some() { Ok(()) } else { session.gate.check(now) };
+        let checked = if session.unsaved.is_some() { Ok(()) } else { session.check_renewal(now) };
         match checked {
             Ok(()) => {
                 let (generation, ticket) = (self.generation, session.gate.ticket());
@@ -222,7 +222,7 @@ impl Context {
         // The program may have set new credentials during the login.
         session.arm_after(owner);
         self.ticket = session.gate.ticket();
-        if let Err(error) = session.gate.check(now) {
+        if let Err(error) = session.check_renewal(now) {
             return self.give_up(session, error.at(Step::LocationToken));
         }
         match (&owner.token, &session.target) {

@@ -67,7 +67,7 @@ impl Renewing {
 pub(crate) struct Context {
     pub(crate) session: Identity,
     pub(crate) owner: Identity,
-    /// Which of the Location's tokens was rejected: 0 if there was none.
+    /// Which of the Location's tokens was rejected, or was not there: how many the session had got before.
     pub(crate) generation: u64,
     /// When it became the Location's turn: a failure does not count for callers that began after the program set credentials again.
     pub(crate) ticket: Ticket,

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use core::fmt;
+use core::time::Duration;
 
 use http::{StatusCode, header};
 
@@ -79,8 +80,8 @@ pub struct Session {
     works: bool,
     /// Whether the token was rejected, and has not worked since.
     rejected: bool,
-    /// The last token that works, but was rejected for the call that it was requested for. Cleared when a call that is sent again gets
-    /// another status.
+    /// The last token that was rejected before it has worked, or for the call that it was requested for. Cleared when a call that is sent again
+    /// gets another status.
     in_vain: Option<u64>,
     pub(crate) unsaved: Option<Unsaved<LocationAccessToken>>,
     /// When the program had last set the owner's credentials, as far as this session has seen.
@@ -100,7 +101,7 @@ pub struct Session {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum TokenState {
-    /// There is no token: the first one is still to be requested, or calls carry the API Key alone.
+    /// There is no token: the first one is not there yet, or calls carry the API Key alone.
     NoToken,
     /// Calls carry a token that was not rejected.
     Present,
@@ -169,7 +170,7 @@ impl Session {
         Ok(self)
     }
 
-    /// The Location that calls act for, if the token is a Location's.
+    /// The Location that calls act for, if the session is a Location's.
     pub fn location(&self) -> Option<&LocationId> {
         self.target.as_ref().map(Location::id)
     }
@@ -189,6 +190,17 @@ impl Session {
         self.needs_token().then_some(Renewal { session: self.identity, generation: self.generation })
     }
 
+    /// Returns an error if no token may be requested now.
+    pub(crate) fn check_renewal(&self, now: Duration) -> Result<(), RenewError> {
+        self.stopped().map_or_else(|| self.gate.check(now), Err)
+    }
+
+    /// The error that stops the session. A token that was rejected before it has worked does, as long as it does not work for another call.
+    fn stopped(&self) -> Option<RenewError> {
+        let is_in_vain = self.rejected && !self.works;
+        is_in_vain.then(|| RenewErrorKind::InVain.into()).or_else(|| self.gate.latched().cloned())
+    }
+
     /// Adds to an error whose token it is about.
     pub(crate) fn about(&self, error: RenewError) -> RenewError {
         error.of(self.location(), self.needs_token())
@@ -201,15 +213,15 @@ impl Session {
     /// Returns the token's state, and the error that stops its renewal.
     pub fn state(&self, owner: &Owner) -> TokenState {
         // The next renewal clears what stopped the session before the program set credentials.
-        let own = (self.armed == Some(owner.armed())).then_some(&self.gate);
-        let stopped = own.and_then(Gate::latched).or(owner.gate.latched());
-        let in_doubt = own.is_some_and(Gate::in_doubt) || owner.gate.in_doubt();
+        let own = (self.armed == Some(owner.armed())).then_some(self);
+        let stopped = own.and_then(Self::stopped).or(owner.gate.latched().cloned());
+        let in_doubt = own.is_some_and(|own| own.gate.in_doubt()) || owner.gate.in_doubt();
         match stopped {
             _ if !self.rejected && !self.needs_token() => match self.token {
                 Some(_) => TokenState::Present,
                 None => TokenState::NoToken,
             },
-            Some(error) => TokenState::Stopped(self.about(error.clone())),
+            Some(error) => TokenState::Stopped(self.about(error)),
             None if in_doubt => TokenState::InDoubt,
             None if self.rejected => TokenState::Rejected,
             None => TokenState::NoToken,
@@ -229,7 +241,7 @@ impl Session {
     ///
     /// # Errors
     /// They leave the request unchanged: [`Misuse::RelativeUrl`], [`Misuse::OriginNotAllowed`], [`Misuse::HostMismatch`], [`Misuse::DuplicateParameter`],
-    /// [`Misuse::RequestTooLarge`]; [`Misuse::NoToken`] as long as [`first_token`](Self::first_token) returns a renewal.
+    /// [`Misuse::RequestTooLarge`]; and, if nothing else is wrong, [`Misuse::NoToken`] as long as [`first_token`](Self::first_token) returns a renewal.
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
         Ok(Attempt { session: self.identity, generation: self.generation, again: false, renewed: false })
@@ -260,13 +272,14 @@ impl Session {
         let mut stops = false;
         if is_newest {
             self.rejected = true;
-            // A new token did not help the call that it was for. After the second such token, no other is requested.
-            let did_not_help =
-                attempt.renewed && self.in_vain.replace(self.generation).is_some_and(|last| last != self.generation);
-            stops = !self.works || did_not_help;
-            if stops {
+            // A new token did not help the call that it was for, or has not worked at all. After the second such token, no other is requested.
+            let is_in_vain = attempt.renewed || !self.works;
+            let again_in_vain =
+                is_in_vain && self.in_vain.replace(self.generation).is_some_and(|last| last != self.generation);
+            if again_in_vain {
                 self.gate.latch(in_vain.clone());
             }
+            stops = again_in_vain || !self.works;
         }
         match (attempt.again, is_newest) {
             (true, _) if stops => Verdict::Rejected(in_vain),
@@ -354,9 +367,8 @@ impl Session {
         if session == self.identity { Ok(()) } else { Err(Misuse::ForeignAttempt) }
     }
 
-    fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
-        let app = self.app.inner();
-        endpoint::permit(&app.origins, request.uri())?;
+    pub(crate) fn check_request(&self, request: &impl RequestHead) -> Result<(), Misuse> {
+        endpoint::permit(&self.app.inner().origins, request.uri())?;
         if !endpoint::names_its_own_host(request.headers(), request.uri()) {
             return Err(Misuse::HostMismatch);
         }
@@ -364,6 +376,11 @@ impl Session {
         if request.headers().len() > HEADERS_LIMIT {
             return Err(Misuse::RequestTooLarge);
         }
+        Ok(())
+    }
+
+    fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
+        self.check_request(request)?;
         match (&self.token, &self.parameter) {
             (Some(token), Some(parameter)) => {
                 let uri = query::append(request.uri(), parameter, token)?;
@@ -377,7 +394,7 @@ impl Session {
             (None, _) if self.needs_token() => return Err(Misuse::NoToken),
             (None, _) => {}
         }
-        request.headers_mut().insert(X_API_KEY, app.api_key.header().clone());
+        request.headers_mut().insert(X_API_KEY, self.app.inner().api_key.header().clone());
         Ok(())
     }
 }
@@ -385,7 +402,8 @@ impl Session {
 impl Location {
     /// Makes a session for calls that act as the Location's owner, without a token: an [`Owner`] gets the first one before the first call.
     ///
-    /// Save that token, and start from it the next time ([`Session::for_location`]): each first token is a new one that never expires.
+    /// Make one session for each Location, since each session requests a first token of its own. Save that token, and start from it the next time
+    /// ([`Session::for_location`]): it never expires.
     ///
     /// ```
     /// use location_auth::{Location, Misuse, Owner, Session};

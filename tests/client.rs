@@ -8,8 +8,10 @@ mod test_service;
 
 use std::cell::{Cell, RefCell};
 use std::error::Error as _;
-use std::future::{Future, ready};
+use std::future::{Future, poll_fn, ready};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -429,15 +431,17 @@ fn a_call_is_not_sent_again_after_a_second_401() {
         assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
         assert_eq!(line.take(), ["me", "user_token", "save a user's", "token", "save loc-1", "me"]);
 
-        // The new token did not help, so a route that always answers 401 does not cost a token for each call.
+        // It has not worked, so there is no other one; it works elsewhere, so there is one more, and no third.
+        assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
+        assert_eq!(service.issued(), (2, 2));
         for _ in 0..50 {
             assert_eq!(client.call(call(1)).unwrap().status(), 200);
             assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
         }
-        assert_eq!(service.issued(), (2, 2));
+        assert_eq!(service.issued(), (2, 3));
         client.set_login(service.login(PASSWORD)).unwrap();
         assert!(client.call(me()).is_err());
-        assert_eq!(service.issued(), (2, 3), "setting credentials again allows one more");
+        assert_eq!(service.issued(), (2, 4), "setting credentials again allows one more");
     });
 }
 
@@ -739,6 +743,50 @@ fn a_call_that_gets_no_first_token_is_not_sent_and_says_why() {
         let response = client.call_with_retries(call(1), Backoff::default(), &waits).unwrap();
         assert_eq!((response.status().as_u16(), waits.take().len(), service.issued()), (200, 1, (1, 1)));
     });
+}
+
+#[test]
+fn a_call_that_can_never_be_sent_requests_no_first_token() {
+    let mut elsewhere = call(1);
+    *elsewhere.uri_mut() = "https://elsewhere.example.com/".parse().unwrap();
+    let (mut path, mut host) = (call(1), call(1));
+    *path.uri_mut() = "/contacts".parse().unwrap();
+    host.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
+    for (request, misuse) in
+        [(elsewhere, Misuse::OriginNotAllowed), (path, Misuse::RelativeUrl), (host, Misuse::HostMismatch)]
+    {
+        for owner in [nobody, with_login] {
+            with_both(without_a_token, owner, |_, line, client| {
+                let result = client.call(request.clone());
+                assert!(matches!(&result, Err(CallError::Misuse(found)) if *found == misuse), "{result:?}");
+                assert!(line.take().is_empty());
+            });
+        }
+    }
+}
+
+#[test]
+fn a_token_request_that_was_cut_is_not_blamed_for_what_came_after_it() {
+    let service = TestService::new();
+    let revoked = service.token();
+    service.revoke(revoked.expose_secret());
+    let is_cut = Cell::new(false);
+    let transport = |request: Request<Bytes>, _: usize| async {
+        if !is_cut.get() {
+            poll_fn(|_| if is_cut.get() { Poll::Ready(()) } else { Poll::Pending }).await;
+            return Err(Cut);
+        }
+        Ok(service.handle(request))
+    };
+    let keep = |_: SavedToken| ready(Ok::<_, Cut>(()));
+    let client = AsyncClient::with_owner(without_a_token(&service), with_old_password(&service), transport, keep);
+    let mut called = pin!(client.call(call(1)));
+    let context = &mut Context::from_waker(Waker::noop());
+    assert!(called.as_mut().poll(context).is_pending(), "the first token is requested");
+    client.set_location_token(revoked).unwrap();
+    is_cut.set(true);
+    let Poll::Ready(Err(error)) = called.as_mut().poll(context) else { panic!("the token is revoked") };
+    assert!(matches!(&error, CallError::TokenRejected { error, transport: None, .. } if error.is_final()), "{error:?}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ const NOT_RENEWED: State = ("Done(NotRenewed)", "TokenRejected");
 const NOT_REPEATED: State = ("Done(NotRepeated)", "NotRepeated");
 
 const CALL: &[Edge] = &[
-    Edge(BEGIN, "always, except a Location without a token", SEND),
+    Edge(BEGIN, "the session needs no first token", SEND),
     Edge(BEGIN, "the Location has no token yet", FIRST_TOKEN),
     Edge(FIRST_TOKEN, "a token", SEND),
     Edge(FIRST_TOKEN, "no token", NO_FIRST_TOKEN),

@@ -347,6 +347,21 @@ fn the_first_token_of_a_location_logs_its_steps_before_the_call_or_why_there_is_
 }
 
 #[test]
+fn a_token_request_that_failed_while_the_program_set_a_token_is_no_rejected_user_token() {
+    let lines = logged(|| {
+        let answers = Script::new(vec![status(500, ("x-a", "b"), ""), ok()]);
+        let store = |token: SavedToken| async move { keep(&token) };
+        let session = app().location("loc-1").unwrap().session();
+        let client = AsyncClient::with_owner(session, owner(true), answers, store);
+        let mut called = pin!(client.call(call()));
+        assert!(called.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "step 1 is under way");
+        client.set_location_token(support::location_token(&app())).unwrap();
+        assert_eq!(wait_for(called).unwrap().status(), 200);
+    });
+    assert_eq!(lines, ["DEBUG call answered location=loc-1 status=200"]);
+}
+
+#[test]
 fn a_user_token_that_was_revoked_too_is_logged() {
     let (ours, theirs) = (session(), session());
     let answers =

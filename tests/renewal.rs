@@ -325,6 +325,53 @@ fn a_new_token_that_is_rejected_before_it_has_worked_ends_the_renewals_whoever_r
 }
 
 #[test]
+fn a_new_token_that_works_for_another_call_is_renewed_when_it_is_revoked() {
+    let from_outside = || {
+        let mut callers = Callers::new().with_token();
+        callers.renew(A, TOKEN);
+        callers
+    };
+    let first = || {
+        let mut callers = Callers::without_tokens().with_token();
+        callers.renew(A, TOKEN);
+        callers
+    };
+    for start in [from_outside, first] {
+        let mut callers = start();
+        // A route that this token is not for, say.
+        let caller = callers.enter_with_newest(A);
+        assert_eq!(callers.advance(caller), "`InVain` at step 2, final");
+        callers.answered(A, 200);
+        assert!(matches!(callers.sessions[A].state(&callers.owner), TokenState::Present));
+        let revoked = callers.enter_with_newest(A);
+        assert_eq!(callers.renew_as(revoked, TOKEN), "token kept, sends the call again");
+        // A second new token that is rejected at once: there is no third one, whatever other calls get.
+        assert_eq!(callers.repeated(revoked, 401).as_deref(), Some("`InVain` at step 2, final"));
+        callers.answered(A, 200);
+        let caller = callers.enter_with_newest(A);
+        assert_eq!(callers.advance(caller), "`InVain` at step 2, final");
+    }
+}
+
+#[test]
+fn a_token_that_is_set_before_the_first_one_is_requested_is_used() {
+    let mut callers = Callers::without_tokens();
+    let renewal = callers.sessions[A].first_token().unwrap();
+    callers.sessions[A].set_location_token(location_token(A, "set")).unwrap();
+    let mut production = Owner::new(&App::new(settings_for(Environment::Production)).unwrap());
+    let next = renewal.start(&mut callers.sessions[A], &mut production, callers.now);
+    assert!(matches!(next, Renewing::Done(Ok(_))), "{next:?}");
+}
+
+#[test]
+fn an_owners_own_error_speaks_of_no_locations_token() {
+    let mut callers = Callers::without_tokens().with_login();
+    callers.renew(A, Outcome::Status(401));
+    let error = callers.owner.stopped().unwrap().to_string();
+    assert!(error.starts_with("there is no new access token, and getting one failed: step 1 "), "{error}");
+}
+
+#[test]
 fn a_slow_caller_with_an_old_401_repeats_with_the_newer_token_and_stops_no_renewal() {
     for has_worked in [false, true] {
         let mut callers = Callers::new().with_token();

@@ -83,6 +83,8 @@ pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status
             );
         }
         Renewing::Done(Err(error)) => renewal_step_failed(step, location, Some(status), None, error),
+        // The program has set a token meanwhile, so that nothing failed.
+        Renewing::Done(Ok(_)) => {}
         _ => {
             tell!(
                 INFO,

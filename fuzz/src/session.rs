@@ -88,9 +88,11 @@ struct Model {
     issued: usize,
     /// Whether the current token has worked, or came from outside, or credentials were set since.
     works: bool,
+    /// Whether the current token got a 401, and nothing since that shows that it works.
+    rejected: bool,
     /// Whether only new credentials or a token from outside let the session renew again.
     latched: bool,
-    /// The last token that got a 401 for the call that it was requested for, as the number of its renewal.
+    /// The last token that got a 401 before it has worked, or for the call that it was requested for, as the number of its renewal.
     did_not_help: Option<usize>,
     /// Token requests in a row whose outcome is unknown.
     unknown: u8,
@@ -132,6 +134,7 @@ impl Model {
             current: 0,
             issued: 0,
             works: true,
+            rejected: false,
             latched: false,
             did_not_help: None,
             unknown: 0,
@@ -176,6 +179,7 @@ impl Model {
             if !self.works {
                 (self.works, self.unknown) = (true, 0);
             }
+            self.rejected = false;
             if is_second {
                 self.did_not_help = None;
             }
@@ -187,7 +191,7 @@ impl Model {
         let new = location_token("staging", "loc-1", &format!("token-{}", self.issued));
         self.session.set_location_token(new).expect("is of this Location");
         (self.renewals, self.current, self.has_token) = (self.renewals + 1, self.issued, true);
-        self.works = true;
+        self.rejected = false;
         self.arm();
     }
 
@@ -218,13 +222,15 @@ impl Model {
     fn rejected(&mut self, which: usize, input: &mut Input<'_>) {
         let Sent { attempt, renewals, is_second, is_renewed } = self.attempts.swap_remove(which);
         let is_newest = renewals == self.renewals;
-        // A 401 for a renewed token that has never worked latches at once. Credentials that were set before do not prevent it.
+        // A 401 for a requested token that has never worked stops the session until it works. Credentials that were set before do not prevent it.
         let mut stops = is_newest && !self.works;
-        // So does one for the call that the token was renewed for, if the last such call that got a 401 had another token.
-        if is_newest && is_renewed {
-            stops |= self.did_not_help.replace(renewals).is_some_and(|last| last != renewals);
+        // If the last such token, or the last one that got a 401 for the call that it was requested for, was another one, it latches.
+        if is_newest && (is_renewed || !self.works) {
+            let latches = self.did_not_help.replace(renewals).is_some_and(|last| last != renewals);
+            self.latched |= latches;
+            stops |= latches;
         }
-        self.latched |= stops;
+        self.rejected |= is_newest;
         let verdict = self.session.received(attempt, StatusCode::UNAUTHORIZED).expect("is this session's");
         match verdict {
             Verdict::Rejected(error) => {
@@ -257,7 +263,11 @@ impl Model {
             next = match next {
                 Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
                 Renewing::SendToken(step) => {
-                    assert!(!self.latched && self.unknown < 2 && !sent, "a request too many");
+                    assert!(
+                        !self.latched && !(self.rejected && !self.works),
+                        "a request for a token that would be rejected"
+                    );
+                    assert!(self.unknown < 2 && !sent, "a request too many");
                     sent = true;
                     match outcome {
                         Outcome::NotSent => step.failed(Delivery::NotSent, session, owner, now),
@@ -284,11 +294,11 @@ impl Model {
         match result {
             Ok(replay) => {
                 (self.renewals, self.current, self.works) = (self.renewals + 1, self.issued, false);
-                self.has_token = true;
+                (self.has_token, self.rejected) = (true, false);
                 Some(replay)
             }
             Err(error) => {
-                assert!(sent || self.latched || self.unknown == 2, "{error}");
+                assert!(sent || self.latched || self.rejected && !self.works || self.unknown == 2, "{error}");
                 None
             }
         }

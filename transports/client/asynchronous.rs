@@ -48,7 +48,8 @@ impl Default for AsyncTurn {
 }
 
 impl<T: AsyncTransport> AsyncClient<T> {
-    /// Makes a client that does not renew tokens: if the service rejects the token, a call returns [`CallError::TokenRejected`].
+    /// Makes a client that requests no tokens: a call returns [`CallError::TokenRejected`] if the service rejects the token, and
+    /// [`CallError::NoToken`] if the Location has none.
     pub fn new(session: Session, transport: T) -> Self {
         let owner = Owner::new(session.app());
         Self::with_owner(session, owner, transport, NoStore)
@@ -202,7 +203,11 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
                     let saved = reentry::inside_async(id, family.store.save(keep.token())).await;
                     self.0.kept(keep, saved)
                 }
-                Renewing::Done(result) => return result,
+                Renewing::Done(result) => {
+                    // The request failed, but meanwhile the program has set a token.
+                    *transport = transport.take().filter(|_| result.is_err());
+                    return result;
+                }
             }
         }
     }

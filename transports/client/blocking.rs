@@ -31,7 +31,8 @@ use super::{CallError, IntoBody, NoStore, NotSaved, TokenStore, reentry};
 pub struct Client<T, S = NoStore>(Shared<T, S, Mutex<()>>);
 
 impl<T: Transport> Client<T> {
-    /// Makes a client that does not renew tokens: if the service rejects the token, a call returns [`CallError::TokenRejected`].
+    /// Makes a client that requests no tokens: a call returns [`CallError::TokenRejected`] if the service rejects the token, and
+    /// [`CallError::NoToken`] if the Location has none.
     pub fn new(session: Session, transport: T) -> Self {
         let owner = Owner::new(session.app());
         Self::with_owner(session, owner, transport, NoStore)
@@ -178,7 +179,11 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
                     let saved = reentry::inside(id, || family.store.save(&keep.token()));
                     self.0.kept(keep, saved)
                 }
-                Renewing::Done(result) => return result,
+                Renewing::Done(result) => {
+                    // The request failed, but meanwhile the program has set a token.
+                    *transport = transport.take().filter(|_| result.is_err());
+                    return result;
+                }
             }
         }
     }

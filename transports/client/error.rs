@@ -29,7 +29,7 @@ use location_auth::{CallFailure, Delivery, Fault, LocationId, Misuse, RenewError
 pub enum CallError<E, R = Vec<u8>> {
     /// The request can't be authorized, and was not sent.
     Misuse(Misuse),
-    /// The Location has no token yet, and there is none to get: the call was not sent.
+    /// The Location has no token yet, and the client got none: the call was not sent.
     NoToken {
         /// Why there is no token. All callers that waited for the same token request get the same error.
         error: RenewError,

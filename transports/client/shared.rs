@@ -261,7 +261,7 @@ macro_rules! methods_of_both {
             &self.0.family.transport
         }
 
-        /// Returns the Location of the calls, if the token is a Location Access Token.
+        /// Returns the Location of the calls, if the session is a Location's.
         pub fn location(&self) -> Option<&LocationId> {
             self.0.location()
         }

@@ -1,6 +1,6 @@
 //! A [tower](https://docs.rs/tower/0.5) layer that makes calls with any body over your program's own HTTP service (feature `tower`).
 //!
-//! [`AsyncClient::layer`] makes it. The layer authorizes each request. After a 401 it renews the token, once for all callers, and sends the
+//! [`AsyncClient::layer`] makes it. The layer authorizes each request. It gets a Location's first token before it sends a call. After a 401 it renews the token, once for all callers, and sends the
 //! request again. It shares the session, the owner, the store and the transport with its client. The transport sends the token requests, and
 //! the inner service sends the calls. The layer does not read bodies, so the client's [limit](AsyncClient::with_limit) does not apply to it.
 //!
@@ -42,13 +42,13 @@
 //! | --- | --- | --- |
 //! | time-out | **for each send**; a call that it stops may have arrived | for the whole call; it may drop a token request in flight |
 //! | retry | each retry has the credentials of the first send | **each retry gets the newest credentials** |
-//! | concurrency limit | **for requests**; a call that waits for a new token does not count | for calls; a call that waits for a new token counts |
+//! | concurrency limit | **for requests**; a call that waits for a token does not count | for calls; a call that waits for a token counts |
 //! | trace | sees each send, with credentials | **sees each call once, before it has credentials** |
 //!
 //! Prefer the order in bold. The other order works, too, at a cost:
 //!
 //! - A dropped token request has an unknown outcome. After two of these in a row nobody sends a third
-//!   ([`RenewErrorKind::InDoubt`](crate::RenewErrorKind::InDoubt)). So a time-out outside must be longer than two token requests.
+//!   ([`RenewErrorKind::InDoubt`](crate::RenewErrorKind::InDoubt)). So a time-out outside must be longer than three token requests.
 //! - A retry layer asks [`CallError::retry`] about an error, and [`Retry::from_response`](crate::Retry::from_response) about a response. Outside,
 //!   it never repeats a 401, which is an error there.
 //! - A trace inside must show no header that is marked as sensitive, and no URL of a session that puts its token into the query.
@@ -215,11 +215,15 @@ where
         let call = Call::repeating(again);
         // Only the service that was polled ready may be called, not its clone.
         let clone = self.inner.clone();
-        let inner = mem::replace(&mut self.inner, clone);
+        let mut inner = mem::replace(&mut self.inner, clone);
         let (client, renew) = (self.layer.client.clone(), self.layer.renew.clone());
         let state = match client.0.begin(call, Request::from_parts(head, body)) {
             Next::Send(request, call) => State::Ready(request, call),
-            Next::Renew(renewal, waiting) => State::Renewing(Box::pin(renew.renew(client.clone(), renewal)), waiting),
+            Next::Renew(renewal, waiting) => {
+                // What the service reserved is free while the token is requested.
+                inner = self.inner.clone();
+                State::Renewing(Box::pin(renew.renew(client.clone(), renewal)), waiting)
+            }
             // It has no response yet.
             Next::Done(_) => State::Ended,
         };

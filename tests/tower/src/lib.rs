@@ -96,6 +96,10 @@ impl TestService {
         Session::for_location(&app, token).expect("one environment")
     }
 
+    pub fn session_without_a_token(&self) -> Session {
+        self.app().location("loc-1").expect("a good id").session()
+    }
+
     /// An owner who renews by a User Access Token.
     pub fn owner(&self) -> Owner {
         let mut owner = Owner::new(&self.app());

@@ -254,6 +254,25 @@ async fn a_call_that_waits_for_a_new_token_holds_no_permit_of_a_limit_below() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_a_first_token_holds_no_permit_of_a_limit_below() {
+    let api = TestService::new(BASE);
+    let limited = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(1)).service(api.router());
+    // The token requests go through the same limit.
+    let transport = |request: Request<Bytes>, _: usize| {
+        let (mut limited, api) = (limited.clone(), Arc::clone(&api));
+        async move {
+            let _permit = ServiceExt::<Request<Body>>::ready(&mut limited).await?;
+            Ok::<_, Infallible>(api.handle(request))
+        }
+    };
+    let client = AsyncClient::with_owner(api.session_without_a_token(), api.owner(), transport, NoStore);
+    let mut service = client.layer().layer(limited.clone());
+    let sent = service.ready().await.unwrap().call(call(&api));
+    let response = tokio::time::timeout(SECOND, sent).await.expect("it has a place").unwrap();
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_reserved_permit_is_the_one_that_is_used() {
     let api = TestService::new(BASE);
     let layers = ServiceBuilder::new().layer(api.client().layer()).layer(ConcurrencyLimitLayer::new(1));
