@@ -264,7 +264,7 @@ impl Model {
                 Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
                 Renewing::SendToken(step) => {
                     assert!(
-                        !self.latched && !(self.rejected && !self.works),
+                        !self.latched && (!self.rejected || self.works),
                         "a request for a token that would be rejected"
                     );
                     assert!(self.unknown < 2 && !sent, "a request too many");
