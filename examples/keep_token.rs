@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use http::Request;
 use location_auth::transports::client::{CallError, Client, NotSaved, TokenStore};
 use location_auth::transports::ureq::Ureq;
-use location_auth::{App, Owner, SavedToken, Session, UserLogin};
+use location_auth::{App, LocationId, Owner, SavedToken, Session, UserLogin};
 use serde_json::{Value, json};
 use token_file::TokenFile;
 
@@ -52,31 +52,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// One file for the owner's token and one for the Location's.
+/// A folder for an owner: a file for their own token, and one for that of each of their Locations.
 #[derive(Clone)]
 struct Files(PathBuf);
 
 impl Files {
-    fn owners(&self) -> PathBuf {
-        self.0.join("owner.json")
-    }
-
-    fn locations(&self) -> PathBuf {
-        self.0.join("location.json")
+    fn path(&self, location: Option<&LocationId>) -> PathBuf {
+        // An id may hold a `/`.
+        let name = location.map_or("owner".into(), |id| format!("location-{}", id.percent_encoded()));
+        self.0.join(name + ".json")
     }
 }
 
 /// The store: each new token goes into its file before it is used.
 impl TokenStore for Files {
     fn save(&self, token: &SavedToken) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let file = if token.location().is_some() { self.locations() } else { self.owners() };
+        let file = self.path(token.location());
         println!("  a new token goes into {}", file.file_name().unwrap_or_default().to_string_lossy());
         Ok(TokenFile::create(&file)?.commit(token)?)
     }
 }
 
 fn start(app: &App, files: &Files, url: &str, login: Option<UserLogin>) -> Result<(), Box<dyn Error>> {
-    drop(TokenFile::create(&files.owners())?); // a new token must have a place to go: this finds out before it is requested
+    drop(TokenFile::create(&files.path(None))?); // a new token must have a place to go: this finds out before it is requested
     let client = client(app, files, login)?; // one for all calls, from whatever thread
     sync_contacts(&client, url)
 }
@@ -85,15 +83,16 @@ fn start(app: &App, files: &Files, url: &str, login: Option<UserLogin>) -> Resul
 /// owner's token, too.
 fn client(app: &App, files: &Files, login: Option<UserLogin>) -> Result<Client<Ureq, Files>, Box<dyn Error>> {
     let mut owner = Owner::new(app);
-    if let Some(user) = read(&files.owners())? {
+    if let Some(user) = read(&files.path(None))? {
         owner.set_user_token(user.try_into()?)?;
     }
     if let Some(login) = login {
         owner.set_login(login)?;
     }
-    let session = match read(&files.locations())? {
+    let location = app.location(support::LOCATION_ID)?;
+    let session = match read(&files.path(Some(location.id())))? {
         Some(token) => Session::for_location(app, token.try_into()?)?,
-        None => app.location(support::LOCATION_ID)?.session(), // the first call gets the token
+        None => location.session(), // the first call gets the token
     };
     Ok(Client::with_owner(session, owner, Ureq::new(), files.clone())) // the owner's other Locations: client.for_session(session)
 }

@@ -66,7 +66,7 @@ impl Owner {
         }
     }
 
-    /// Sets the login for a new User Access Token, when one is needed. It also clears what stopped the owner or their Locations: they try again.
+    /// Sets the login for a new User Access Token, when one is needed: a User Access Token that is set stays, and is used first. It also clears what stopped the owner or their Locations: they try again.
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the login is for the other environment.

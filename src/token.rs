@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use core::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::secret::SecretHeader;
 use crate::text::disturbs;
@@ -103,7 +103,8 @@ impl BearerToken {
 /// ```
 /// use location_auth::{LocationId, Misuse};
 ///
-/// assert_eq!(LocationId::new("salon 12")?.as_str(), "salon 12");
+/// let id = LocationId::new("salon 1/2")?;
+/// assert_eq!((id.as_str(), id.percent_encoded().to_string().as_str()), ("salon 1/2", "salon%201%2F2"));
 /// assert_eq!(LocationId::new("..").unwrap_err(), Misuse::DotSegment);
 /// # Ok::<(), Misuse>(())
 /// ```
@@ -131,6 +132,12 @@ impl LocationId {
     /// The id as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The id as it goes into the path or the query of a URL, or into a file's name: each byte that is not an ASCII letter, a digit or one of
+    /// `-._~` is percent-encoded.
+    pub fn percent_encoded(&self) -> impl fmt::Display {
+        utf8_percent_encode(&self.0, RESERVED)
     }
 }
 

@@ -92,7 +92,7 @@ fn a_service_that_is_down_is_reported_as_down() {
 fn a_wrong_password_is_the_callers_fault_at_step_1() {
     let service = emulator();
     let transport = |request, _limit| Ok::<_, Infallible>(service.borrow_mut().handle(request));
-    let error = contacts(login("wrong"), &transport).unwrap_err();
+    let error = contacts(login("hunter3"), &transport).unwrap_err();
     let stopped: &RunError<LocationLogin, Infallible> = error.downcast_ref().unwrap();
     let Cause::Response(answer) = &stopped.cause else { panic!("there was a response") };
     assert_eq!((answer.kind(), answer.step(), answer.fault()), (ErrorKind::Refused, Step::UserToken, Fault::Caller));

@@ -125,7 +125,7 @@ pub use shared::SharedTransport;
 
 /// Sends a request and returns the response, and blocks the thread. A closure is a transport.
 ///
-/// Clients of several owners can share one transport in an `Arc`. If the error of a closure is a [`SendError`], it says whether the request
+/// Clients of several owners can share one transport in an `Arc`: an `Arc` of a transport is one, and a `&` of a closure, but no other `&`. If the error of a closure is a [`SendError`], it says whether the request
 /// was sent:
 ///
 /// ```

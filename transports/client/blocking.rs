@@ -63,7 +63,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
 
     /// Makes a call as [`call`](Self::call) does, and makes it again if that is safe: after a 429 or 503, since the service did nothing then, or
     /// if the request was not sent. This is true for its token requests, too. It calls `sleep` with each wait, which is the service's `Retry-After`
-    /// or the backoff's.
+    /// or the backoff's. A `sleep` that only pretends, in a test, needs a clock that it moves on: [`with_clock`](Self::with_clock).
     ///
     /// # Errors
     /// As [`call`](Self::call). When the backoff allows no more retries, it returns the last result: a response with 429 or 503 is `Ok`.

@@ -10,7 +10,7 @@ use location_auth::{CallFailure, Delivery, Fault, LocationId, Misuse, RenewError
 
 /// The error of a call: there was no token for it, it got no response, or it got a 401 that no new token could solve.
 ///
-/// It holds no credential and no login. `E` is the transport's own error, and `R` the body of a response.
+/// It holds no credential and no login, and does not name the owner. `E` is the transport's own error, and `R` the body of a response.
 ///
 /// ```
 /// use location_auth::transports::client::CallError;

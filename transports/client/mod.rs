@@ -8,7 +8,8 @@
 //! - After a 401 the client gets a new token from its owner, and sends the call once more. A client from [`Client::new`] has no
 //!   owner: it returns [`CallError::TokenRejected`].
 //! - The clients of one owner's Locations share the transport, the owner and the store. Make the first with
-//!   [`with_owner`](Client::with_owner) and the others with [`for_session`](Client::for_session). However many callers get a 401 at once,
+//!   [`with_owner`](Client::with_owner) and the others with [`for_session`](Client::for_session). In a loop over Locations, the first can be of none:
+//!   [`Session::without_token`](crate::Session::without_token). However many callers get a 401 at once,
 //!   they send one exchange for each Location and one login for the owner.
 //! - The client saves each new token in the [`TokenStore`] before it uses the token. If the store fails, the client uses the token anyway, and
 //!   the next response (with another status than 429 or 503) has [`NotSaved`] in its extensions.

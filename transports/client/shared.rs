@@ -193,7 +193,7 @@ fn clock() -> fn() -> Duration {
 /// The methods that both clients have, except their calls.
 macro_rules! methods_of_both {
     () => {
-        /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client. It checks nothing:
+        /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client, and has its limit and clock. It checks nothing:
         /// the service refuses step 2 for a Location of another owner.
         pub fn for_session(&self, session: Session) -> Self {
             Self(self.0.for_session(session))
@@ -250,8 +250,8 @@ macro_rules! methods_of_both {
         /// Returns the new tokens of the Location and its owner that are in memory alone: save them, or the service keeps tokens that nobody has. Ask
         /// for them if your program sends its calls itself, and before it ends.
         ///
-        /// If the store failed to save a token, either one response has it or this returns it, once. Until the next renewal this also returns a token
-        /// whose save was dropped together with a call.
+        /// If the store failed to save a token, the next response with another status than 429 and 503 has it, or this returns it if you call it before
+        /// that. A token whose save was dropped together with a call is returned each time until the next renewal saves it.
         pub fn take_not_saved(&self) -> Option<NotSaved> {
             self.0.in_memory_alone()
         }

@@ -53,7 +53,8 @@ fn sync(
     let clients = Client::with_owner(Session::without_token(app), owner, Ureq::new(), NoStore);
     let mut contacts = 0;
     for client in sessions.into_iter().map(|session| clients.for_session(session)) {
-        let of_location = format!("{base}/locations/{}", client.location().ok_or("a Location's token")?);
+        let id = client.location().ok_or("a Location's token")?;
+        let of_location = format!("{base}/locations/{}", id.percent_encoded());
         let mut next = Some(format!("{of_location}/contacts"));
         while let Some(url) = next {
             let page = client.call_with_retries(Request::get(url).body(())?, Backoff::default(), sleep)?;

@@ -50,16 +50,14 @@ pub fn router(
     for SavedOwner { email, token, locations } in saved {
         let mut owner = Owner::new(&app);
         owner.set_user_token(token.try_into()?)?;
-        let mut sessions = Vec::new();
+        // Of no Location: the owner's clients are made from it, and share the owner's token.
+        let of_owner =
+            AsyncClient::with_owner(Session::without_token(&app), owner, transport.clone(), database.clone());
         for token in locations {
-            sessions.push(Session::for_location(&app, token.try_into()?)?);
+            let id = token.location().ok_or("a user's token among the Locations'")?.to_string();
+            clients.insert(id, of_owner.for_session(Session::for_location(&app, token.try_into()?)?));
         }
-        let Some(first) = sessions.pop() else { continue };
-        let first = AsyncClient::with_owner(first, owner, transport.clone(), database.clone());
-        let others = sessions.into_iter().map(|session| first.for_session(session)); // they share the owner's token
-        let named = |client: Client| Some((client.location()?.to_string(), client));
-        clients.extend(others.chain([first.clone()]).filter_map(named));
-        owners.insert(email, first);
+        owners.insert(email, of_owner);
     }
     let service = Service { app, base: base.to_owned(), transport, database, clients, owners };
     Ok(Router::new()
