@@ -10,9 +10,10 @@ use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, U
 
 /// The credentials of one owner, for all their Locations: a User Access Token, or the login that gets one, or both.
 ///
-/// An `Owner` renews the Location Access Tokens of its sessions after a 401, and gets the first one of a [`Location::session`](crate::Location::session). With a User Access Token it sends step 2 alone, and the
-/// program needs no password in memory. With a login it gets a User Access Token first, once for all Locations, and again only
-/// after the service refused the one it has. It has no lock and no clock.
+/// An `Owner` renews the Location Access Tokens of its sessions after a 401, and gets the first one of a
+/// [`Location::session`](crate::Location::session). With a User Access Token it sends step 2 alone, and the program needs no password in memory.
+/// With a login it gets a User Access Token first, once for all Locations, and again only after the service refused the one it has. It has no lock
+/// and no clock.
 ///
 /// ```
 /// use location_auth::{App, Misuse, Owner, UserAccessToken};
@@ -66,7 +67,8 @@ impl Owner {
         }
     }
 
-    /// Sets the login for a new User Access Token, when one is needed: a User Access Token that is set stays, and is used first. It also clears what stopped the owner or their Locations: they try again.
+    /// Sets the login for a new User Access Token, when one is needed: a User Access Token that is set stays, and is used first. It also clears
+    /// what stopped the owner or their Locations: they try again.
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] if the login is for the other environment.

@@ -166,17 +166,14 @@ impl fmt::Display for RenewError {
             RenewErrorKind::Misuse(misuse) => return write!(f, ", and {failed}: {misuse}"),
             RenewErrorKind::Response(error) => write!(f, ", and {failed}: {error}")?,
             RenewErrorKind::NotEnabled => write!(f, "; {fault}: {advice}")?,
-            RenewErrorKind::InVain => {
-                let check = match self.step {
-                    Some(Step::UserToken) => "the Client ID and the Client Secret",
-                    _ => "that the call is one that this token may make",
-                };
-                match self.step {
-                    Some(Step::LocationToken) => f.write_str(", as another new one would be")?,
-                    _ => write!(f, ", and a new {token} was rejected before it had worked")?,
-                }
-                write!(f, "; {fault}: check {check}")?;
-            }
+            RenewErrorKind::InVain if self.step == Some(Step::UserToken) => write!(
+                f,
+                ", and a new {token} was rejected before it had worked; {fault}: check the Client ID and the Client Secret"
+            )?,
+            RenewErrorKind::InVain => write!(
+                f,
+                ", as another new one would be; {fault}: check that the call is one that this token may make"
+            )?,
             RenewErrorKind::RejectedAgain => write!(
                 f,
                 ", and so was the newer {token} that the call was sent again with; {fault}: check that the call is one that this \

@@ -1,4 +1,5 @@
-//! Renewal after a 401, and of a Location without a token: which caller waits, which token request is sent, and what follows each response (`Q12`, `Q17`, `Q18`).
+//! Renewal after a 401, and of a Location without a token: which caller waits, which token request is sent, and what follows each response (`Q12`,
+//! `Q17`, `Q18`).
 
 use core::time::Duration;
 

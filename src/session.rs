@@ -367,6 +367,7 @@ impl Session {
         if session == self.identity { Ok(()) } else { Err(Misuse::ForeignAttempt) }
     }
 
+    /// Returns an error if no credential may go on the request.
     pub(crate) fn check_request(&self, request: &impl RequestHead) -> Result<(), Misuse> {
         endpoint::permit(&self.app.inner().origins, request.uri())?;
         if !endpoint::names_its_own_host(request.headers(), request.uri()) {

@@ -125,8 +125,8 @@ pub use shared::SharedTransport;
 
 /// Sends a request and returns the response, and blocks the thread. A closure is a transport.
 ///
-/// Clients of several owners can share one transport in an `Arc`: an `Arc` of a transport is one, and a `&` of a closure, but no other `&`. If the error of a closure is a [`SendError`], it says whether the request
-/// was sent:
+/// An `Arc` of a transport is a transport, so clients of several owners can share one. A `&` is none, except the `&` of a closure. If the error of a
+/// closure is a [`SendError`], it says whether the request was sent:
 ///
 /// ```
 /// use location_auth::transports::{SendError, SendErrorKind, Delivery, run};

@@ -1,4 +1,5 @@
-//! One owner with two Locations and callers whose calls met a 401 or have no token yet: each renewal is driven by hand, and turns are kept as `holds` says.
+//! One owner with two Locations and callers whose calls met a 401 or have no token yet: each renewal is driven by hand, and turns are kept as
+//! `holds` says.
 #![allow(dead_code)]
 
 use std::time::Duration;

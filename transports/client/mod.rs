@@ -16,8 +16,8 @@
 //! - [`Renewal`](crate::Renewal) has a table of what each outcome of a token request means for the callers that wait and for later ones.
 //! - [`call`](Client::call) does not retry after a 429 or 503: [`call_with_retries`](Client::call_with_retries) does. Neither sends a call again after
 //!   a broken connection.
-//! - The client holds no lock while it sends or saves. If a transport or a store calls its own client in the same task or on the same thread, and would wait for
-//!   itself, it gets an error. On another one it waits for ever.
+//! - The client holds no lock while it sends or saves. If a transport or a store calls its own client in the same task or on the same thread, and
+//!   would wait for itself, it gets an error. On another one it waits for ever.
 //!
 //! For a body that streams, use [`call_with`](Client::call_with) and a function that sends one request. If you have no such function,
 //! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what to do next, and

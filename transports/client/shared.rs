@@ -193,8 +193,8 @@ fn clock() -> fn() -> Duration {
 /// The methods that both clients have, except their calls.
 macro_rules! methods_of_both {
     () => {
-        /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client, and has its limit and clock. It checks nothing:
-        /// the service refuses step 2 for a Location of another owner.
+        /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client, and has its
+        /// limit and clock. It checks nothing: the service refuses step 2 for a Location of another owner.
         pub fn for_session(&self, session: Session) -> Self {
             Self(self.0.for_session(session))
         }

@@ -16,7 +16,8 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
 /// Saves each new token before the client uses it. A token never expires, so it must not exist only in memory.
 ///
 /// When `save` returns, the token must be safe even if the program stops. Make a store for each owner, since an owner's token does not say whose it
-/// is. A Location's id may hold a `/`: [`LocationId::percent_encoded`](crate::LocationId::percent_encoded) is one for a file's name. A closure is a store:
+/// is. A Location's id may hold a `/`: use [`LocationId::percent_encoded`](crate::LocationId::percent_encoded) in a file's name. A closure is a
+/// store:
 ///
 /// ```
 /// use location_auth::SavedToken;

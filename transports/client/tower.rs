@@ -1,8 +1,9 @@
 //! A [tower](https://docs.rs/tower/0.5) layer that makes calls with any body over your program's own HTTP service (feature `tower`).
 //!
-//! [`AsyncClient::layer`] makes it. The layer authorizes each request. It gets a Location's first token before it sends a call. After a 401 it renews the token, once for all callers, and sends the
-//! request again. It shares the session, the owner, the store and the transport with its client. The transport sends the token requests, and
-//! the inner service sends the calls. The layer does not read bodies, so the client's [limit](AsyncClient::with_limit) does not apply to it.
+//! [`AsyncClient::layer`] makes it. The layer authorizes each request. It gets a Location's first token before it sends a call. After a 401 it
+//! renews the token, once for all callers, and sends the request again. It shares the session, the owner, the store and the transport with its
+//! client. The transport sends the token requests, and the inner service sends the calls. The layer does not read bodies, so the client's
+//! [limit](AsyncClient::with_limit) does not apply to it.
 //!
 //! ```
 //! use core::error::Error;
