@@ -176,10 +176,10 @@ impl Either<'_> {
         }
     }
 
-    fn first_token(&self) -> Result<(), RenewError> {
+    fn ensure_token(&self) -> Result<(), RenewError> {
         match self {
-            Self::Blocking(client) => client.first_token(),
-            Self::Async(client) => now(client.first_token()),
+            Self::Blocking(client) => client.ensure_token(),
+            Self::Async(client) => now(client.ensure_token()),
         }
     }
 
@@ -792,15 +792,15 @@ fn a_token_request_that_was_cut_is_not_blamed_for_what_came_after_it() {
 #[test]
 fn a_program_that_sends_its_calls_itself_gets_the_first_token_before() {
     with_both(without_a_token, with_login, |service, line, client| {
-        client.first_token().unwrap();
-        client.first_token().unwrap();
+        client.ensure_token().unwrap();
+        client.ensure_token().unwrap();
         assert_eq!((line.take().len(), service.issued()), (4, (1, 1)));
         let mut request = call(1);
         client.authorize(&mut request);
         assert_eq!(line.carry(request).unwrap().status(), 200);
     });
     with_both(without_a_token, nobody, |_, _, client| {
-        assert!(matches!(client.first_token().unwrap_err().kind(), RenewErrorKind::NotEnabled));
+        assert!(matches!(client.ensure_token().unwrap_err().kind(), RenewErrorKind::NotEnabled));
     });
 }
 

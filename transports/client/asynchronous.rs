@@ -140,7 +140,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     ///
     /// # Errors
     /// [`RenewError`] if there is no token.
-    pub async fn first_token(&self) -> Result<(), RenewError> {
+    pub async fn ensure_token(&self) -> Result<(), RenewError> {
         match self.0.first_token() {
             Some(renewal) => self.run(renewal, &mut None).await.map(drop),
             None => Ok(()),

@@ -119,7 +119,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
     ///
     /// # Errors
     /// [`RenewError`] if there is no token.
-    pub fn first_token(&self) -> Result<(), RenewError> {
+    pub fn ensure_token(&self) -> Result<(), RenewError> {
         match self.0.first_token() {
             Some(renewal) => self.run(renewal, &mut None).map(drop),
             None => Ok(()),

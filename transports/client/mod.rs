@@ -19,10 +19,10 @@
 //! - The client holds no lock while it sends or saves. If a transport or a store calls its own client in the same task or on the same thread, and
 //!   would wait for itself, it gets an error. On another one it waits for ever.
 //!
-//! For a body that streams, use [`call_with`](Client::call_with) and a function that sends one request. If you have no such function,
-//! [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what to do next, and
-//! [`take_not_saved`](Client::take_not_saved) which tokens the store failed to save. All of these share one state.
-//! The layer of the module `tower` (feature `tower`) shares it, too: it works over any `tower` service of HTTP requests.
+//! For a body that streams, use [`call_with`](Client::call_with) and a function that sends one request. If you have no such function, call
+//! [`ensure_token`](Client::ensure_token), [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what to do
+//! next, and [`take_not_saved`](Client::take_not_saved) which tokens the store failed to save. All of these share one state. The layer of the
+//! module `tower` (feature `tower`) shares it, too: it works over any `tower` service of HTTP requests.
 
 mod asynchronous;
 mod blocking;

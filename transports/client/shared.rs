@@ -274,7 +274,7 @@ macro_rules! methods_of_both {
         /// Puts the credentials on a request that your program sends itself, for example one that streams.
         ///
         /// # Errors
-        /// As [`Session::authorize`]. To avoid [`Misuse::NoToken`], call [`first_token`](Self::first_token) before.
+        /// As [`Session::authorize`]. To avoid [`Misuse::NoToken`], call [`ensure_token`](Self::ensure_token) before.
         pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
             lock(&self.0.place.session).authorize(request)
         }
