@@ -113,6 +113,23 @@ fn a_failed_flow_reports_the_same_as_its_error() {
 }
 
 #[test]
+fn a_locations_id_is_one_segment_of_a_path_and_one_name_of_a_file() {
+    for (id, encoded) in [
+        ("loc-1", "loc-1"),
+        ("salon 12", "salon%2012"),
+        ("a/b?c#d", "a%2Fb%3Fc%23d"),
+        ("%2F", "%252F"),
+        ("..\\x", "..%5Cx"),
+        ("Zoë", "Zo%C3%AB"),
+    ] {
+        let location = app().location(id).unwrap();
+        assert_eq!(location.id().percent_encoded().to_string(), encoded);
+        let url = location.exchange(&user_token(&app())).unwrap().request().uri().to_string();
+        assert!(url.contains(&format!("/{encoded}/")), "as the token request's URL has it: {url}");
+    }
+}
+
+#[test]
 fn a_misuse_is_the_callers_fault() {
     let misuse = App::new(settings().api_key("")).unwrap_err();
     assert_eq!(misuse.fault(), Fault::Caller);
