@@ -439,6 +439,32 @@ fn a_new_user_token_that_is_rejected_at_once_points_at_the_clients_credentials()
 }
 
 #[test]
+fn a_new_location_token_that_is_rejected_at_once_points_at_the_call() {
+    let mut callers = Callers::new().with_token();
+    callers.renew(A, TOKEN);
+    let caller = callers.enter_with_newest(A);
+    let Renewing::Done(Err(error)) = callers.state(caller) else { panic!("it does not work") };
+    assert!(
+        error.to_string().contains(" is at fault: check that the call is one that this token may make; "),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_call_may_be_made_again_if_its_token_request_was_not_sent_and_not_if_it_may_have_arrived() {
+    for (delivery, retry) in [
+        (Delivery::NotSent, Retry::Unspecified),
+        (Delivery::Unsendable, Retry::Never),
+        (Delivery::Unknown, Retry::Never),
+    ] {
+        let (mut callers, sender) = Before::TokenAndLogin.callers();
+        callers.answer(sender, Outcome::Nothing(delivery));
+        let Renewing::Done(Err(error)) = callers.state(sender) else { panic!("there is no response") };
+        assert_eq!((error.retry(), error.fault()), (retry, Fault::Transport));
+    }
+}
+
+#[test]
 fn a_wait_is_the_fault_of_whom_the_response_blamed() {
     for (status, fault) in [(503, Fault::Service), (429, Fault::Caller)] {
         let mut callers = Callers::new().with_token();
