@@ -216,14 +216,12 @@ impl Session {
         let own = (self.armed == Some(owner.armed())).then_some(self);
         let stopped = own.and_then(Self::stopped).or(owner.gate.latched().cloned());
         let in_doubt = own.is_some_and(|own| own.gate.in_doubt()) || owner.gate.in_doubt();
-        match stopped {
-            _ if !self.rejected && !self.needs_token() => match self.token {
-                Some(_) => TokenState::Present,
-                None => TokenState::NoToken,
-            },
+        let wants_token = self.rejected || self.needs_token();
+        match stopped.filter(|_| wants_token) {
             Some(error) => TokenState::Stopped(self.about(error)),
-            None if in_doubt => TokenState::InDoubt,
+            None if wants_token && in_doubt => TokenState::InDoubt,
             None if self.rejected => TokenState::Rejected,
+            None if self.has_token() => TokenState::Present,
             None => TokenState::NoToken,
         }
     }

@@ -688,20 +688,16 @@ fn a_request_that_the_program_sends_itself_shares_the_clients_state() {
     });
 }
 
-fn without_a_token(service: &TestService) -> Session {
-    service.app.location("loc-1").unwrap().session()
-}
-
 #[test]
 fn the_first_call_of_a_location_without_a_token_gets_one_and_is_sent_once() {
-    with_both(without_a_token, with_login, |_, line, client| {
+    with_both(TestService::session_without_a_token, with_login, |_, line, client| {
         assert!(matches!(client.state(), TokenState::NoToken));
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         assert_eq!(line.take(), &BOTH_STEPS[1..]);
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         assert_eq!(line.take(), ["contacts"]);
     });
-    with_both(without_a_token, with_user_token, |service, line, client| {
+    with_both(TestService::session_without_a_token, with_user_token, |service, line, client| {
         // It was not sent before, so it need not be sent again.
         let response = client.call_with(Call::once(), call(1), |request| line.carry(request)).unwrap();
         assert_eq!(response.status(), 200);
@@ -718,21 +714,21 @@ fn a_call_that_gets_no_first_token_is_not_sent_and_says_why() {
         Err(CallError::NoToken { error, transport }) => (error, transport),
         other => panic!("{other:?}"),
     };
-    with_both(without_a_token, nobody, |_, line, client| {
+    with_both(TestService::session_without_a_token, nobody, |_, line, client| {
         let error = client.call(call(1)).unwrap_err();
         assert_eq!((error.fault(), error.retry(), error.source().is_none()), (Fault::Caller, Retry::Never, true));
         let (error, _) = no_token(Err(error));
         assert!(matches!(error.kind(), RenewErrorKind::NotEnabled));
         assert!(line.take().is_empty());
     });
-    with_both(without_a_token, with_old_password, |_, line, client| {
+    with_both(TestService::session_without_a_token, with_old_password, |_, line, client| {
         for sent in [1, 0] {
             let (error, _) = no_token(client.call(call(1)));
             assert!(error.is_final() && error.location().unwrap().as_str() == "loc-1");
             assert_eq!(line.take().len(), sent, "the password is sent once");
         }
     });
-    with_both(without_a_token, with_login, |service, line, client| {
+    with_both(TestService::session_without_a_token, with_login, |service, line, client| {
         line.cut.borrow_mut().push("user_token");
         let error = client.call(call(1)).unwrap_err();
         assert!(error.source().unwrap().is::<Cut>());
@@ -756,7 +752,7 @@ fn a_call_that_can_never_be_sent_requests_no_first_token() {
         [(elsewhere, Misuse::OriginNotAllowed), (path, Misuse::RelativeUrl), (host, Misuse::HostMismatch)]
     {
         for owner in [nobody, with_login] {
-            with_both(without_a_token, owner, |_, line, client| {
+            with_both(TestService::session_without_a_token, owner, |_, line, client| {
                 let result = client.call(request.clone());
                 assert!(matches!(&result, Err(CallError::Misuse(found)) if *found == misuse), "{result:?}");
                 assert!(line.take().is_empty());
@@ -779,7 +775,8 @@ fn a_token_request_that_was_cut_is_not_blamed_for_what_came_after_it() {
         Ok(service.handle(request))
     };
     let keep = |_: SavedToken| ready(Ok::<_, Cut>(()));
-    let client = AsyncClient::with_owner(without_a_token(&service), with_old_password(&service), transport, keep);
+    let client =
+        AsyncClient::with_owner(service.session_without_a_token(), with_old_password(&service), transport, keep);
     let mut called = pin!(client.call(call(1)));
     let context = &mut Context::from_waker(Waker::noop());
     assert!(called.as_mut().poll(context).is_pending(), "the first token is requested");
@@ -791,7 +788,7 @@ fn a_token_request_that_was_cut_is_not_blamed_for_what_came_after_it() {
 
 #[test]
 fn a_program_that_sends_its_calls_itself_gets_the_first_token_before() {
-    with_both(without_a_token, with_login, |service, line, client| {
+    with_both(TestService::session_without_a_token, with_login, |service, line, client| {
         client.ensure_token().unwrap();
         client.ensure_token().unwrap();
         assert_eq!((line.take().len(), service.issued()), (4, (1, 1)));
@@ -799,7 +796,7 @@ fn a_program_that_sends_its_calls_itself_gets_the_first_token_before() {
         client.authorize(&mut request);
         assert_eq!(line.carry(request).unwrap().status(), 200);
     });
-    with_both(without_a_token, nobody, |_, _, client| {
+    with_both(TestService::session_without_a_token, nobody, |_, _, client| {
         assert!(matches!(client.ensure_token().unwrap_err().kind(), RenewErrorKind::NotEnabled));
     });
 }

@@ -294,20 +294,10 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
 fn call_state_of(from: State, next: &Next<(), ()>) -> State {
     let is_sent = from != BEGIN && from != FIRST_TOKEN;
     match next {
-        Next::Send(..) => {
-            if is_sent {
-                SEND_AGAIN
-            } else {
-                SEND
-            }
-        }
-        Next::Renew(..) => {
-            if is_sent {
-                RENEW
-            } else {
-                FIRST_TOKEN
-            }
-        }
+        Next::Send(..) if is_sent => SEND_AGAIN,
+        Next::Send(..) => SEND,
+        Next::Renew(..) if is_sent => RENEW,
+        Next::Renew(..) => FIRST_TOKEN,
         Next::Done(Ok(_)) => RESPONSE,
         Next::Done(Err(CallFailure::NotRenewed { error, .. })) => {
             assert!(!matches!(error.kind(), RenewErrorKind::Misuse(_)));

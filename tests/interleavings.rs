@@ -111,9 +111,9 @@ impl ByHand {
                 let token = self.model.send_call(caller, &request);
                 At::Sent(call, attempt, token)
             }
-            Next::Renew(renewal, rejected) => {
+            Next::Renew(renewal, call) => {
                 let next = renewal.start(&mut self.sessions[location(caller)], &mut self.owner, NOW);
-                return self.renew(caller, next, rejected);
+                return self.renew(caller, next, call);
             }
             Next::Done(result) => {
                 self.model.done(caller, result.is_ok());
@@ -122,16 +122,16 @@ impl ByHand {
         };
     }
 
-    fn renew(&mut self, caller: usize, next: Renewing, rejected: WaitingCall<(), ()>) {
+    fn renew(&mut self, caller: usize, next: Renewing, call: WaitingCall<(), ()>) {
         self.release(caller, |turn| next.holds(turn));
         self.callers[caller] = match next {
-            Renewing::AwaitTurn(waiting) => At::Waiting(waiting, rejected),
+            Renewing::AwaitTurn(waiting) => At::Waiting(waiting, call),
             Renewing::SendToken(sent) => {
                 let wanted = self.model.send_token(&sent.request());
-                At::Requesting(sent, rejected, wanted)
+                At::Requesting(sent, call, wanted)
             }
-            Renewing::Keep(keep) => At::Keeping(keep, rejected),
-            Renewing::Done(result) => return self.go_on(caller, rejected.renewed(result).into()),
+            Renewing::Keep(keep) => At::Keeping(keep, call),
+            Renewing::Done(result) => return self.go_on(caller, call.renewed(result).into()),
         };
     }
 }
@@ -177,25 +177,25 @@ impl Run for ByHand {
                 self.go_on(caller, next);
             }
             (At::Sent(..), Event::Lost) => self.model.fault(),
-            (At::Waiting(waiting, rejected), Event::Turn) => {
+            (At::Waiting(waiting, call), Event::Turn) => {
                 let turn = self.turn(caller, waiting.turn());
                 self.turns[turn] = Some(caller);
                 let next = waiting.granted(&mut self.sessions[index], &mut self.owner, NOW);
-                self.renew(caller, next, rejected);
+                self.renew(caller, next, call);
             }
-            (At::Requesting(sent, rejected, wanted), event) => {
+            (At::Requesting(sent, call, wanted), event) => {
                 let answer = self.model.answer_token(&wanted, &event);
                 let (session, owner) = (&mut self.sessions[index], &mut self.owner);
                 let next = match answer {
                     Ok(response) => sent.received(&response, session, owner, NOW),
                     Err(delivery) => sent.failed(delivery, session, owner, NOW),
                 };
-                self.renew(caller, next, rejected);
+                self.renew(caller, next, call);
             }
-            (At::Keeping(keep, rejected), Event::Kept) => {
+            (At::Keeping(keep, call), Event::Kept) => {
                 self.model.keep(&keep.token());
                 let next = keep.kept(&mut self.sessions[index], &mut self.owner, NOW);
-                self.renew(caller, next, rejected);
+                self.renew(caller, next, call);
             }
             (at, event) => panic!("{at:?}, {event:?}"),
         }

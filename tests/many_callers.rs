@@ -171,8 +171,7 @@ fn threads_that_call_a_location_without_a_token_log_in_once() {
             sends.note(&request);
             Ok::<_, Cut>(service.handle(request))
         };
-        let client =
-            Client::with_owner(service.app.location("loc-1").unwrap().session(), service.owner(PASSWORD), send, keep);
+        let client = Client::with_owner(service.session_without_a_token(), service.owner(PASSWORD), send, keep);
         let outcomes: Vec<_> = std::thread::scope(|scope| {
             let client = &client;
             let threads: Vec<_> = (0..callers).map(|number| scope.spawn(move || client.call(call(number)))).collect();
@@ -193,7 +192,7 @@ fn tasks_that_call_a_location_without_a_token_log_in_once() {
                 dawdle(rng).await;
                 Ok::<_, Cut>(service.handle(request))
             };
-            let session = service.app.location("loc-1").unwrap().session();
+            let session = service.session_without_a_token();
             let client = AsyncClient::with_owner(session, service.owner(PASSWORD), transport, keep_later);
             let (client, transport) = (&client, &transport);
             let mut executor =

@@ -326,18 +326,9 @@ fn a_new_token_that_is_rejected_before_it_has_worked_ends_the_renewals_whoever_r
 
 #[test]
 fn a_new_token_that_works_for_another_call_is_renewed_when_it_is_revoked() {
-    let from_outside = || {
-        let mut callers = Callers::new().with_token();
+    for start in [Callers::new, Callers::without_tokens] {
+        let mut callers = start().with_token();
         callers.renew(A, TOKEN);
-        callers
-    };
-    let first = || {
-        let mut callers = Callers::without_tokens().with_token();
-        callers.renew(A, TOKEN);
-        callers
-    };
-    for start in [from_outside, first] {
-        let mut callers = start();
         // A route that this token is not for, say.
         let caller = callers.enter_with_newest(A);
         assert_eq!(callers.advance(caller), "`InVain` at step 2, final");

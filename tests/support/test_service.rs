@@ -87,6 +87,10 @@ impl TestService {
         Session::for_location(&self.app, self.token()).unwrap()
     }
 
+    pub fn session_without_a_token(&self) -> Session {
+        self.app.location("loc-1").unwrap().session()
+    }
+
     /// User and Location Access Tokens issued so far.
     pub fn issued(&self) -> (u64, u64) {
         let counts = self.emulator.lock().unwrap().counts();
