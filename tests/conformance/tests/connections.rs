@@ -4,24 +4,24 @@
 mod settings;
 
 use std::env;
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::sleep;
 use std::time::Duration;
 
-use http::{Request, Uri};
+use http::{Request, Response, Uri};
 use hyper::rt::ReadBufCursor;
 use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{AsyncTransport, Transport, run, run_async};
 use location_auth::{Bytes, LocationLogin};
 use location_auth_conformance::owners::{STRAY, Surplus, answering_twice, token_request};
-use location_auth_conformance::servers::{Server, read_request, scripted};
+use location_auth_conformance::servers::{Server, read_request, scripted, well_kept};
 use location_auth_conformance::{Wishes, adapters};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -184,6 +184,40 @@ fn a_stray_answer_to_one_owner_never_reaches_another_owners_login() {
 }
 
 /// An executor that asks everything again after a while.
+#[test]
+fn a_look_at_a_kept_connection_ends_by_its_own_wake_up_and_not_by_another_of_the_task() {
+    let server = well_kept(|_| Response::new(b"here".to_vec()));
+    let look = Arc::new(Mutex::new((0, None::<Waker>)));
+    let looking = || {
+        let look = Arc::clone(&look);
+        poll_fn(move |cx| {
+            let (polls, waker) = &mut *look.lock().unwrap();
+            *polls += 1;
+            if waker.replace(cx.waker().clone()).is_some() { Poll::Ready(()) } else { Poll::Pending }
+        })
+    };
+    let transport = Hyper::new(|origin: Uri| async move { NonBlocking::connect(&origin) }).keeping_connections(looking);
+    block_on(async { transport.send(call(&server), 100).await.unwrap() });
+
+    let mut second = pin!(transport.send(call(&server), 100));
+    // Not `Waker::noop()`, whose clones do not all know each other.
+    let waker = Waker::from(Arc::new(Silent));
+    let mut cx = Context::from_waker(&waker);
+    for _ in 0..3 {
+        assert!(second.as_mut().poll(&mut cx).is_pending());
+        assert_eq!(look.lock().unwrap().0, 1, "another part of the task was woken, and the look was polled again");
+    }
+    look.lock().unwrap().1.as_ref().unwrap().wake_by_ref();
+    assert_eq!(block_on(second).unwrap().status(), 200);
+    assert_eq!((look.lock().unwrap().0, server.connections()), (2, 1));
+}
+
+struct Silent;
+
+impl Wake for Silent {
+    fn wake(self: Arc<Self>) {}
+}
+
 fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     loop {
