@@ -16,18 +16,22 @@ use location_auth::emulator::Emulator;
 const SECRETS: [&str; 6] =
     ["demo-api-key", "demo-client-id", "demo-client-secret", "demo-password", "owner@example.com", "-token-"];
 
-/// The built example. Cargo has built it along with this test; asking again makes sure that it is this tree's.
 fn example() -> &'static Path {
     static EXAMPLE: OnceLock<PathBuf> = OnceLock::new();
-    EXAMPLE.get_or_init(|| build("login"))
+    EXAMPLE.get_or_init(|| built("login"))
 }
 
 fn target_folder() -> PathBuf {
     std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned()
 }
 
-fn build(example: &str) -> PathBuf {
+/// The example that cargo has built along with this test. `cargo test --test login_example` builds no examples: then cargo is asked here.
+fn built(example: &str) -> PathBuf {
     let target = target_folder();
+    let program = target.join("debug/examples").join(example);
+    if program.exists() {
+        return program;
+    }
     let features: &[_] = if cfg!(feature = "ureq-rustls") {
         &["--workspace", "--all-features"]
     } else {
@@ -48,7 +52,7 @@ fn build(example: &str) -> PathBuf {
         .status()
         .unwrap();
     assert!(status.success());
-    target.join("debug/examples").join(example)
+    program
 }
 
 struct Outcome {
@@ -293,7 +297,7 @@ fn a_saved_token_is_its_owners_alone_replaces_the_old_one_and_makes_a_call_witho
     }
     assert_ne!(written[0], written[1], "the second token is another one");
 
-    let call = build("call");
+    let call = built("call");
     let url = format!("http://{address}{}", served::GUARDED_PATH);
     let owner = ["LOCATION_AUTH_LOCATION_ID", "LOCATION_AUTH_EMAIL", "LOCATION_AUTH_PASSWORD"];
     let apps_own: Vec<_> = variables.into_iter().filter(|(name, _)| !owner.contains(name)).collect();
