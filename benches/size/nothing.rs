@@ -1,4 +1,4 @@
-//! The program that a login is added to: prints a request, reads a response, prints what it came to. See `.ci/build-cost`.
+//! The program that a login is added to: prints a request, reads a response, prints what it came to. See `.ci/cost`.
 
 use std::io::Read;
 

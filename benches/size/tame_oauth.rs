@@ -1,4 +1,4 @@
-//! One login. See `.ci/build-cost`.
+//! One login. See `.ci/cost`.
 
 use std::io::Read;
 
