@@ -124,8 +124,14 @@ impl<B> Call<B> {
     /// Returns what to do first: send the request, or get the Location's first token.
     #[inline]
     pub fn start<R>(self, request: Request<B>, session: &Session) -> Next<B, R> {
-        // A request that can't be authorized needs no token: `authorize` says what is wrong with it.
-        match session.first_token().filter(|_| session.check_request(&request).is_ok()) {
+        // What can't be authorized, now or again, needs no token: `authorize` says what is wrong with it.
+        let is_fit = || {
+            [Some(&request), self.again.as_ref()]
+                .into_iter()
+                .flatten()
+                .all(|request| session.check_request(request).is_ok())
+        };
+        match session.first_token().filter(|_| is_fit()) {
             None => Next::Send(request, self),
             Some(renewal) => Next::Renew(renewal, WaitingCall(Waiting::First(request, self))),
         }
@@ -147,11 +153,15 @@ impl<B> Call<B> {
     /// Puts the credentials on the request to send now. Pass the attempt to [`Session::received`], with the status of the response.
     ///
     /// # Errors
-    /// As [`Session::authorize`], and [`Misuse::ForeignAttempt`] if the first attempt was another session's.
+    /// As [`Session::authorize`], also for the request that would be sent again: before anything is sent, and not after a token was requested for
+    /// it. [`Misuse::ForeignAttempt`] if the first attempt was another session's.
     #[inline]
     pub fn authorize(&self, session: &Session, request: &mut Request<B>) -> Result<Attempt, Misuse> {
         match &self.replay {
-            None => session.authorize(request),
+            None => {
+                self.again.as_ref().map_or(Ok(()), |again| session.check_request(again))?;
+                session.authorize(request)
+            }
             // A copy: if this fails, the request can be corrected, and it is still the last one.
             Some(Replay { session: of, renewed }) => {
                 session.replay(Replay { session: *of, renewed: *renewed }, request)

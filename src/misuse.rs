@@ -89,8 +89,11 @@ pub enum Misuse {
     /// unchanged.
     #[error("the call's Host header names another host than its URL: remove it, since the client sets the right one")]
     HostMismatch,
-    /// The call's query already has the parameter for the token. The request is unchanged.
-    #[error("the call's query has the token's parameter already: authorize a clone of the original request")]
+    /// The call's query already has the parameter for the token, or one that some server reads as it. The request is unchanged. A link to the next
+    /// page may bring it, and a request that was authorized before has it.
+    #[error(
+        "the call's query has the token's parameter already: remove it from the URL, and to send a call again authorize a clone of the original request"
+    )]
     DuplicateParameter,
     /// The request has more than 1024 headers, or a URL that the token would make longer than 64 KiB. The request is unchanged.
     #[error("the call has too many headers or too long a URL: make it smaller")]

@@ -9,10 +9,10 @@ use zeroize::Zeroizing;
 
 use crate::Misuse;
 use crate::endpoint::URI_LIMIT;
-use crate::token::{BearerToken, RESERVED};
+use crate::token::RESERVED;
 
 /// Adds the token to the URI as one more query parameter, in a buffer that is overwritten.
-pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<Uri, Misuse> {
+pub(crate) fn append(uri: &Uri, parameter: &str, token: &str) -> Result<Uri, Misuse> {
     let query = uri.query().unwrap_or_default();
     // Some servers read a semicolon as an ampersand.
     if query.split('&').chain(query.split(['&', ';'])).any(|pair| names(pair, parameter)) {
@@ -26,7 +26,7 @@ pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<
         _ => "&",
     };
     let name = utf8_percent_encode(parameter, RESERVED);
-    let value = utf8_percent_encode(token.expose(), RESERVED);
+    let value = utf8_percent_encode(token, RESERVED);
     let pieces = || [before, separator].into_iter().chain(name.clone()).chain(["="]).chain(value.clone());
     // Of the exact size, since a buffer that grows would leave copies of the token behind.
     let mut text = Zeroizing::new(Vec::with_capacity(pieces().map(str::len).fold(0, usize::saturating_add)));
@@ -43,10 +43,18 @@ pub(crate) fn append(uri: &Uri, parameter: &str, token: &BearerToken) -> Result<
     Uri::from_parts(parts).map_err(|_| Misuse::RequestTooLarge)
 }
 
-/// Whether a pair of a query is of this name, however it is encoded.
+/// Whether any server reads a pair of a query as this parameter, however its name is encoded. For RFC 6750 and most servers names have an ASCII
+/// letter case; for ASP.NET and ColdFusion they have none. PHP drops spaces before a name, and reads a space, a dot or a lone `[` within it as an
+/// underscore. For PHP, Rack and others `name[]` and `name[x]` are a list and a map of that name.
 fn names(pair: &str, parameter: &str) -> bool {
     let name = pair.split_once('=').map_or(pair, |(name, _)| name);
     let plain = name.bytes().map(|byte| if byte == b'+' { b' ' } else { byte });
     let plain: Vec<u8> = plain.collect();
-    percent_encoding::percent_decode(&plain).eq(parameter.bytes())
+    let mut name = percent_encoding::percent_decode(&plain).skip_while(|byte| *byte == b' ');
+    let mut wanted = parameter.trim_start_matches(' ').bytes();
+    wanted.all(|byte| name.next().map(folded) == Some(folded(byte))) && matches!(name.next(), None | Some(b'['))
+}
+
+fn folded(byte: u8) -> u8 {
+    if b" .[".contains(&byte) { b'_' } else { byte.to_ascii_lowercase() }
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use http::{StatusCode, header};
+use http::{StatusCode, Uri, header};
 
 use crate::attempt::Identity;
 use crate::gate::Gate;
@@ -161,9 +161,9 @@ impl Session {
     /// name is `access_token` (RFC 6750 section 2.3).
     ///
     /// # Errors
-    /// [`Misuse::Empty`] for an empty name.
+    /// [`Misuse::Empty`] for a name that is empty or a space.
     pub fn with_query_parameter(mut self, name: &str) -> Result<Self, Misuse> {
-        if name.is_empty() {
+        if name.trim_start_matches(' ').is_empty() {
             return Err(Misuse::Empty(Field::QueryParameter));
         }
         self.parameter = Some(name.into());
@@ -365,8 +365,13 @@ impl Session {
         if session == self.identity { Ok(()) } else { Err(Misuse::ForeignAttempt) }
     }
 
-    /// Returns an error if no credential may go on the request.
+    /// Returns an error if no credential may go on the request, even if there is no token yet: so what `authorize` refuses costs no token.
     pub(crate) fn check_request(&self, request: &impl RequestHead) -> Result<(), Misuse> {
+        self.authorized_uri(request).map(drop)
+    }
+
+    /// Judges the request, and returns its URL with the token if that goes there.
+    fn authorized_uri(&self, request: &impl RequestHead) -> Result<Option<Uri>, Misuse> {
         endpoint::permit(&self.app.inner().origins, request.uri())?;
         if !endpoint::names_its_own_host(request.headers(), request.uri()) {
             return Err(Misuse::HostMismatch);
@@ -375,14 +380,23 @@ impl Session {
         if request.headers().len() > HEADERS_LIMIT {
             return Err(Misuse::RequestTooLarge);
         }
-        Ok(())
+        match &self.parameter {
+            Some(parameter) if self.token.is_some() || self.needs_token() => {
+                // How long a token will be is not known before it is there: the shortest stands in for it.
+                let token = self.token.as_ref().map_or("t", BearerToken::expose);
+                query::append(request.uri(), parameter, token).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
-        self.check_request(request)?;
-        match (&self.token, &self.parameter) {
-            (Some(token), Some(parameter)) => {
-                let uri = query::append(request.uri(), parameter, token)?;
+        let uri = self.authorized_uri(request)?;
+        if self.needs_token() {
+            return Err(Misuse::NoToken);
+        }
+        match (&self.token, uri) {
+            (Some(_), Some(uri)) => {
                 *request.uri_mut() = uri;
                 // Another token beside ours could make the call act for somebody else (RFC 6750 section 2).
                 request.headers_mut().remove(header::AUTHORIZATION);
@@ -390,7 +404,6 @@ impl Session {
             (Some(token), None) => {
                 request.headers_mut().insert(header::AUTHORIZATION, token.authorization().clone());
             }
-            (None, _) if self.needs_token() => return Err(Misuse::NoToken),
             (None, _) => {}
         }
         request.headers_mut().insert(X_API_KEY, self.app.inner().api_key.header().clone());

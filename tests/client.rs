@@ -3,6 +3,8 @@
 
 #[path = "support/now.rs"]
 mod now;
+#[path = "support/over.rs"]
+mod over;
 #[path = "support/test_service.rs"]
 mod test_service;
 
@@ -25,6 +27,7 @@ use location_auth::{
     RenewErrorKind, Replay, Retry, SavedToken, Session, Step, TokenState, UserAccessToken, UserLogin,
 };
 use now::now;
+use over::OVER;
 use test_service::{CONTACTS, EMAIL, PASSWORD, TestService, call, is_login};
 
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -743,19 +746,34 @@ fn a_call_that_gets_no_first_token_is_not_sent_and_says_why() {
 
 #[test]
 fn a_call_that_can_never_be_sent_requests_no_first_token() {
-    let mut elsewhere = call(1);
-    *elsewhere.uri_mut() = "https://elsewhere.example.com/".parse().unwrap();
-    let (mut path, mut host) = (call(1), call(1));
-    *path.uri_mut() = "/contacts".parse().unwrap();
+    let at = |url: &str| Request::get(url).body(Bytes::new()).unwrap();
+    let by_header = TestService::session_without_a_token;
+    let by_query =
+        |service: &TestService| service.session_without_a_token().with_query_parameter("access_token").unwrap();
+    let mut host = call(1);
     host.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
-    for (request, misuse) in
-        [(elsewhere, Misuse::OriginNotAllowed), (path, Misuse::RelativeUrl), (host, Misuse::HostMismatch)]
-    {
+    let rows: [(_, fn(&TestService) -> Session, _); 6] = [
+        (at("https://elsewhere.example.com/"), by_header, Misuse::OriginNotAllowed),
+        (at("/contacts"), by_header, Misuse::RelativeUrl),
+        (host, by_header, Misuse::HostMismatch),
+        (at(&format!("{CONTACTS}?access_token=t")), by_query, Misuse::DuplicateParameter),
+        (at(&format!("{CONTACTS}?page=2&Access_Token=t")), by_query, Misuse::DuplicateParameter),
+        (at(&format!("{CONTACTS}?{}", "a".repeat(65_480))), by_query, Misuse::RequestTooLarge),
+    ];
+    for (request, session, misuse) in rows {
         for owner in [nobody, with_login] {
-            with_both(TestService::session_without_a_token, owner, |_, line, client| {
-                let result = client.call(request.clone());
-                assert!(matches!(&result, Err(CallError::Misuse(found)) if *found == misuse), "{result:?}");
-                assert!(line.take().is_empty());
+            with_both(session, owner, |_, line, client| {
+                let refused = |result: Result<Response<Vec<u8>>, CallError<Cut>>| {
+                    assert!(matches!(&result, Err(CallError::Misuse(found)) if *found == misuse), "{result:?}");
+                    assert!(line.take().is_empty(), "nothing is sent");
+                };
+                refused(client.call(request.clone()));
+                let send = |request| line.carry(request);
+                refused(client.call_with(Call::once(), request.clone(), send));
+                refused(client.call_with(Call::repeating(Some(request.clone())), call(1), send));
+                if let Either::Async(client) = &client {
+                    OVER.iter().for_each(|over| refused(now(over.call(client, &line, request.clone()))));
+                }
             });
         }
     }

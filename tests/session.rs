@@ -90,7 +90,10 @@ fn a_token_in_the_query_is_appended_and_the_rest_is_left_byte_for_byte() {
     let (mut parts, ()) = Request::get("https://api.example.com/x").body(()).unwrap().into_parts();
     session("t").authorize(&mut parts).unwrap();
     assert_eq!(parts.uri, "https://api.example.com/x?t=t%2B1%2F%3D%26%25%3F%23", "parts and whole requests alike");
-    assert_eq!(session("x").with_query_parameter("").unwrap_err(), Misuse::Empty(location_auth::Field::QueryParameter));
+    for name in ["", " "] {
+        let misuse = session("x").with_query_parameter(name).unwrap_err();
+        assert_eq!(misuse, Misuse::Empty(location_auth::Field::QueryParameter));
+    }
 }
 
 #[test]
@@ -126,9 +129,32 @@ fn secrets_travel_over_tls_or_to_a_loopback_host() {
 
 #[test]
 fn a_parameter_of_the_tokens_name_is_an_error_however_it_is_written() {
-    for query in ["access_token=x", "a&access_token", "access%5Ftoken=", "%61ccess_token=1&b", "access_token=&"] {
+    for query in [
+        "access_token=x",
+        "a&access_token",
+        "access%5Ftoken=",
+        "%61ccess_token=1&b",
+        "access_token=&",
+        // One name for ASP.NET and ColdFusion.
+        "Access_Token=x",
+        "a=1;ACCESS%5FTOKEN=x",
+        // For PHP.
+        "access.token=x",
+        "access+token=x",
+        "access[token=x",
+        "%20+access_token=x",
+        // For PHP, Rack and others, which read a list or a map of this name.
+        "access_token[]=x",
+        "Access_Token%5Bx%5D=x",
+    ] {
         let session = session().with_query_parameter("access_token").unwrap();
         refuses(&session, get(&format!("https://api.example.com/x?{query}")), Misuse::DuplicateParameter);
+    }
+    for query in
+        ["access_tokens=x", "my_access_token=x", "accesstoken=x", "access-token", "x[access_token]=1", "a=access_token"]
+    {
+        let session = session().with_query_parameter("access_token").unwrap();
+        session.authorize(&mut get(&format!("https://api.example.com/x?{query}"))).expect(query);
     }
     for (parameter, query) in [("a b", "a+b=1"), ("token", "a=1;token=x"), ("a;b", "a;b=1"), ("a;b", "a%3Bb")] {
         let session = session().with_query_parameter(parameter).unwrap();
@@ -259,16 +285,61 @@ fn a_call_that_is_too_large_for_its_credentials_is_refused() {
     refuses(&in_query, get(&path(passes + 1)), Misuse::RequestTooLarge);
 }
 
+/// A request, and a session without a token yet, that no token makes a call of: each for another reason.
+fn never_sent() -> [(Request<Bytes>, Session, Misuse); 9] {
+    let header = || app().location("loc-1").unwrap().session();
+    let query = || header().with_query_parameter("access_token").unwrap();
+    let with = |change: fn(&mut Request<Bytes>)| {
+        let mut call = get(CALL);
+        change(&mut call);
+        call
+    };
+    let host =
+        with(|call| assert!(call.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap()).is_none()));
+    let headers = with(|call| (0..1100).for_each(|number| _ = call.headers_mut().append("x-many", number.into())));
+    let long = get(&format!("https://api.example.com/{}", "a".repeat(65_497)));
+    [
+        (get("https://elsewhere.example.com/"), header(), Misuse::OriginNotAllowed),
+        (get("/contacts"), header(), Misuse::RelativeUrl),
+        (host, header(), Misuse::HostMismatch),
+        (headers, header(), Misuse::RequestTooLarge),
+        (get("https://api.example.com/?access_token=t"), query(), Misuse::DuplicateParameter),
+        (get("https://api.example.com/?Access_Token=t"), query(), Misuse::DuplicateParameter),
+        (get("https://api.example.com/?a=1;access%5Ftoken"), query(), Misuse::DuplicateParameter),
+        // Not even a token of one character has room.
+        (long, query(), Misuse::RequestTooLarge),
+        (get("https://elsewhere.example.com/"), query(), Misuse::OriginNotAllowed),
+    ]
+}
+
+#[test]
+fn what_is_refused_is_refused_before_a_token_is_requested() {
+    for (request, session, misuse) in never_sent() {
+        refuses(&session, request.clone(), misuse.clone());
+        let starts = [
+            (Call::new(&request), request.clone()),
+            (Call::once(), request.clone()),
+            // What would be refused after a 401 and a renewal.
+            (Call::repeating(Some(request.clone())), get(CALL)),
+        ];
+        for (call, first) in starts {
+            let Next::Send(mut first, call) = call.start::<()>(first, &session) else {
+                panic!("{misuse} costs a token")
+            };
+            assert_eq!(call.authorize(&session, &mut first).unwrap_err(), misuse);
+        }
+    }
+}
+
 #[test]
 fn a_call_that_is_refused_when_it_is_sent_again_is_still_the_last_one_of_its_call() {
     let mut session = session();
-    let mut again = get(CALL);
-    again.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
-    let (mut first, call) = (get(CALL), Call::repeating(Some(again)));
+    let (mut first, call) = (get(CALL), Call::new(&get(CALL)));
     let early = call.authorize(&session, &mut first).unwrap();
     session.set_location_token(token(&app(), "loc-1", "t-2")).unwrap();
     let verdict = session.received(early, StatusCode::UNAUTHORIZED).unwrap();
     let Next::Send(mut second, call) = call.received(verdict, http::Response::new(())) else { unreachable!() };
+    second.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
     assert_eq!(call.authorize(&session, &mut second).unwrap_err(), Misuse::HostMismatch);
     second.headers_mut().remove("host");
     let attempt = call.authorize(&session, &mut second).unwrap();

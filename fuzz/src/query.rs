@@ -30,12 +30,12 @@ pub fn query(data: &[u8]) {
             assert!(new.starts_with(&old), "{new} does not start with {old}");
             let url = Url::parse(&call.uri().to_string()).expect("is a URL");
             let pairs: Vec<_> = url.query_pairs().collect();
-            let own: Vec<_> = pairs.iter().filter(|(name, _)| *name == parameter).collect();
+            let own: Vec<_> = pairs.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&parameter)).collect();
             assert_eq!(own.len(), 1, "{new} has the parameter {} times", own.len());
             assert_eq!(pairs.last().map(|(_, value)| value.as_ref()), Some(secret.as_str()));
             // Some servers read a semicolon as an ampersand.
             let url = Url::parse(&call.uri().to_string().replace(';', "&")).expect("is a URL");
-            let count = url.query_pairs().filter(|(name, _)| *name == parameter).count();
+            let count = url.query_pairs().filter(|(name, _)| name.eq_ignore_ascii_case(&parameter)).count();
             assert_eq!(count, 1, "{new} has the parameter {count} times for a server that splits at semicolons");
             assert_eq!(call.headers().len(), 1);
             assert!(session.authorize(&mut call).is_err(), "a second token is refused");

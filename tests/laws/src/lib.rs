@@ -156,7 +156,7 @@ proptest! {
 
     #[test]
     fn a_token_in_the_query_decodes_to_itself_and_the_rest_is_unchanged(
-        secret in "[!-~]{1,60}", parameter in "[a-z+ &=%é]{1,8}", query in "[a-z]=[!$-;=@-Z~]{0,20}",
+        secret in "[!-~]{1,60}", parameter in "[a-z+ &=%é]{0,7}[a-z+&=%é]", query in "[a-z]=[!$-;=@-Z~]{0,20}",
     ) {
         let session = Session::for_location(&app(), token(&secret)).unwrap().with_query_parameter(&parameter).unwrap();
         let before = format!("https://api.example.com/calls?{query}");
