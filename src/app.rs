@@ -6,7 +6,8 @@ use core::fmt;
 use http::{Uri, request::Parts};
 
 use crate::body::SecretObject;
-use crate::endpoint::{self, Origin, Template};
+use crate::endpoint::{self, Template};
+use crate::home::Home;
 use crate::misuse::{copied, text};
 use crate::request::head;
 use crate::secret::{REDACTED, SecretHeader};
@@ -35,12 +36,11 @@ use crate::{Environment, Field, LocationId, Misuse, Settings, Step};
 pub struct App(Arc<Inner>);
 
 pub(crate) struct Inner {
-    pub(crate) environment: Environment,
+    pub(crate) home: Home,
     pub(crate) user_token_head: Parts,
     /// Without a URI: each Location has its own.
     pub(crate) location_token_head: Parts,
     location_token_uri: Template,
-    pub(crate) origins: Vec<Origin>,
     pub(crate) api_key: SecretHeader,
     pub(crate) client: SecretObject,
     data_source_name: Option<Box<str>>,
@@ -56,7 +56,7 @@ impl App {
         let (location_token_uri, location_token_origin) = Template::parse(&settings.location_token_url)?;
         let mut origins = Vec::from([user_token_origin, location_token_origin]);
         for origin in &settings.api_origins {
-            origins.push(Origin::parse(Field::ApiOrigin, origin)?);
+            origins.push(endpoint::parse_origin(Field::ApiOrigin, origin)?);
         }
         let api_key = copied(Field::ApiKey, &settings.api_key)?;
         let api_key = SecretHeader::new("", api_key).ok_or(Misuse::Character(Field::ApiKey))?;
@@ -67,11 +67,10 @@ impl App {
             None => None,
         };
         Ok(Self(Arc::new(Inner {
-            environment: settings.environment,
+            home: Home::new(settings.environment, origins),
             user_token_head: head(user_token_uri, &api_key, Step::UserToken),
             location_token_head: head(Uri::default(), &api_key, Step::LocationToken),
             location_token_uri,
-            origins,
             client: SecretObject::new([("client_id", client_id), ("client_secret", client_secret)], None),
             api_key,
             data_source_name,
@@ -90,12 +89,16 @@ impl App {
 
     /// The environment that the credentials are for.
     pub fn environment(&self) -> Environment {
-        self.0.environment
+        self.0.home.environment
     }
 
     /// The Data Source Name. The crate never sends it: put it on the sync calls that need it.
     pub fn data_source_name(&self) -> Option<&str> {
         self.0.data_source_name.as_deref()
+    }
+
+    pub(crate) fn home(&self) -> &Home {
+        &self.0.home
     }
 
     pub(crate) fn inner(&self) -> &Inner {
@@ -106,8 +109,8 @@ impl App {
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App")
-            .field("environment", &self.0.environment)
-            .field("origins", &self.0.origins)
+            .field("environment", &self.0.home.environment)
+            .field("origins", &self.0.home.origins())
             .field("data_source_name", &self.0.data_source_name)
             .field("credentials", &REDACTED)
             .finish_non_exhaustive()

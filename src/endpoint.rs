@@ -7,36 +7,18 @@ use bytes::Bytes;
 use http::{HeaderMap, Uri, header, uri::Scheme};
 use percent_encoding::utf8_percent_encode;
 
+use crate::home::Origin;
 use crate::misuse::copied;
 use crate::token::RESERVED;
 use crate::{Field, LocationId, Misuse, UrlProblem};
 
-/// Scheme, host and port, compared as text: another spelling is another origin.
-#[derive(Clone, Debug)]
-pub(crate) struct Origin {
-    https: bool,
-    host: Box<str>,
-    port: u16,
-}
-
-impl Origin {
-    /// An origin alone: no path, no query.
-    pub(crate) fn parse(field: Field, text: &str) -> Result<Self, Misuse> {
-        let (uri, origin) = parse(field, text)?;
-        if uri.path() != "/" || uri.query().is_some() {
-            return Err(Misuse::Url { field, problem: UrlProblem::Path });
-        }
-        Ok(origin)
+/// An origin alone: no path, no query.
+pub(crate) fn parse_origin(field: Field, text: &str) -> Result<Origin, Misuse> {
+    let (uri, origin) = parse(field, text)?;
+    if uri.path() != "/" || uri.query().is_some() {
+        return Err(Misuse::Url { field, problem: UrlProblem::Path });
     }
-
-    /// Whether the URI spells this origin as it is kept: in lower case and without a port. Most calls do, and need no other reading.
-    fn is_spelled_by(&self, uri: &Uri) -> bool {
-        let (scheme, port) = if self.https { (&Scheme::HTTPS, 443) } else { (&Scheme::HTTP, 80) };
-        self.port == port
-            && uri.scheme() == Some(scheme)
-            && uri.path().starts_with('/')
-            && uri.authority().is_some_and(|authority| authority.as_str() == &*self.host)
-    }
+    Ok(origin)
 }
 
 /// Nothing, if a request to this URI stays within one of the origins. Allocates nothing.

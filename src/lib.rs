@@ -152,7 +152,7 @@
 //! - *Flow*: a login or an exchange as a value, without IO. *Driver*: what runs a flow over a transport. *Adapter*: a transport over a client
 //!   library.
 //! - *Fault*: who has to change something: [`Fault::Caller`], [`Fault::Transport`] or [`Fault::Service`].
-//! - *Rules*: `P1` to `P9` are in the service's documentation, and `Q1` to `Q19` are this crate's decisions where it says nothing:
+//! - *Rules*: `P1` to `P9` are in the service's documentation, and those with a `Q` are this crate's decisions where it says nothing:
 //!   [`protocol`] lists both.
 //!
 //! # Secrets
@@ -213,6 +213,7 @@ mod error_message;
 mod fault;
 mod flow;
 mod gate;
+mod home;
 mod json;
 mod login;
 mod misuse;

@@ -8,7 +8,7 @@ use http::{Request, Response, header};
 use crate::body::SecretObject;
 use crate::error_message::RequestSecrets;
 use crate::flow::sealed::Sealed;
-use crate::misuse::{line, same_environment};
+use crate::misuse::line;
 use crate::token::BearerToken;
 use crate::{
     App, Error, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError, Step,
@@ -136,8 +136,7 @@ impl UserLogin {
 
     /// Returns the token of a response, or an error that says why there is none.
     pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<UserAccessToken, Error> {
-        let environment = self.app.environment();
-        self.judge(response).map(|secret| UserAccessToken { environment, secret })
+        self.judge(response).map(|secret| UserAccessToken { home: self.app.home().clone(), secret })
     }
 
     fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
@@ -215,8 +214,8 @@ impl TokenExchange {
             };
             response::error(kind, self.step(), response, &secrets).at(self.location.id())
         })?;
-        let environment = self.location.app().environment();
-        Ok(LocationAccessToken { environment, location: self.location.id().clone(), secret })
+        let (home, location) = (self.location.app().home().clone(), self.location.id().clone());
+        Ok(LocationAccessToken { home, location, secret })
     }
 }
 
@@ -294,9 +293,9 @@ impl Location {
     /// Builds an exchange of a User Access Token for a Location Access Token (step 2 alone).
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
+    /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the token is of an App of elsewhere.
     pub fn exchange(&self, user: &UserAccessToken) -> Result<TokenExchange, Misuse> {
-        same_environment(user.environment, self.app().environment())?;
+        self.app().home().accept(&user.home)?;
         Ok(TokenExchange::new(self.clone(), user.secret.clone()))
     }
 }

@@ -1,5 +1,6 @@
 //! The caller's mistakes. Each names the field and what is wrong with it, never the value.
 
+use alloc::boxed::Box;
 use core::fmt;
 
 use crate::{Environment, Fault};
@@ -62,6 +63,17 @@ pub enum Misuse {
         /// The App's environment.
         app: Environment,
     },
+    /// A token, a login or an owner was used with an [`App`](crate::App) whose token URL has another origin than that of the App it belongs to: the
+    /// token would go to another host. A token that was read with serde belongs to the App that it is given to.
+    #[error(
+        "credentials for {token} were used with an App of {app}: use the App that they are for, or, if the service has moved, read the saved token again"
+    )]
+    WrongOrigin {
+        /// The origin of the token URL of the token's, the login's or the owner's App.
+        token: Box<str>,
+        /// The origin of the token URL of the App that it was given to.
+        app: Box<str>,
+    },
     /// A saved token is a user's, but a Location's is needed, or the other way round.
     #[error("the saved token is not of the type that it is read as: read it as the type that it was saved from")]
     WrongKind,
@@ -122,11 +134,6 @@ pub(crate) fn copied(field: Field, value: &str) -> Result<&str, Misuse> {
 /// Likewise for a text that is sent in JSON: it may hold anything except control characters.
 pub(crate) fn text(field: Field, value: &str) -> Result<&str, Misuse> {
     if copied(field, value)?.chars().any(char::is_control) { Err(Misuse::Character(field)) } else { Ok(value) }
-}
-
-/// Refuses a token of one environment for an App of the other.
-pub(crate) fn same_environment(token: Environment, app: Environment) -> Result<(), Misuse> {
-    if token == app { Ok(()) } else { Err(Misuse::WrongEnvironment { token, app }) }
 }
 
 /// Returns an owner's email or password, unless it is empty or ends in a line break.

@@ -4,9 +4,9 @@ use core::fmt;
 
 use crate::attempt::Identity;
 use crate::gate::Gate;
-use crate::misuse::same_environment;
+use crate::home::Home;
 use crate::renewing::Unsaved;
-use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
+use crate::{App, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
 
 /// The credentials of one owner, for all their Locations: a User Access Token, or the login that gets one, or both.
 ///
@@ -33,7 +33,7 @@ use crate::{App, Environment, Misuse, RenewError, SavedToken, UserAccessToken, U
 /// }
 /// ```
 pub struct Owner {
-    pub(crate) environment: Environment,
+    pub(crate) home: Home,
     pub(crate) identity: Identity,
     pub(crate) login: Option<UserLogin>,
     pub(crate) token: Option<UserAccessToken>,
@@ -54,7 +54,7 @@ impl Owner {
     /// Makes an owner without credentials. It gets no token: a caller whose token is rejected or missing gets an error.
     pub fn new(app: &App) -> Self {
         Self {
-            environment: app.environment(),
+            home: app.home().clone(),
             identity: Identity::new(),
             login: None,
             token: None,
@@ -71,9 +71,9 @@ impl Owner {
     /// what stopped the owner or their Locations: they try again.
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the login is for the other environment.
+    /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the login is for an App of elsewhere.
     pub fn set_login(&mut self, login: UserLogin) -> Result<(), Misuse> {
-        same_environment(login.app().environment(), self.environment)?;
+        self.home.accept(login.app().home())?;
         self.login = Some(login);
         self.arm();
         Ok(())
@@ -82,9 +82,9 @@ impl Owner {
     /// Sets the User Access Token. It also clears what stopped the owner or their Locations: they try again.
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the token is of the other environment.
+    /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the token is of an App of elsewhere.
     pub fn set_user_token(&mut self, token: UserAccessToken) -> Result<(), Misuse> {
-        same_environment(token.environment, self.environment)?;
+        self.home.accept(&token.home)?;
         self.replace_token(Some(token));
         self.arm();
         Ok(())
@@ -175,7 +175,7 @@ impl Owner {
 impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Owner")
-            .field("environment", &self.environment)
+            .field("environment", &self.home.environment)
             .field("has_login", &self.has_login())
             .field("has_user_token", &self.has_user_token())
             .field("generation", &self.generation)

@@ -6,7 +6,6 @@ use core::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use crate::misuse::same_environment;
 use crate::outcome::Outcome;
 use crate::renewing::{Context, Sent, Unsaved};
 use crate::{
@@ -24,7 +23,7 @@ impl Renewal {
         if session.generation != self.generation {
             return Renewing::Done(Ok(session.leave_to_replay()));
         }
-        if let Err(misuse) = same_environment(owner.environment, session.app().environment()) {
+        if let Err(misuse) = session.app().home().accept(&owner.home) {
             return failed(session, misuse.into());
         }
         session.arm_after(owner);

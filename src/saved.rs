@@ -5,6 +5,7 @@ use core::fmt;
 use serde_core::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_core::ser::{Serialize, SerializeMap, Serializer};
 
+use crate::home::Home;
 use crate::json::Member;
 use crate::token::BearerToken;
 use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToken};
@@ -40,7 +41,7 @@ use crate::{Environment, LocationAccessToken, LocationId, Misuse, UserAccessToke
 // `Q5`, `Q16`.
 #[derive(Clone, Debug)]
 pub struct SavedToken {
-    environment: Environment,
+    home: Home,
     /// `None` for a User Access Token.
     location: Option<LocationId>,
     secret: BearerToken,
@@ -49,7 +50,7 @@ pub struct SavedToken {
 impl SavedToken {
     /// The environment whose service issued it.
     pub fn environment(&self) -> Environment {
-        self.environment
+        self.home.environment
     }
 
     /// The token's Location: `None` for a User Access Token.
@@ -61,13 +62,13 @@ impl SavedToken {
 impl From<&LocationAccessToken> for SavedToken {
     fn from(token: &LocationAccessToken) -> Self {
         let (location, secret) = (Some(token.location.clone()), token.secret.clone());
-        Self { environment: token.environment, location, secret }
+        Self { home: token.home.clone(), location, secret }
     }
 }
 
 impl From<&UserAccessToken> for SavedToken {
     fn from(token: &UserAccessToken) -> Self {
-        Self { environment: token.environment, location: None, secret: token.secret.clone() }
+        Self { home: token.home.clone(), location: None, secret: token.secret.clone() }
     }
 }
 
@@ -77,7 +78,7 @@ impl TryFrom<SavedToken> for LocationAccessToken {
 
     fn try_from(saved: SavedToken) -> Result<Self, Misuse> {
         let location = saved.location.ok_or(Misuse::WrongKind)?;
-        Ok(Self { environment: saved.environment, location, secret: saved.secret })
+        Ok(Self { home: saved.home, location, secret: saved.secret })
     }
 }
 
@@ -89,7 +90,7 @@ impl TryFrom<SavedToken> for UserAccessToken {
         if saved.location.is_some() {
             return Err(Misuse::WrongKind);
         }
-        Ok(Self { environment: saved.environment, secret: saved.secret })
+        Ok(Self { home: saved.home, secret: saved.secret })
     }
 }
 
@@ -102,7 +103,7 @@ impl Serialize for SavedToken {
         let [version, environment, kind, location, access_token] = NAMES;
         let mut form = serializer.serialize_map(Some(if self.location.is_some() { 5 } else { 4 }))?;
         form.serialize_entry(version, &VERSION)?;
-        form.serialize_entry(environment, written(self.environment))?;
+        form.serialize_entry(environment, written(self.environment()))?;
         form.serialize_entry(kind, if self.location.is_some() { "location" } else { "user" })?;
         if let Some(id) = &self.location {
             form.serialize_entry(location, id.as_str())?;
@@ -175,5 +176,5 @@ fn read(members: [Option<Member<'_>>; NAMES.len()]) -> Result<SavedToken, &'stat
     };
     let secret = access_token.as_ref().and_then(Member::text).and_then(BearerToken::new);
     let secret = secret.ok_or("the saved token's access_token has a character that no header can carry")?;
-    Ok(SavedToken { environment, location, secret })
+    Ok(SavedToken { home: Home::loaded(environment), location, secret })
 }

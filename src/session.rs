@@ -8,14 +8,14 @@ use http::{StatusCode, Uri, header};
 
 use crate::attempt::Identity;
 use crate::gate::Gate;
-use crate::misuse::same_environment;
+use crate::home::Home;
 use crate::outcome::shows_that_token_works;
 use crate::renewing::Unsaved;
 use crate::request::X_API_KEY;
 use crate::token::BearerToken;
 use crate::{
-    App, Attempt, Environment, Field, Location, LocationAccessToken, LocationId, Misuse, Owner, RenewError,
-    RenewErrorKind, Renewal, Replay, RequestHead, SavedToken, Step, UserAccessToken, Verdict,
+    App, Attempt, Field, Location, LocationAccessToken, LocationId, Misuse, Owner, RenewError, RenewErrorKind, Renewal,
+    Replay, RequestHead, SavedToken, Step, UserAccessToken, Verdict,
 };
 use crate::{endpoint, query};
 
@@ -118,19 +118,19 @@ impl Session {
     /// Makes a session for calls that act as the Location's owner. Without a token yet: [`Location::session`].
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the token and the App have different environments; [`Misuse::TooLarge`] if the Location's id makes the
+    /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the token is of an App of elsewhere; [`Misuse::TooLarge`] if the Location's id makes the
     /// App's location token URL longer than 64 KiB.
     pub fn for_location(app: &App, token: LocationAccessToken) -> Result<Self, Misuse> {
         let target = app.location(token.location.as_str())?;
-        Ok(Self { target: Some(target), ..Self::new(app, token.environment, token.secret)? })
+        Ok(Self { target: Some(target), ..Self::new(app, &token.home, token.secret)? })
     }
 
     /// Makes a session for calls that act as one specific user: only for methods that need just that.
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] if the token and the App have different environments.
+    /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the token is of an App of elsewhere.
     pub fn for_user(app: &App, token: UserAccessToken) -> Result<Self, Misuse> {
-        Self::new(app, token.environment, token.secret)
+        Self::new(app, &token.home, token.secret)
     }
 
     /// Makes a session for calls that need no token: they carry the API Key alone.
@@ -152,8 +152,8 @@ impl Session {
         }
     }
 
-    fn new(app: &App, token: Environment, secret: BearerToken) -> Result<Self, Misuse> {
-        same_environment(token, app.environment())?;
+    fn new(app: &App, home: &Home, secret: BearerToken) -> Result<Self, Misuse> {
+        app.home().accept(home)?;
         Ok(Self { token: Some(secret), ..Self::without_token(app) })
     }
 
@@ -300,10 +300,10 @@ impl Session {
     /// far is cleared. Calls in flight that get a 401 are sent again with the new token.
     ///
     /// # Errors
-    /// They leave the session unchanged: [`Misuse::WrongEnvironment`]; [`Misuse::WrongLocation`] for a token of another Location, and for any token
+    /// They leave the session unchanged: [`Misuse::WrongEnvironment`] and [`Misuse::WrongOrigin`]; [`Misuse::WrongLocation`] for a token of another Location, and for any token
     /// if the session is not a Location's.
     pub fn set_location_token(&mut self, token: LocationAccessToken) -> Result<(), Misuse> {
-        same_environment(token.environment, self.app.environment())?;
+        self.app.home().accept(&token.home)?;
         if self.location() != Some(&token.location) {
             return Err(Misuse::WrongLocation);
         }
@@ -372,7 +372,7 @@ impl Session {
 
     /// Judges the request, and returns its URL with the token if that goes there.
     fn authorized_uri(&self, request: &impl RequestHead) -> Result<Option<Uri>, Misuse> {
-        endpoint::permit(&self.app.inner().origins, request.uri())?;
+        endpoint::permit(self.app.home().origins(), request.uri())?;
         if !endpoint::names_its_own_host(request.headers(), request.uri()) {
             return Err(Misuse::HostMismatch);
         }

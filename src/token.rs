@@ -5,6 +5,7 @@ use core::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::home::Home;
 use crate::secret::SecretHeader;
 use crate::text::disturbs;
 use crate::{Environment, Field, Misuse};
@@ -23,14 +24,14 @@ use crate::{Environment, Field, Misuse};
 /// ```
 #[derive(Clone, Debug)]
 pub struct UserAccessToken {
-    pub(crate) environment: Environment,
+    pub(crate) home: Home,
     pub(crate) secret: BearerToken,
 }
 
 impl UserAccessToken {
     /// The environment whose service issued it.
     pub fn environment(&self) -> Environment {
-        self.environment
+        self.home.environment
     }
 
     /// Returns the token itself: visible ASCII, not empty. Give it to a secret store, and to nothing that logs.
@@ -55,7 +56,7 @@ impl UserAccessToken {
 /// ```
 #[derive(Clone, Debug)]
 pub struct LocationAccessToken {
-    pub(crate) environment: Environment,
+    pub(crate) home: Home,
     pub(crate) location: LocationId,
     pub(crate) secret: BearerToken,
 }
@@ -63,7 +64,7 @@ pub struct LocationAccessToken {
 impl LocationAccessToken {
     /// The environment whose service issued it.
     pub fn environment(&self) -> Environment {
-        self.environment
+        self.home.environment
     }
 
     /// The Location that it acts for.

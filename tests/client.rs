@@ -852,6 +852,35 @@ fn credentials_of_the_other_environment_are_refused() {
 }
 
 #[test]
+fn an_owner_and_a_session_of_two_hosts_send_nothing() {
+    fn app(host: &str) -> App {
+        App::new(test_service::settings::settings_at(Environment::Staging, &format!("https://{host}"))).unwrap()
+    }
+    // The owner is of api.example.com, and its User Access Token would go to the session's host.
+    let first: fn(&TestService) -> Session = |_| app("api.example.net").location("loc-1").unwrap().session();
+    let revoked: fn(&TestService) -> Session = |service| {
+        let saved = serde_json::to_string(&SavedToken::from(&service.token())).unwrap();
+        let saved: SavedToken = serde_json::from_str(&saved).unwrap();
+        service.revoke_all();
+        Session::for_location(&app("api.example.net"), saved.try_into().unwrap()).unwrap()
+    };
+    for (session, sent) in [(first, 0), (revoked, 1)] {
+        for owner in [with_login, with_user_token] {
+            with_both(session, owner, |_, line, client| {
+                let call = Request::get(CONTACTS.replace("example.com", "example.net")).body(Bytes::new()).unwrap();
+                let error = match client.call(call).unwrap_err() {
+                    CallError::NoToken { error, .. } | CallError::TokenRejected { error, .. } => error,
+                    other => panic!("{other:?}"),
+                };
+                let RenewErrorKind::Misuse(misuse) = error.kind() else { panic!("{error}") };
+                assert!(matches!(misuse, Misuse::WrongOrigin { .. }), "{misuse}");
+                assert_eq!(line.take(), vec!["contacts".to_owned(); sent], "no token request");
+            });
+        }
+    }
+}
+
+#[test]
 fn any_other_status_is_returned_to_the_caller() {
     with_both(TestService::session, with_login, |_, line, client| {
         let elsewhere = Request::get("https://api.example.com/elsewhere").body(Bytes::new()).unwrap();

@@ -215,6 +215,8 @@ fn of_misuse(texts: &mut Texts) {
     let other_user = user_token(&production);
     texts.say("a staging token, a production App", Session::for_user(&production, user.clone()).unwrap_err());
     texts.say("a production token, a staging App", Session::for_user(&app, other_user).unwrap_err());
+    let moved = settings().user_token_url("https://api.example.net/u").location_token_url("https://api.example.net/l");
+    texts.say("a token of another App", Session::for_user(&App::new(moved).unwrap(), user.clone()).unwrap_err());
     texts.say("a user's saved token", LocationAccessToken::try_from(SavedToken::from(&user)).unwrap_err());
     texts.say("a Location's saved token", UserAccessToken::try_from(SavedToken::from(&location)).unwrap_err());
 
