@@ -1021,6 +1021,130 @@ fn a_transport_or_a_store_that_calls_its_own_client_gets_an_error_instead_of_a_d
     }
 }
 
+/// Where an async transport or store calls its own client: each place is code of theirs that the client runs while it has the turn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Within {
+    SendBeforeItsFuture,
+    SendsFuture,
+    SendsFutureDropped,
+    /// With the call of its caller, before it was ready.
+    SendsFutureCut,
+    Delivery,
+    Kind,
+    SaveBeforeItsFuture,
+    SavesFuture,
+    SavesFutureDropped,
+    Nowhere,
+}
+
+thread_local! {
+    static WITHIN: Cell<Option<Within>> = const { Cell::new(None) };
+    static CLIENT: RefCell<Option<AsyncClient<Intruder, Intruder>>> = const { RefCell::new(None) };
+    static ERRORS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Calls its own client from that place, once, and waits for the response as a program with one thread does.
+#[derive(Clone)]
+struct Intruder(Rc<TestService>);
+
+fn at(place: Within) {
+    let is_due = WITHIN.get() == Some(place);
+    if let Some(client) = CLIENT.with_borrow(Clone::clone).filter(|_| is_due) {
+        WITHIN.set(None);
+        let mut called = pin!(client.call(call(2)));
+        let error = match called.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(result) => result.unwrap_err().to_string(),
+            Poll::Pending => "it waits for itself for ever".into(),
+        };
+        ERRORS.with_borrow_mut(|errors| errors.push(error));
+    }
+}
+
+/// A future that is ready at once, and says where it is.
+struct Placed<T>(Option<T>, Within, Within);
+
+impl<T: Unpin> Future for Placed<T> {
+    type Output = T;
+    fn poll(mut self: std::pin::Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        at(self.1);
+        self.0.take().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+impl<T> Drop for Placed<T> {
+    fn drop(&mut self) {
+        at(self.2);
+    }
+}
+
+impl AsyncTransport for Intruder {
+    type Error = Cut;
+    fn send(&self, request: Request<Bytes>, _: usize) -> impl Future<Output = Result<Response<Vec<u8>>, Cut>> {
+        if !is_login(&request) {
+            return Placed(Some(Ok(self.0.handle(request))), Within::Nowhere, Within::Nowhere);
+        }
+        at(Within::SendBeforeItsFuture);
+        let fails = matches!(WITHIN.get(), Some(Within::Delivery | Within::Kind));
+        let answer = if fails { Err(Cut) } else { Ok(self.0.handle(request)) };
+        match WITHIN.get() {
+            Some(Within::SendsFutureCut) => Placed(None, Within::SendsFuture, Within::SendsFutureCut),
+            _ => Placed(Some(answer), Within::SendsFuture, Within::SendsFutureDropped),
+        }
+    }
+    fn delivery(&self, _: &Cut) -> Delivery {
+        at(Within::Delivery);
+        Delivery::NotSent
+    }
+    fn kind(&self, _: &Cut) -> location_auth::transports::SendErrorKind {
+        at(Within::Kind);
+        location_auth::transports::SendErrorKind::Other
+    }
+}
+
+impl AsyncTokenStore for Intruder {
+    fn save(&self, _: SavedToken) -> impl Future<Output = Result<(), StoreError>> {
+        at(Within::SaveBeforeItsFuture);
+        Placed(Some(Ok(())), Within::SavesFuture, Within::SavesFutureDropped)
+    }
+}
+
+#[test]
+fn an_async_transport_or_store_that_calls_its_own_client_gets_an_error_wherever_it_does() {
+    use Within::*;
+    for place in [
+        SendBeforeItsFuture,
+        SendsFuture,
+        SendsFutureDropped,
+        SendsFutureCut,
+        Delivery,
+        Kind,
+        SaveBeforeItsFuture,
+        SavesFuture,
+        SavesFutureDropped,
+    ] {
+        let service = Rc::new(TestService::new());
+        let (session, owner) = (service.revoked_session(), service.owner(PASSWORD));
+        let own = AsyncClient::with_owner(session, owner, Intruder(Rc::clone(&service)), Intruder(service));
+        CLIENT.set(Some(own.clone()));
+        WITHIN.set(Some(place));
+        let mut called = Box::pin(own.call(call(1)));
+        let outcome = called.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        drop(called);
+        CLIENT.set(None);
+        let is_as_expected = match place {
+            SendsFutureCut => outcome.is_pending(),
+            Delivery | Kind => matches!(outcome, Poll::Ready(Err(_))),
+            _ => matches!(outcome, Poll::Ready(Ok(_))),
+        };
+        assert!(is_as_expected, "{place:?}: {outcome:?}");
+        let errors = ERRORS.take();
+        assert!(
+            matches!(&errors[..], [error] if error.contains("give it a client of its own")),
+            "{place:?}: {errors:?}"
+        );
+    }
+}
+
 #[test]
 fn a_restart_from_a_saved_token_needs_no_login() {
     let service = TestService::new();

@@ -192,16 +192,17 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
                         Turn::Location => location_turn = Some(self.0.place.turn.0.acquire().await),
                         Turn::Owner => owner_turn = Some(family.turn.0.acquire().await),
                     }
-                    self.0.granted(waiting)
+                    reentry::inside(id, || self.0.granted(waiting))
                 }
                 Renewing::SendToken(step) => {
-                    let answer = reentry::inside_async(id, family.transport.send(step.request(), RESPONSE_LIMIT)).await;
+                    let answer =
+                        reentry::inside_async(id, || family.transport.send(step.request(), RESPONSE_LIMIT)).await;
                     let failure = |error: &_| (family.transport.delivery(error), family.transport.kind(error));
-                    self.0.answered(step, answer, failure, transport)
+                    reentry::inside(id, || self.0.answered(step, answer, failure, transport))
                 }
                 Renewing::Keep(keep) => {
-                    let saved = reentry::inside_async(id, family.store.save(keep.token())).await;
-                    self.0.kept(keep, saved)
+                    let saved = reentry::inside_async(id, || family.store.save(keep.token())).await;
+                    reentry::inside(id, || self.0.kept(keep, saved))
                 }
                 Renewing::Done(result) => {
                     // The request failed, but meanwhile the program has set a token.

@@ -168,16 +168,16 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
                         Turn::Location => location_turn = Some(lock(&self.0.place.turn)),
                         Turn::Owner => owner_turn = Some(lock(&family.turn)),
                     }
-                    self.0.granted(waiting)
+                    reentry::inside(id, || self.0.granted(waiting))
                 }
                 Renewing::SendToken(step) => {
                     let answer = reentry::inside(id, || family.transport.send(step.request(), RESPONSE_LIMIT));
                     let failure = |error: &_| (family.transport.delivery(error), family.transport.kind(error));
-                    self.0.answered(step, answer, failure, transport)
+                    reentry::inside(id, || self.0.answered(step, answer, failure, transport))
                 }
                 Renewing::Keep(keep) => {
                     let saved = reentry::inside(id, || family.store.save(&keep.token()));
-                    self.0.kept(keep, saved)
+                    reentry::inside(id, || self.0.kept(keep, saved))
                 }
                 Renewing::Done(result) => {
                     // The request failed, but meanwhile the program has set a token.

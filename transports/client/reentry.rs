@@ -5,7 +5,8 @@ extern crate std;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::future::poll_fn;
-use core::pin::pin;
+use core::pin::{Pin, pin};
+use core::task::Poll;
 
 use super::sync::thread_local;
 
@@ -34,14 +35,31 @@ pub(super) fn is_inside(client: usize) -> bool {
     INSIDE.with(|inside| inside.borrow().contains(&client))
 }
 
-/// Runs code of the transport or the store.
+/// Runs code of the transport, the store or the clock.
 pub(super) fn inside<T>(client: usize, run: impl FnOnce() -> T) -> T {
     let _inside = Inside::enter(client);
     run()
 }
 
-/// Runs a future of the transport or the store: each poll counts as inside.
-pub(super) async fn inside_async<T>(client: usize, future: impl Future<Output = T>) -> T {
-    let mut future = pin!(future);
-    poll_fn(|context| inside(client, || future.as_mut().poll(context))).await
+/// Runs a future of the transport or the store. All of their code counts as inside: what makes the future, each poll and its drop, also if the
+/// caller is dropped before the future is ready.
+pub(super) async fn inside_async<F: Future>(client: usize, make: impl FnOnce() -> F) -> F::Output {
+    let mut future = pin!(Some(inside(client, make)));
+    let mut entered = Entered { client, future: future.as_mut() };
+    poll_fn(|context| {
+        let future = entered.future.as_mut().as_pin_mut();
+        future.map_or(Poll::Pending, |future| inside(client, || future.poll(context)))
+    })
+    .await
+}
+
+struct Entered<'a, F> {
+    client: usize,
+    future: Pin<&'a mut Option<F>>,
+}
+
+impl<F> Drop for Entered<'_, F> {
+    fn drop(&mut self) {
+        inside(self.client, || self.future.set(None));
+    }
 }

@@ -15,7 +15,8 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
 
 /// Saves each new token before the client uses it. A token never expires, so it must not exist only in memory.
 ///
-/// When `save` returns, the token must be safe even if the program stops. Make a store for each owner, since an owner's token does not say whose it
+/// When `save` returns, the token must be safe even if the program stops. Give it a time-out, as a transport has one: until it returns, every call
+/// that waits for the token waits. Make a store for each owner, since an owner's token does not say whose it
 /// is. A Location's id may hold a `/`: use [`LocationId::percent_encoded`](crate::LocationId::percent_encoded) in a file's name. A closure is a
 /// store:
 ///
