@@ -204,3 +204,41 @@ fn the_emulator_can_throttle_be_down_and_recover() {
         assert!(response.headers().contains_key("x-request-id"));
     }
 }
+
+/// RFC 9110, section 9.3.2.
+#[test]
+fn a_response_to_head_has_no_body_and_the_head_of_the_response_to_get() {
+    let mut emulator = emulator();
+    let token = location_token(&mut emulator, "loc-1");
+    let session = Session::for_location(&app(), token).unwrap();
+    for (path, condition, status) in [
+        ("/any", Condition::Up, 200),
+        ("/status", Condition::Up, 200),
+        ("/me", Condition::Up, 401),
+        ("/locations/loc-9/contacts", Condition::Up, 403),
+        ("/nowhere", Condition::Up, 404),
+        (Emulator::USER_TOKEN_PATH, Condition::Up, 405),
+        ("/any", Condition::Throttling(Some(7)), 429),
+        ("/any", Condition::Down(Some(9)), 503),
+    ] {
+        emulator.set_condition(condition);
+        let mut ask = |method: &str| {
+            let mut call = Request::builder()
+                .method(method)
+                .uri(format!("https://api.example.com{path}"))
+                .body(Bytes::new())
+                .unwrap();
+            session.authorize(&mut call).unwrap();
+            let mut response = text(emulator.handle(call));
+            response.headers_mut().remove("x-request-id");
+            response
+        };
+        let (head, get) = (ask("HEAD"), ask("GET"));
+        assert_eq!(
+            (head.status().as_u16(), head.headers(), head.body().as_str()),
+            (status, get.headers(), ""),
+            "{path}"
+        );
+        assert!(!get.body().is_empty(), "{path}");
+    }
+}

@@ -65,7 +65,7 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
     }
 }
 
-/// Saves each new token, as [`TokenStore`] does, for async programs. A closure that returns a future is a store.
+/// Saves each new token, as [`TokenStore`] does, for async programs: with a time-out, too. A closure that returns a future is a store.
 ///
 /// ```
 /// use location_auth::SavedToken;
