@@ -223,7 +223,8 @@ impl Emulator {
         };
         // A response to HEAD has no body (RFC 9110, section 9.3.2).
         let has_body = request.method() != Method::HEAD;
-        let mut response = Response::new(if has_body { serde_json::to_vec(&body).unwrap_or_default() } else { Vec::new() });
+        let mut response =
+            Response::new(if has_body { serde_json::to_vec(&body).unwrap_or_default() } else { Vec::new() });
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert("content-type", HeaderValue::from_static("application/json; charset=utf-8"));

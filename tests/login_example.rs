@@ -164,12 +164,8 @@ fn a_dry_run_prints_both_requests_redacted_and_sends_nothing() {
     assert_eq!((outcome.code, outcome.stderr.as_str()), (Some(0), ""));
     assert_eq!(emulator.lock().unwrap().counts().requests, 0);
     let headers = "content-type: application/json, accept: application/json, x-api-key: …";
-    let step_1 = format!(
-        "POST http://{address}/user_token {headers}, {{client_id: …, client_secret: …, email: …, password: …}}"
-    );
-    let step_2 = format!(
-        "POST http://{address}/locations/demo-salon/token {headers}, authorization: …, {{client_id: …, client_secret: …}}"
-    );
+    let step_1 = format!("POST http://{address}/user_token {headers}");
+    let step_2 = format!("POST http://{address}/locations/demo-salon/token {headers}, authorization: …");
     assert_eq!(
         outcome.stdout,
         format!("step 1 (User Access Token): {step_1}\nstep 2 (Location Access Token): {step_2}\n")

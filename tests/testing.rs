@@ -22,7 +22,7 @@ fn call() -> Request<Bytes> {
 }
 
 /// What the call looks like in a text.
-const SHOWN: &str = "POST https://api.example.com/contacts?page=…&token=… accept: application/json, x-api-key: …, {name: …, password: …}";
+const SHOWN: &str = "POST https://api.example.com/contacts?page=…&token=… accept: application/json, x-api-key: …";
 
 fn send(transport: &impl Transport<Error = SendError>) -> Result<Response<Vec<u8>>, SendError> {
     transport.send(call(), 100)
@@ -95,13 +95,13 @@ fn a_request_that_differs_fails_the_test_with_each_difference_and_no_value() {
             "its header `x-api-key` has another value",
             "any request x-api-key: …, x-api-key: …",
         ),
-        (post().member("email", "S3CR3T"), "its body's member `email` is missing", "POST /contacts, {email: …}"),
-        (post().member("name", "S3CR3T"), "its body's member `name` has another value", "POST /contacts, {name: …}"),
+        (post().member("email", "S3CR3T"), "its body's member `email` is missing", "POST /contacts"),
+        (post().member("name", "S3CR3T"), "its body's member `name` has another value", "POST /contacts"),
         (
             Interaction::get("/").member("name", 3).member("password", ["S3CR3T"]),
             "it has another method, it has another path, its body's member `name` has another value, its body's member `password` has another \
              value",
-            "GET /, {name: …, password: …}",
+            "GET /",
         ),
     ] {
         let message = failure(|| drop(send(&Scripted::new([interaction]))));
