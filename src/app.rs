@@ -3,13 +3,13 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
-use http::{Uri, request::Parts};
+use http::{HeaderMap, Uri};
 
 use crate::body::SecretObject;
 use crate::endpoint::{self, Template};
 use crate::home::Home;
 use crate::misuse::{copied, text};
-use crate::request::head;
+use crate::request::headers;
 use crate::secret::{REDACTED, SecretHeader};
 use crate::{Environment, Field, LocationId, Misuse, Settings, Step};
 
@@ -37,9 +37,9 @@ pub struct App(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) home: Home,
-    pub(crate) user_token_head: Parts,
-    /// Without a URI: each Location has its own.
-    pub(crate) location_token_head: Parts,
+    pub(crate) user_token_uri: Uri,
+    pub(crate) user_token_headers: HeaderMap,
+    pub(crate) location_token_headers: HeaderMap,
     location_token_uri: Template,
     pub(crate) api_key: SecretHeader,
     pub(crate) client: SecretObject,
@@ -68,8 +68,9 @@ impl App {
         };
         Ok(Self(Arc::new(Inner {
             home: Home::new(settings.environment, origins),
-            user_token_head: head(user_token_uri, &api_key, Step::UserToken),
-            location_token_head: head(Uri::default(), &api_key, Step::LocationToken),
+            user_token_uri,
+            user_token_headers: headers(&api_key, Step::UserToken),
+            location_token_headers: headers(&api_key, Step::LocationToken),
             location_token_uri,
             client: SecretObject::new([("client_id", client_id), ("client_secret", client_secret)], None),
             api_key,

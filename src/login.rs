@@ -9,6 +9,7 @@ use crate::body::SecretObject;
 use crate::error_message::RequestSecrets;
 use crate::flow::sealed::Sealed;
 use crate::misuse::line;
+use crate::request::post;
 use crate::token::BearerToken;
 use crate::{
     App, Error, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError, Step,
@@ -158,7 +159,8 @@ impl Flow for UserLogin {
     type Output = UserAccessToken;
 
     fn request(&self) -> Request<Bytes> {
-        Request::from_parts(self.app.inner().user_token_head.clone(), self.credentials.body())
+        let app = self.app.inner();
+        post(app.user_token_uri.clone(), app.user_token_headers.clone(), self.credentials.body())
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
@@ -226,10 +228,9 @@ impl Flow for TokenExchange {
 
     fn request(&self) -> Request<Bytes> {
         let app = self.location.app().inner();
-        let mut head = app.location_token_head.clone();
-        head.uri = self.location.token_uri().clone();
-        head.headers.insert(header::AUTHORIZATION, self.user.authorization().clone());
-        Request::from_parts(head, app.client.body())
+        let mut headers = app.location_token_headers.clone();
+        headers.insert(header::AUTHORIZATION, self.user.authorization().clone());
+        post(self.location.token_uri().clone(), headers, app.client.body())
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {

@@ -1,5 +1,6 @@
 //! The head of a token request, and the requests that credentials are put on.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header, request::Parts};
 
 use crate::Step;
@@ -7,13 +8,11 @@ use crate::secret::SecretHeader;
 
 pub(crate) const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Builds a step's request without its body, once for an App: copying headers costs less than inserting them.
-pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
+/// Builds the headers of a step's request, once for an App: copying them costs less than inserting them. No `Parts`: its extensions may hold
+/// anything, so that no App would be `RefUnwindSafe`.
+pub(crate) fn headers(api_key: &SecretHeader, step: Step) -> HeaderMap {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let (mut head, ()) = Request::new(()).into_parts();
-    head.method = Method::POST;
-    head.uri = uri;
-    let headers = &mut head.headers;
+    let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, as_body_of_credentials(JSON));
     headers.insert(header::ACCEPT, JSON);
     headers.insert(X_API_KEY, api_key.header().clone());
@@ -21,7 +20,15 @@ pub(crate) fn head(uri: Uri, api_key: &SecretHeader, step: Step) -> Parts {
         // Reserves the place of the user token: a copy has no room for one more header.
         headers.insert(header::AUTHORIZATION, HeaderValue::from_static(""));
     }
-    head
+    headers
+}
+
+pub(crate) fn post(uri: Uri, headers: HeaderMap, body: Bytes) -> Request<Bytes> {
+    let mut request = Request::new(body);
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    request
 }
 
 fn as_body_of_credentials(mut content_type: HeaderValue) -> HeaderValue {

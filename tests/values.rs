@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use location_auth::{
     App, Bytes, Call, CallFailure, Environment, Error, ErrorKind, Fault, Flow, Misuse, Next, Owner, RESPONSE_LIMIT,
-    Redacted, Renewing, Retry, SavedToken, Session, Step, Verdict,
+    Redacted, RenewError, Renewing, Retry, SavedToken, Session, Settings, Step, Verdict,
 };
 use support::{
     EMAIL, PASSWORD, app, location_token, next, response, settings, settings_for, token_response, user_token,
@@ -175,4 +175,29 @@ fn a_redacted_request_is_one_line_without_a_value_that_could_be_secret() {
 #[test]
 fn a_response_to_a_token_request_has_at_most_64_kib() {
     assert_eq!(RESPONSE_LIMIT, 65_536);
+}
+
+/// What a panic interrupts is left whole, since no function of the crate changes a value in two steps with foreign code between them: so a service
+/// may catch the panic of a request, and go on with what it shares. A client is so if its transport and store are. Not meant to be:
+/// `StoreError` and `ServiceError`, which hold any error.
+#[test]
+fn what_a_program_shares_survives_a_caught_panic() {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+    fn safe<T: UnwindSafe + RefUnwindSafe>() {}
+    safe::<(App, Settings, Environment, location_auth::Location, location_auth::LocationId)>();
+    safe::<(Session, Owner, location_auth::TokenState)>();
+    safe::<(location_auth::UserAccessToken, location_auth::LocationAccessToken, SavedToken)>();
+    safe::<(location_auth::UserLogin, location_auth::LocationLogin, location_auth::TokenExchange)>();
+    safe::<(location_auth::Attempt, Verdict, location_auth::Replay, location_auth::Renewal, Renewing)>();
+    safe::<(Error, Misuse, RenewError, location_auth::ReceiveError<location_auth::UserLogin>)>();
+    safe::<(Retry, location_auth::Backoff)>();
+    #[cfg(feature = "emulator")]
+    safe::<location_auth::emulator::Emulator>();
+    #[cfg(feature = "client")]
+    {
+        use location_auth::transports::client::{AsyncClient, Client};
+        type Send = fn(Request<Bytes>, usize) -> std::io::Result<Response<Vec<u8>>>;
+        type SendAsync = fn(Request<Bytes>, usize) -> std::future::Ready<std::io::Result<Response<Vec<u8>>>>;
+        safe::<(Client<Send>, AsyncClient<SendAsync>)>();
+    }
 }
