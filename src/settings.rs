@@ -246,7 +246,8 @@ fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<String, A::Error> {
     Ok(core::mem::take(&mut *map.next_value::<Text>()?.0))
 }
 
-/// A text and nothing else. serde's own error for another value quotes the value.
+/// A text and nothing else: some readers of environment variables take `0123` for the number 123, and nobody can tell what a number was before.
+/// serde's own error for another value quotes the value.
 struct Text(Zeroizing<String>);
 
 impl<'de> Deserialize<'de> for Text {
@@ -275,7 +276,7 @@ impl Visitor<'_> for TextVisitor {
     }
 
     refuse_unquoted! {
-        "a value is not a text: put it between quotes";
+        "a value is not a text, and what is read as a number loses digits: put it between quotes, in an environment variable within the value ('\"0123\"')";
         visit_bool(bool), visit_i64(i64), visit_i128(i128), visit_u64(u64), visit_u128(u128), visit_f64(f64), visit_bytes(&[u8]),
     }
 }

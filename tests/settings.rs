@@ -337,7 +337,10 @@ fn unreadable_settings_are_reported_without_a_value() {
         (r#"["S3CR3T"]"#.into(), "expected a map of settings"),
         (with(r#""staging""#, r#""S3CR3T""#), "the environment is unknown: write staging or production"),
         (with(r#""environment": "staging","#, ""), "the setting environment is missing"),
-        (with(r#""S3CR3T""#, "5318008"), "a value is not a text: put it between quotes"),
+        (
+            with(r#""S3CR3T""#, "5318008"),
+            "a value is not a text, and what is read as a number loses digits: put it between quotes",
+        ),
         (with(r#""S3CR3T""#, "true"), "a value is not a text"),
         (with(r#""S3CR3T""#, r#"{"value": "S3CR3T"}"#), "expected a text"),
         (with(r#""S3CR3T""#, "null"), "expected a text"),

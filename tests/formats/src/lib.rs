@@ -2,7 +2,7 @@
 //! without a value (Q19).
 #![cfg(test)]
 
-use location_auth::{App, Environment, LocationAccessToken, LocationId, SavedToken, Settings, UserAccessToken};
+use location_auth::{App, Environment, Flow, LocationAccessToken, LocationId, SavedToken, Settings, UserAccessToken};
 
 type Read<T> = fn(&[u8]) -> Result<T, String>;
 
@@ -197,6 +197,63 @@ fn unreadable_settings_are_reported_without_their_values() {
             assert!(error.contains(why), "{name}: {error}");
             // These two show the line that they are at.
             assert!(["TOML", "YAML"].contains(&name) || !error.contains("S3CR3T"), "{name}: {error}");
+        }
+    }
+}
+
+/// figment reads a variable's digits as a number, and what it was before can't be told from that: `00123456` and `+123456` are `123456`. So a
+/// number is no credential, and the error says how the variable is written. It quotes no value.
+#[test]
+fn a_variable_that_figment_takes_for_something_else_than_a_text_is_refused_with_what_to_do() {
+    use figment::{Figment, Jail, providers::Env};
+    let read = |name: &str, value: &str| -> Result<App, String> {
+        let mut result = Err(String::new());
+        Jail::expect_with(|jail| {
+            for pair in SETTINGS[3].1.split_whitespace() {
+                let (name, value) = pair.split_once('=').unwrap();
+                jail.set_env(name, value);
+            }
+            jail.set_env(name, value);
+            let settings = Figment::from(Env::prefixed("SALON_")).extract::<Settings>();
+            result = as_text(settings.map_err(Box::new)).and_then(|settings| as_text(App::new(settings)));
+            Ok(())
+        });
+        result
+    };
+    let names = ["API_KEY", "CLIENT_ID", "CLIENT_SECRET", "DATA_SOURCE_NAME"].map(|name| format!("SALON_{name}"));
+    for name in &names {
+        for value in ["5318008", "005318008", "+5318008", "-5318008", "5318008.50", "true", "[5318008]", "{a=5318008}"]
+        {
+            let error = read(name, value).unwrap_err();
+            let key = name["SALON_".len()..].to_lowercase();
+            let is_list = value.starts_with(['[', '{']);
+            assert!(
+                is_list
+                    || error
+                        .contains(r#"put it between quotes, in an environment variable within the value ('"0123"')"#),
+                "{error}"
+            );
+            assert!(error.to_lowercase().contains(&key) && !error.contains("5318008"), "{value}: {error}");
+        }
+        // So written, and what figment takes for a text anyway, loses nothing.
+        for (value, text) in [
+            (r#""5318008""#, "5318008"),
+            (r#""005318008""#, "005318008"),
+            (r#""true""#, "true"),
+            ("184467440737095516160", "184467440737095516160"),
+            ("1e5", "1e5"),
+            ("0x1F", "0x1F"),
+        ] {
+            let app = read(name, value).unwrap();
+            let login = app.user_login("owner@example.com", "p").unwrap().request();
+            let body: serde_json::Value = serde_json::from_slice(login.body()).unwrap();
+            let read = match name.as_str() {
+                "SALON_API_KEY" => login.headers()["x-api-key"].to_str().unwrap(),
+                "SALON_CLIENT_ID" => body["client_id"].as_str().unwrap(),
+                "SALON_CLIENT_SECRET" => body["client_secret"].as_str().unwrap(),
+                _ => app.data_source_name().unwrap(),
+            };
+            assert_eq!(read, text, "{name}");
         }
     }
 }
