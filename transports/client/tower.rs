@@ -44,6 +44,7 @@
 //! | time-out | **for each send**; a call that it stops may have arrived | for the whole call; it may drop a token request in flight |
 //! | retry | each retry has the credentials of the first send | **each retry gets the newest credentials** |
 //! | concurrency limit | **for requests**; a call that waits for a token does not count | for calls; a call that waits for a token counts |
+//! | redirects | followed within their origin alone: to another one they would carry `x-api-key`, which `tower-http` does not remove | **each hop is authorized anew; to an origin that is not in the settings it is an error** |
 //! | trace | sees each send, with credentials | **sees each call once, before it has credentials** |
 //!
 //! Prefer the order in bold. The other order works, too, at a cost:
