@@ -204,6 +204,7 @@ fn unreadable_settings_are_reported_without_their_values() {
 /// figment reads a variable's digits as a number, and what it was before can't be told from that: `00123456` and `+123456` are `123456`. So a
 /// number is no credential, and the error says how the variable is written. It quotes no value.
 #[test]
+#[allow(clippy::result_large_err, reason = "figment's own error")]
 fn a_variable_that_figment_takes_for_something_else_than_a_text_is_refused_with_what_to_do() {
     use figment::{Figment, Jail, providers::Env};
     let read = |name: &str, value: &str| -> Result<App, String> {
