@@ -25,13 +25,13 @@ use ::hyper::body::{Body, Frame, Incoming, SizeHint};
 use ::hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use ::hyper::rt::{Read, Write};
 use http::uri::{PathAndQuery, Uri};
-use http::{HeaderValue, Request, Response, Version, header};
-use location_auth::{Bytes, is_token_request, may_carry_secrets};
+use http::{HeaderValue, Request, Response, header};
+use location_auth::{Bytes, is_token_request};
 
 use super::bounded::BoundedBody;
 use super::known_cause::known_cause;
 use super::own_wakes::on_its_own_wakes;
-use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
+use super::{AsyncTransport, Delivery, SendError, SendErrorKind, prepare};
 
 /// A transport over connections that your own function opens: one for each request, unless the transport
 /// [keeps them for calls](Self::keeping_connections).
@@ -160,10 +160,9 @@ where
 {
     type Error = SendError;
 
-    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
-        if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
-        }
+    async fn send(&self, mut request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        let length = request.body().len();
+        prepare(&mut request, Some(length))?;
         let of_its_own = is_token_request(&request);
         let (origin, request) = split(request)
             .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, Some(Box::new(error))))?;
@@ -215,8 +214,6 @@ impl<T: Read + Write + Unpin> Idle<T> {
 /// alone and a `Host`.
 fn split(request: Request<Bytes>) -> Result<(Uri, Request<Whole>), http::Error> {
     let (mut parts, body) = request.into_parts();
-    // A request that was received over another version is sent over this one.
-    parts.version = Version::HTTP_11;
     let mut target = core::mem::take(&mut parts.uri).into_parts();
     let mut origin = http::uri::Parts::default();
     origin.scheme = target.scheme.take();

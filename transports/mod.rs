@@ -98,6 +98,7 @@ pub mod cassette;
 pub mod client;
 mod drivers;
 mod events;
+mod framing;
 #[cfg(feature = "hyper")]
 pub mod hyper;
 #[cfg(any(feature = "hyper", feature = "reqwest", feature = "tower", feature = "ureq"))]
@@ -120,6 +121,7 @@ compile_error!(
 pub use location_auth::Delivery;
 
 pub use drivers::{Cause, RunError, run, run_async, run_async_with_retries, run_with_retries};
+pub use framing::prepare;
 pub use send_error::{SendError, SendErrorKind};
 pub use shared::SharedTransport;
 

@@ -24,15 +24,18 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use core::time::Duration;
 use std::io::{Error as IoError, ErrorKind as Io};
 
+use ::hyper::body::{Body as HttpBody, Frame};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Body, Client, ClientBuilder, Url};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 #[cfg(feature = "client")]
 use location_auth::Call;
-use location_auth::{Bytes, is_token_request, may_carry_secrets};
+use location_auth::{Bytes, is_token_request};
 use tokio::task::yield_now;
 
 use super::bounded::BoundedBody;
@@ -41,7 +44,7 @@ use super::client::{AsyncClient, AsyncTokenStore, CallError};
 use super::known_cause::{known_cause, links};
 use super::own_wakes::on_its_own_wakes;
 use super::send_error::refused_by_proxy;
-use super::{AsyncTransport, Delivery, SendError, SendErrorKind};
+use super::{AsyncTransport, Delivery, SendError, SendErrorKind, prepare};
 
 /// A transport over reqwest that follows no redirect and never reads more than the limit. Clones share the connections for calls. Each token
 /// request has a connection of its own ([`is_token_request`]).
@@ -158,12 +161,14 @@ impl Reqwest {
     /// # Errors
     /// As [`send`](AsyncTransport::send): if there is no response.
     pub async fn execute<B: Into<Body>>(&self, request: Request<B>) -> Result<Response<Body>, SendError> {
-        self.respond(request).await.map(Into::into)
+        self.respond(request.map(Into::into)).await.map(Into::into)
     }
 
-    async fn respond<B: Into<Body>>(&self, mut request: Request<B>) -> Result<::reqwest::Response, SendError> {
-        if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
+    async fn respond(&self, mut request: Request<Body>) -> Result<::reqwest::Response, SendError> {
+        let length = request.body().as_bytes().map(<[u8]>::len);
+        prepare(&mut request, length)?;
+        if length.is_none() {
+            request = framed(request);
         }
         let client = if is_token_request(&request) {
             &self.logins
@@ -174,8 +179,6 @@ impl Reqwest {
             on_its_own_wakes(yield_now()).await;
             &self.calls
         };
-        // A request that was received over another version is sent over this one.
-        *request.version_mut() = Version::HTTP_11;
         let root = root(request.uri());
         let request = ::reqwest::Request::try_from(request)
             .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error)))?;
@@ -191,7 +194,7 @@ impl AsyncTransport for Reqwest {
     type Error = SendError;
 
     async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
-        let mut incoming = self.respond(request).await?;
+        let mut incoming = self.respond(request.map(Into::into)).await?;
         let body = read(&mut incoming, limit).await.map_err(|error| error.with_status(incoming.status()))?;
         let mut response = Response::new(body);
         *response.status_mut() = incoming.status();
@@ -237,6 +240,55 @@ impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
     }
 }
 
+/// Has hyper send the whole of a stream. It would leave out that of a GET or HEAD without a length, and what is beyond a length.
+fn framed(mut request: Request<Body>) -> Request<Body> {
+    let declared = request.headers().get(header::CONTENT_LENGTH);
+    match declared.map(|length| length.to_str().unwrap_or_default().parse().unwrap_or_default()) {
+        Some(left) => request.map(|body| Body::wrap(Declared { body, left })),
+        None => {
+            if [Method::GET, Method::HEAD].contains(request.method()) {
+                let chunked = HeaderValue::from_static("chunked");
+                request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
+            }
+            request
+        }
+    }
+}
+
+/// A stream that fails where it goes beyond its declared length.
+struct Declared {
+    body: Body,
+    left: u64,
+}
+
+impl HttpBody for Declared {
+    type Data = Bytes;
+    type Error = Box<dyn StdError + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context).map(|frame| {
+            let frame = frame?.map_err(Into::into);
+            Some(frame.and_then(|frame| {
+                let length = u64::try_from(frame.data_ref().map_or(0, Bytes::len)).unwrap_or(u64::MAX);
+                self.left = self.left.checked_sub(length).ok_or(TooLong)?;
+                Ok(frame)
+            }))
+        })
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the stream is longer than its content-length")]
+struct TooLong;
+
+fn is_misdeclared(link: &(dyn StdError + 'static)) -> bool {
+    // hyper itself notices a stream that is shorter.
+    link.is::<TooLong>() || link.downcast_ref().is_some_and(::hyper::Error::is_body_write_aborted)
+}
+
 /// The scheme and authority of a URL alone, as reqwest parses them.
 fn root(uri: &Uri) -> Option<Url> {
     Url::parse(&format!("{}://{}/", uri.scheme_str()?, uri.authority()?)).ok()
@@ -251,7 +303,9 @@ async fn read(incoming: &mut ::reqwest::Response, limit: usize) -> Result<Vec<u8
 }
 
 fn send_error(error: ::reqwest::Error) -> SendError {
-    let (kind, delivery) = if error.is_connect() {
+    let (kind, delivery) = if links(&error).any(is_misdeclared) {
+        (SendErrorKind::Header("content-length"), Delivery::Unknown)
+    } else if error.is_connect() {
         if let Some(status) = links(&error).find_map(proxys_refusal) {
             return refused_by_proxy(status);
         }

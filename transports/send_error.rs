@@ -93,6 +93,10 @@ pub enum SendErrorKind {
     /// The URL is `https`, and the client was built without TLS. Nothing was sent.
     #[error("the client was built without TLS: turn on its feature that ends in -rustls")]
     NoTls,
+    /// This header of the request is for the HTTP library to set, or its `Content-Length` is not the body's length: see
+    /// [`prepare`](super::prepare). Nothing was sent, except if a stream turned out longer than its declared length.
+    #[error("the request has the header {0}, which the HTTP client sets itself: remove it")]
+    Header(&'static str),
     /// The proxy did not open a connection to the host: it requires credentials (407), forbids it (403) or can't reach the host (502). The status
     /// is `None` if the HTTP library does not say it. Nothing was sent. After a 4xx or an unknown status, a retry would fail in the same way.
     #[error("the proxy that the client is set to use refused to connect{}: check the proxy's address, credentials and rules", Status(*.0))]

@@ -35,12 +35,12 @@ use ::ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as Connection,
 };
 use ::ureq::{Agent, AsSendBody, Body, Error};
-use http::{Method, Request, Response, StatusCode, Version};
-use location_auth::{Bytes, is_token_request, may_carry_secrets};
+use http::{Request, Response, StatusCode};
+use location_auth::{Bytes, is_token_request};
 
 use super::known_cause::known_cause;
 use super::send_error::refused_by_proxy;
-use super::{Delivery, SendError, SendErrorKind, Transport};
+use super::{Delivery, SendError, SendErrorKind, Transport, prepare};
 
 /// A transport over ureq that follows no redirect and never reads more than the limit. Clones share the connections for calls. Each token
 /// request has a connection of its own ([`is_token_request`]).
@@ -141,16 +141,17 @@ impl Ureq {
     ///
     /// # Errors
     /// As [`send`](Transport::send): if there is no response.
-    pub fn run<B: AsSendBody>(&self, request: Request<B>) -> Result<Response<Body>, SendError> {
-        if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
-        }
+    pub fn run<B: AsSendBody>(&self, mut request: Request<B>) -> Result<Response<Body>, SendError> {
+        // ureq tells no body's length. Of its bodies only `()` has no size, and of a POST ureq would send it in chunks.
+        prepare(&mut request, (size_of::<B>() == 0).then_some(0))?;
+        self.respond(request)
+    }
+
+    fn respond<B: AsSendBody>(&self, request: Request<B>) -> Result<Response<Body>, SendError> {
         let agent = if is_token_request(&request) { &self.logins } else { &self.calls };
         let (mut parts, body) = request.into_parts();
         // ureq would read a configuration from the extensions, which could allow redirects.
         parts.extensions.clear();
-        // A request that was received over another version is sent over this one.
-        parts.version = Version::HTTP_11;
         agent.run(Request::from_parts(parts, body)).map_err(send_error)
     }
 }
@@ -158,13 +159,15 @@ impl Ureq {
 impl Transport for Ureq {
     type Error = SendError;
 
-    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+    fn send(&self, mut request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        let length = request.body().len();
+        prepare(&mut request, Some(length))?;
         let (parts, body) = request.into_parts();
-        // With an empty body of bytes, a GET would have the header `content-length: 0`.
-        let response = if body.is_empty() && parts.method == Method::GET {
-            self.run(Request::from_parts(parts, ()))?
+        // With an empty body of bytes, each method would have the header `content-length: 0`.
+        let response = if body.is_empty() {
+            self.respond(Request::from_parts(parts, ()))?
         } else {
-            self.run(Request::from_parts(parts, &body[..]))?
+            self.respond(Request::from_parts(parts, &body[..]))?
         };
         let (parts, mut body) = response.into_parts();
         let limit = u64::try_from(limit).unwrap_or(u64::MAX);
@@ -258,6 +261,10 @@ fn error_of(error: Error, sent: Delivery) -> SendError {
         Error::TlsRequired => (SendErrorKind::NoTls, Delivery::Unsendable),
         Error::Tls(_) => (SendErrorKind::Tls, sent),
         Error::BodyExceedsLimit(_) => (SendErrorKind::TooLarge, Delivery::Unknown),
+        // Of a stream: it is longer than its declared length.
+        Error::Protocol(cause) if cause.to_string() == "attempt to write larger body than content-length" => {
+            (SendErrorKind::Header("content-length"), Delivery::Unknown)
+        }
         Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown),
         _ => (SendErrorKind::Other, sent),
     };

@@ -1,7 +1,7 @@
 //! What is an adapter's own: its policies, its configuration and what it shows of itself.
 
 use std::error::Error;
-use std::io;
+use std::io::{self, Write};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -80,6 +80,26 @@ fn a_url_that_the_library_refuses_is_not_shown() {
     let error = tokio().block_on(transport.send(get(&url), 0)).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
     assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Other, Delivery::Unsendable));
+}
+
+#[test]
+fn no_body_by_the_librarys_own_api_has_a_length_where_the_method_takes_one() {
+    let heads = Arc::new(Mutex::new(vec![]));
+    let seen = Arc::clone(&heads);
+    let server = scripted(move |stream| {
+        seen.lock().unwrap().push(String::from_utf8(read_request(stream)).unwrap());
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").ok();
+    });
+    for (method, has_length) in [("POST", true), ("PUT", true), ("QUERY", true), ("GET", false), ("DELETE", false)] {
+        let request = || Request::builder().method(method).uri(server.url("/"));
+        Ureq::new().run(request().body(()).unwrap()).unwrap();
+        let reqwest = Reqwest::new().unwrap();
+        tokio().block_on(reqwest.execute(request().body("").unwrap())).unwrap();
+        for head in std::mem::take(&mut *heads.lock().unwrap()) {
+            assert_eq!(head.contains("\r\ncontent-length: 0\r\n"), has_length, "{head}");
+            assert!(!head.contains("transfer-encoding"), "{head}");
+        }
+    }
 }
 
 #[test]

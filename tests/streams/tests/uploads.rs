@@ -2,11 +2,13 @@
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::stream;
-use http::Request;
+use http::header::CONTENT_LENGTH;
+use http::{Method, Request};
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
-use location_auth::transports::{Delivery, SendError, reqwest::Reqwest, ureq::Ureq};
+use location_auth::transports::{Delivery, SendError, SendErrorKind, reqwest::Reqwest, ureq::Ureq};
 use location_auth::{Bytes, Call};
 use streams::{Seen, Service};
 use ureq::SendBody;
@@ -147,6 +149,82 @@ fn a_stream_by_reqwest_that_was_cut_is_not_sent_again() {
         assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error}");
         assert_eq!((service.seen().len(), service.tokens()), (1, 1));
     });
+}
+
+const METHODS: [Method; 4] = [Method::GET, Method::POST, Method::DELETE, Method::OPTIONS];
+/// A stream of 5,000 bytes says so or not.
+const DECLARED: [Option<&str>; 2] = [None, Some("5000")];
+
+fn upload<B>(method: &Method, service: &Service, length: Option<&str>, body: B) -> Request<B> {
+    let mut request = Request::builder().method(method).uri(service.url("")).body(body).unwrap();
+    request.headers_mut().extend(length.map(|length| (CONTENT_LENGTH, length.parse().unwrap())));
+    request
+}
+
+#[test]
+fn a_stream_of_any_method_arrives_whole() {
+    for (method, length) in METHODS.iter().flat_map(|method| DECLARED.map(|length| (method, length))) {
+        let service = Service::start();
+        let client = blocking(&service);
+        let again = upload(method, &service, length, reader(5000));
+        let call = upload(method, &service, length, reader(5000));
+        client.call_with(Call::repeating(Some(again)), call, |request| client.transport().run(request)).unwrap();
+        assert_eq!(service.seen(), [seen(401, 5000), seen(200, 5000)], "ureq: {method}, {length:?}");
+
+        on_tokio(|service, client| async move {
+            let again = upload(method, &service, length, stream(5000));
+            let call = upload(method, &service, length, stream(5000));
+            let send = |request| client.transport().execute(request);
+            client.call_with(Call::repeating(Some(again)), call, send).await.unwrap();
+            assert_eq!(service.seen(), [seen(401, 5000), seen(200, 5000)], "reqwest: {method}, {length:?}");
+        });
+    }
+}
+
+#[test]
+fn a_stream_that_has_another_length_than_it_declares_is_no_success() {
+    let wrong = (SendErrorKind::Header("content-length"), Delivery::Unknown);
+    for (method, length) in METHODS.iter().flat_map(|method| ["1", "4999", "5001"].map(|length| (method, length))) {
+        let service = Service::start();
+        let ureq = Ureq::with_config(|config| config.timeout_global(Some(Duration::from_millis(300))));
+        let error = ureq.run(upload(method, &service, Some(length), reader(5000))).unwrap_err();
+        // ureq takes a shorter stream for a whole one, and waits.
+        let expected = if length == "5001" { (SendErrorKind::TimedOut, Delivery::Unknown) } else { wrong };
+        assert_eq!((error.kind(), error.delivery()), expected, "ureq: {method}, {length}");
+
+        on_tokio(|service, client| async move {
+            let call = upload(method, &service, Some(length), stream(5000));
+            let error = client.transport().execute(call).await.unwrap_err();
+            assert_eq!((error.kind(), error.delivery()), wrong, "reqwest: {method}, {length}");
+        });
+    }
+}
+
+#[test]
+fn a_stream_with_a_header_of_the_connection_is_not_sent() {
+    let headers = [("content-length", "ten"), ("transfer-encoding", "chunked"), ("connection", "close"), ("te", "x")];
+    for (name, value) in headers {
+        let refused = (SendErrorKind::Header(name), Delivery::Unsendable);
+        let service = Service::start();
+        let call = Request::post(service.url("")).header(name, value).body(reader(5000)).unwrap();
+        let error = Ureq::new().run(call).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), refused, "ureq");
+        let call = Request::post(service.url("")).header("content-length", "5").body(()).unwrap();
+        assert_eq!(Ureq::new().run(call).unwrap_err().kind(), SendErrorKind::Header("content-length"), "ureq: none");
+        assert_eq!(service.seen(), []);
+
+        on_tokio(|service, client| async move {
+            let reqwest = client.transport().client();
+            for body in [reqwest::Body::from("ten bytes!"), stream(5000)] {
+                let call = reqwest.post(service.url("")).header(name, value).body(body).build().unwrap();
+                let CallError::Transport { error, .. } = client.execute(call).await.unwrap_err() else {
+                    panic!("{name}: is the transport's to refuse")
+                };
+                assert_eq!((error.kind(), error.delivery()), refused, "reqwest");
+            }
+            assert_eq!(service.seen(), []);
+        });
+    }
 }
 
 #[test]

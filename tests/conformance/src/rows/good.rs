@@ -77,6 +77,31 @@ pub fn repeated_headers(subject: &Subject) {
     assert_eq!(cookies, ["a=1", "b=2"]);
 }
 
+/// Whatever the status: of a refusal they say why, and when to try again.
+pub fn headers_that_are_read(subject: &Subject) {
+    let headers = [
+        ("content-type", "application/problem+json; charset=utf-8"),
+        // One that no library decodes.
+        ("content-encoding", "x-test"),
+        ("retry-after", "Sun, 06 Nov 1994 08:50:07 GMT"),
+        ("date", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        ("x-request-id", "req-1"),
+    ];
+    for status in [200, 401, 429, 503] {
+        let server = well_kept(move |_| {
+            let response = Response::builder().status(status);
+            let response = headers.iter().fold(response, |response, (name, value)| response.header(*name, *value));
+            response.body(b"what the service says".to_vec()).unwrap()
+        });
+        let client = (subject.client)(&Wishes::default());
+        let response = client(get(server.url("/")), 100).expect("a status is no error");
+        for (name, value) in headers {
+            let values: Vec<_> = response.headers().get_all(name).iter().collect();
+            assert_eq!(values, [value], "{name} of a {status}");
+        }
+    }
+}
+
 pub fn body_without_length(subject: &Subject) {
     let server = answering("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nto the end");
     let client = (subject.client)(&Wishes::default());

@@ -1,5 +1,6 @@
 //! The table.
 
+mod framing;
 mod good;
 mod hostile;
 pub mod owners;
@@ -53,6 +54,7 @@ pub const ROWS: &[Row] = &[
     row("a request of another HTTP version is sent", good::another_version),
     row("a request of a new method is sent", good::new_method),
     row("repeated headers stay repeated", good::repeated_headers),
+    row("the headers that are read come back", good::headers_that_are_read),
     row("a body that ends with the connection comes back whole", good::body_without_length),
     must("a declared body of the bound passes at 64 KiB", |subject| good::body(subject, KIB_64, KIB_64, false)),
     must("a declared body beyond the bound fails at 64 KiB", |subject| good::body(subject, KIB_64 + 1, KIB_64, false)),
@@ -92,6 +94,12 @@ pub const ROWS: &[Row] = &[
     row("a header's value that is no text arrives byte for byte", secrets::header_without_text),
     must("no header that names a secret is added or lost", secrets::no_header_is_added),
     row("the request's body arrives byte for byte", secrets::own_body),
+    must("a header of the connection is refused before a byte is sent", framing::header_of_the_connection),
+    must("a length that is not the body's is refused before a byte is sent", framing::wrong_length),
+    row("a length that is the body's arrives once", framing::right_length),
+    row("an empty body has a length where its method takes one alone", framing::empty_body),
+    row("a body of any method arrives with its length", framing::body_of_any_method),
+    row("an expectation arrives, and then the body", framing::expectation),
     row("the path and the query arrive byte for byte", |subject| {
         // Encoded slashes and spaces, sub-delimiters, an empty parameter, a second question mark.
         secrets::own_target(subject, "/a%2Fb/c;d=1,2/%C3%A9/@:!$&*+?x=%20+y&&access_token=S3CR3T%2b&z=a/b?c");

@@ -42,7 +42,7 @@ fn arriving(subject: &Subject, path_and_query: &str) -> (Vec<u8>, Vec<u8>) {
     arriving_of(subject, |base| request(format!("{base}{path_and_query}")))
 }
 
-fn arriving_of(subject: &Subject, request: impl FnOnce(String) -> Request<Bytes>) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn arriving_of(subject: &Subject, request: impl FnOnce(String) -> Request<Bytes>) -> (Vec<u8>, Vec<u8>) {
     let requests = Arc::new(Mutex::new(vec![]));
     let seen = Arc::clone(&requests);
     let server = scripted(move |stream| {
@@ -58,7 +58,7 @@ fn arriving_of(subject: &Subject, request: impl FnOnce(String) -> Request<Bytes>
     (bytes[..end].to_vec(), bytes[end + 4..].to_vec())
 }
 
-fn lines(head: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(super) fn lines(head: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut lines = vec![];
     for line in head.split(|byte| *byte == b'\n').skip(1) {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
