@@ -13,8 +13,8 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper_util::client::legacy::{Client, connect::HttpConnector};
 use hyper_util::rt::TokioExecutor;
-use location_auth::transports::{Cause, run_async};
-use location_auth::{LocationAccessToken, LocationLogin, may_carry_secrets};
+use location_auth::transports::{Cause, prepare, run_async};
+use location_auth::{LocationAccessToken, LocationLogin};
 use tokio::time::timeout;
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -30,12 +30,11 @@ fn main() -> Result<(), Failure> {
 async fn log_in(login: LocationLogin) -> Result<LocationAccessToken, Failure> {
     // It follows no redirect, and sends nothing again that a connection has taken.
     let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
-    let transport = |request: Request<Bytes>, limit: usize| {
+    let transport = |mut request: Request<Bytes>, limit: usize| {
         let client: Client<HttpConnector, Full<Bytes>> = client.clone();
         async move {
-            if !may_carry_secrets(request.uri()) {
-                return Err(Failure::from("the URL would send secrets in the clear"));
-            }
+            let length = request.body().len();
+            prepare(&mut request, Some(length))?;
             let whole = async {
                 let (parts, body) = client.request(request.map(Full::from)).await?.into_parts();
                 Ok(Response::from_parts(parts, Limited::new(body, limit).collect().await?.to_bytes().to_vec()))

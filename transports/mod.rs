@@ -4,21 +4,26 @@
 //!
 //! # Write your own transport
 //!
-//! A transport is a function from a request to a response. This one is complete, and a test of your program can use it:
+//! A transport is a function from a request to a response. This one is complete, over a client that has its own types:
 //!
 //! ```
-//! use location_auth::{App, Bytes, transports::run};
-//! use http::{Request, Response};
+//! use location_auth::{App, Bytes, transports::{SendError, prepare, run}};
+//! use http::{HeaderMap, Request, Response, StatusCode};
 //!
+//! # fn my_client(request: Request<Bytes>, limit: usize) -> Result<(StatusCode, HeaderMap, Vec<u8>), SendError> {
+//! #     assert_eq!(request.headers()["x-api-key"], "k-12");
+//! #     let token = if request.uri().path() == "/user_token" { "u-1" } else { "l-1" };
+//! #     Ok((StatusCode::OK, HeaderMap::new(), format!(r#"{{"access_token": "{token}"}}"#).into_bytes()))
+//! # }
 //! # fn log_in(app: &App) -> Result<(), Box<dyn std::error::Error>> {
-//! let transport = |request: Request<Bytes>, limit: usize| -> Result<Response<Vec<u8>>, std::io::Error> {
-//!     assert_eq!(request.headers()["x-api-key"], "k-12");
-//!     let body = match request.uri().path() {
-//!         "/user_token" => r#"{"access_token": "u-1"}"#,
-//!         _ => r#"{"access_token": "l-1"}"#,
-//!     };
-//!     assert!(body.len() <= limit, "a real transport stops reading at the limit");
-//!     Ok(Response::new(body.into()))
+//! let transport = |mut request: Request<Bytes>, limit: usize| -> Result<Response<Vec<u8>>, SendError> {
+//!     let length = request.body().len();
+//!     prepare(&mut request, Some(length))?;
+//!     let (status, headers, body) = my_client(request, limit)?;
+//!     let mut response = Response::new(body);
+//!     *response.status_mut() = status;
+//!     *response.headers_mut() = headers;
+//!     Ok(response)
 //! };
 //! let token = run(app.location("loc-1")?.login("owner@example.com", "hunter2")?, &transport)?;
 //! assert_eq!(token.expose_secret(), "l-1");
@@ -36,13 +41,16 @@
 //!   could be read as this owner's token. And if the server has already closed it, nobody knows whether the service issued a token. A new
 //!   connection costs 0.1 ms over loopback, 0.5 to 0.9 ms with TLS (hyper, reqwest), and the round trips of the network.
 //! - It sends the request once, to the request's URI, and does not change its headers. It may add `host`, `content-length`, `accept`,
-//!   `user-agent`, and `accept-encoding: identity`, because nothing here decodes a body.
+//!   `user-agent`, and `accept-encoding: identity`, because nothing here decodes a body. It refuses the headers that are the HTTP client's own, and
+//!   a `content-length` that is not the body's. An empty body has a length if the method takes one. [`prepare()`] does these three.
 //! - It follows no redirect. A client that follows one sends `x-api-key` to the redirect's host (`Q7`).
 //! - It returns every status as a response: a 401 or 503 is no error.
+//! - It returns all headers of the response. `retry-after` and `date` say how long to wait. An error shows `x-request-id` and `content-type`, and
+//!   `content-encoding` says why a body can't be read.
 //! - It reads at most `limit` bytes of the body. For a longer body it stops reading and returns an error (`Q13`).
 //! - It returns an error if the body is cut short.
 //! - It has a time-out. Its errors show no query of a URL, no header and no body.
-//! - It uses TLS for any host that is not loopback: [`may_carry_secrets`](crate::may_carry_secrets) checks a URL.
+//! - It uses TLS for any host that is not loopback: [`prepare()`] and [`may_carry_secrets`](crate::may_carry_secrets) check a URL.
 //!
 //! If the service refuses a large upload before it has read all of it, the response can be lost, also a 401. The service closes the connection
 //! while the client still writes, and the reset arrives before the response (RFC 9112, section 9.6). With every transport, the error then says

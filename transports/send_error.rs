@@ -94,7 +94,7 @@ pub enum SendErrorKind {
     #[error("the client was built without TLS: turn on its feature that ends in -rustls")]
     NoTls,
     /// This header of the request is for the HTTP library to set, or its `Content-Length` is not the body's length: see
-    /// [`prepare`](super::prepare). Nothing was sent, except if a stream turned out longer than its declared length.
+    /// [`prepare`](super::prepare()). Nothing was sent, except if a stream turned out longer than its declared length.
     #[error("the request has the header {0}, which the HTTP client sets itself: remove it")]
     Header(&'static str),
     /// The proxy did not open a connection to the host: it requires credentials (407), forbids it (403) or can't reach the host (502). The status

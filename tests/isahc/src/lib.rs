@@ -8,8 +8,8 @@ use http::{HeaderValue, Request, Response};
 use isahc::HttpClient;
 use isahc::config::{Configurable, RedirectPolicy, VersionNegotiation};
 use isahc::error::{Error, ErrorKind};
-use location_auth::transports::{Delivery, SendError, SendErrorKind, Transport};
-use location_auth::{Bytes, may_carry_secrets};
+use location_auth::Bytes;
+use location_auth::transports::{Delivery, SendError, SendErrorKind, Transport, prepare};
 
 /// What a client for [`transport`] must be, whatever else you set, like `tls_config` or another `proxy`.
 pub fn policed(patience: Duration) -> isahc::HttpClientBuilder {
@@ -26,9 +26,8 @@ pub fn policed(patience: Duration) -> isahc::HttpClientBuilder {
 
 pub fn transport(client: HttpClient) -> impl Transport<Error = SendError> + Send + Sync + 'static {
     move |mut request: Request<Bytes>, limit: usize| {
-        if !may_carry_secrets(request.uri()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
-        }
+        let length = request.body().len();
+        prepare(&mut request, Some(length))?;
         // isahc panics where a header's value is no text, and so does libcurl's Rust interface refuse it.
         if request.headers().values().any(|value| value.to_str().is_err()) {
             return Err(SendError::new(SendErrorKind::Other, Delivery::Unsendable, None));
@@ -36,7 +35,9 @@ pub fn transport(client: HttpClient) -> impl Transport<Error = SendError> + Send
         // Where isahc looks for a request's own configuration, which could allow redirects.
         request.extensions_mut().clear();
         request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
-        let request = request.map(|body| if body.is_empty() { isahc::Body::empty() } else { body.to_vec().into() });
+        // No bytes have a length, too. An empty body has none.
+        let is_none = length == 0 && !request.headers().contains_key(CONTENT_LENGTH);
+        let request = request.map(|body| if is_none { isahc::Body::empty() } else { body.to_vec().into() });
         let (parts, body) = client.send(request).map_err(send_error)?.into_parts();
         let broken = |error: SendError| error.with_status(parts.status);
         // libcurl takes a length that it can't hold for none.

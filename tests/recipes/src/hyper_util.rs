@@ -4,14 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use http::header::ACCEPT_ENCODING;
-use http::{HeaderValue, Request, Response, Version};
+use http::{HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
-use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind};
-use location_auth::{Bytes, is_token_request, may_carry_secrets};
+use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, prepare};
+use location_auth::{Bytes, is_token_request};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
@@ -32,11 +32,8 @@ where
     move |mut request: Request<Bytes>, limit: usize| {
         let client = if is_token_request(&request) { logins.clone() } else { calls.clone() };
         async move {
-            if !may_carry_secrets(request.uri()) {
-                return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
-            }
-            // A request that was received over another version is sent over this one.
-            *request.version_mut() = Version::HTTP_11;
+            let length = request.body().len();
+            prepare(&mut request, Some(length))?;
             request.headers_mut().entry(ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
             let whole = async {
                 let (parts, body) = client.request(request.map(Full::from)).await.map_err(no_response)?.into_parts();
