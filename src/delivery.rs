@@ -18,7 +18,7 @@ pub enum Delivery {
     /// No byte of it was sent: a retry is safe.
     NotSent,
     /// No byte of it was sent, and a retry would not help: the transport, as it is set up, can't send such a request. For example, the URL is not
-    /// `https`, or TLS is not built in.
+    /// `https`, TLS is not built in, or a header is not the caller's to set. So the caller is at fault.
     Unsendable,
     /// It may have arrived: a retry could create a second token that never expires.
     Unknown,

@@ -108,8 +108,11 @@ impl RenewError {
     pub fn fault(&self) -> Fault {
         match &self.kind {
             RenewErrorKind::Response(error) => error.fault(),
-            RenewErrorKind::NoResponse(_) | RenewErrorKind::InDoubt => Fault::Transport,
-            RenewErrorKind::NotEnabled
+            RenewErrorKind::NoResponse(Delivery::NotSent | Delivery::Unknown) | RenewErrorKind::InDoubt => {
+                Fault::Transport
+            }
+            RenewErrorKind::NoResponse(Delivery::Unsendable)
+            | RenewErrorKind::NotEnabled
             | RenewErrorKind::InVain
             | RenewErrorKind::RejectedAgain
             | RenewErrorKind::Misuse(_) => Fault::Caller,
@@ -196,12 +199,12 @@ impl fmt::Display for RenewError {
                 if let Some(step) = self.step {
                     write!(f, " at {step}")?;
                 }
-                let what = match delivery {
-                    Delivery::NotSent => "the request was not sent",
-                    Delivery::Unsendable => "the transport cannot send the request",
-                    Delivery::Unknown => "no complete response came, and the request may have arrived",
+                let (what, check) = match delivery {
+                    Delivery::NotSent => ("the request was not sent", "the network"),
+                    Delivery::Unsendable => ("the transport cannot send the request", "how the transport is set up"),
+                    Delivery::Unknown => ("no complete response came, and the request may have arrived", "the network"),
                 };
-                write!(f, ": {what}; {fault}: check the network")?;
+                write!(f, ": {what}; {fault}: check {check}")?;
                 if let Some(step) = self.step {
                     write!(f, " and the {}", step.url())?;
                 }

@@ -160,7 +160,7 @@ fn a_request_that_never_left_is_retried_and_one_that_may_have_is_not() {
 fn an_unsendable_request_is_not_retried() {
     let script = Script::new(vec![Err(Dead(Delivery::Unsendable))]);
     let stopped = run_with_retries(login(), &script, Backoff::default(), |_| panic!("no wait")).unwrap_err();
-    assert_eq!((stopped.fault(), stopped.retry()), (Fault::Transport, Retry::Never));
+    assert_eq!((stopped.fault(), stopped.retry()), (Fault::Caller, Retry::Never));
 }
 
 #[test]

@@ -416,7 +416,7 @@ fn https_without_its_feature_ends_with_code_1_and_says_which_feature() {
     assert_eq!((outcome.code, outcome.stdout.as_str()), (Some(1), ""));
     assert_eq!(
         outcome.last_line(),
-        "login: step 1 (User Access Token) of Location demo-salon: the transport refused to send the request; the transport \
+        "login: step 1 (User Access Token) of Location demo-salon: the transport refused to send the request; the caller \
          is at fault: check the user token URL and how the transport is set up: the client was built without TLS: turn on its feature that ends in -rustls"
     );
     let mut arrived = Vec::new();

@@ -443,15 +443,15 @@ fn a_new_location_token_that_is_rejected_at_once_points_at_the_call() {
 
 #[test]
 fn a_call_may_be_made_again_if_its_token_request_was_not_sent_and_not_if_it_may_have_arrived() {
-    for (delivery, retry) in [
-        (Delivery::NotSent, Retry::Unspecified),
-        (Delivery::Unsendable, Retry::Never),
-        (Delivery::Unknown, Retry::Never),
+    for (delivery, retry, fault) in [
+        (Delivery::NotSent, Retry::Unspecified, Fault::Transport),
+        (Delivery::Unsendable, Retry::Never, Fault::Caller),
+        (Delivery::Unknown, Retry::Never, Fault::Transport),
     ] {
         let (mut callers, sender) = Before::TokenAndLogin.callers();
         callers.answer(sender, Outcome::Nothing(delivery));
         let Renewing::Done(Err(error)) = callers.state(sender) else { panic!("there is no response") };
-        assert_eq!((error.retry(), error.fault()), (retry, Fault::Transport));
+        assert_eq!((error.retry(), error.fault()), (retry, fault));
     }
 }
 

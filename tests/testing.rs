@@ -389,6 +389,31 @@ fn an_answer_beyond_the_bound_is_an_error_on_the_network_too() {
 }
 
 #[test]
+fn a_call_that_no_adapter_sends_is_refused_by_a_network_and_by_a_script() {
+    for (name, value) in [
+        ("content-length", "3"),
+        ("transfer-encoding", "chunked"),
+        ("connection", "close"),
+        ("proxy-authorization", "Basic S3CR3T"),
+    ] {
+        let refused = || Request::post(URL).header(name, value).body(Bytes::from_static(b"ten bytes!")).unwrap();
+        let arrived = Cell::new(0);
+        let (network, script) = (Network::new(17, counting(&arrived)), Scripted::new([]));
+        for error in [
+            Transport::send(&network, refused(), 100).unwrap_err(),
+            network.run(AsyncTransport::send(&network, refused(), 100)).unwrap_err(),
+            Transport::send(&script, refused(), 100).unwrap_err(),
+            network.run(AsyncTransport::send(&script, refused(), 100)).unwrap_err(),
+        ] {
+            assert!(matches!(error.kind(), SendErrorKind::Header(_)), "{name}: {error}");
+            assert_eq!(error.delivery(), Delivery::Unsendable, "{name}");
+            assert!(!format!("{error} {error:?}").contains("S3CR3T"), "{error:?}");
+        }
+        assert_eq!((arrived.get(), script.sent().len()), (0, 0), "{name}");
+    }
+}
+
+#[test]
 fn a_network_and_a_script_can_be_shared_by_threads() {
     fn is_shared<T: Send + Sync + Clone + 'static>(_: &T) {}
     is_shared(&Network::new(17, Silent));

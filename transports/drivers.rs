@@ -222,6 +222,7 @@ impl<F, E> RunError<F, E> {
     /// Returns who has to change something.
     pub fn fault(&self) -> Fault {
         match &self.cause {
+            Cause::Transport { delivery: Delivery::Unsendable, .. } => Fault::Caller,
             Cause::Transport { .. } => Fault::Transport,
             Cause::Response(error) => error.fault(),
         }
@@ -266,7 +267,7 @@ impl<F: Flow, E> fmt::Display for RunError<F, E> {
                 "; repeat only if a second token does no harm",
             ),
         };
-        write!(f, ": {happened}; {}: check the {url}{check}{then}", Fault::Transport)
+        write!(f, ": {happened}; {}: check the {url}{check}{then}", self.fault())
     }
 }
 

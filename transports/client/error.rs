@@ -80,7 +80,9 @@ impl<E, R> CallError<E, R> {
     /// Returns who has to change something.
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Misuse(_) | Self::NotRepeated { .. } => Fault::Caller,
+            Self::Misuse(_) | Self::NotRepeated { .. } | Self::Transport { delivery: Delivery::Unsendable, .. } => {
+                Fault::Caller
+            }
             Self::Transport { .. } => Fault::Transport,
             Self::NoToken { error, .. } | Self::TokenRejected { error, .. } => error.fault(),
         }
@@ -142,7 +144,7 @@ impl<E, R> fmt::Display for CallError<E, R> {
                 "the transport cannot send the call",
                 location,
                 "",
-                "check the call's URL and how the transport is set up",
+                "check the call's URL and headers, and how the transport is set up",
             ),
             Self::Transport { location, delivery: Delivery::Unknown, .. } => (
                 "no complete response to the call",

@@ -12,7 +12,8 @@
 //! | async code with a virtual clock | [`Network::run`], [`Network::sleep`] |
 //! | async code in many orders, or dropped before its end | [`Executor`] |
 //!
-//! Each transport is blocking and async. Their output shows no value that could be a secret, not even when a test fails.
+//! A script and a network refuse what each adapter refuses ([`prepare`](location_auth::transports::prepare())), so that a call which they
+//! take can be sent. Each transport is blocking and async. Their output shows no value that could be a secret, not even when a test fails.
 #![allow(clippy::panic, reason = "a test fails by a panic")]
 
 mod executor;

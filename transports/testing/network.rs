@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::Request;
 use location_auth::Bytes;
-use location_auth::transports::{AsyncTransport, Delivery, SendError, Transport};
+use location_auth::transports::{AsyncTransport, Delivery, SendError, Transport, prepare};
 
 use super::bounded;
 use super::failing::{failure, timed_out};
@@ -193,6 +193,12 @@ impl<T> Network<T> {
         self.state().trace.clone()
     }
 
+    fn start(&self, mut request: Request<Bytes>, limit: usize) -> Result<u64, SendError> {
+        let length = request.body().len();
+        prepare(&mut request, Some(length))?;
+        Ok(self.state().start(request, limit))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // The state is complete even after a panic.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -203,7 +209,7 @@ impl<T: Transport> Transport for Network<T> {
     type Error = SendError;
 
     fn send(&self, request: Request<Bytes>, limit: usize) -> Answer {
-        let id = self.state().start(request, limit);
+        let id = self.start(request, limit)?;
         let sending = Sending { network: self, id };
         loop {
             if let Some(answer) = self.state().take_answer(sending.id) {
@@ -220,7 +226,7 @@ impl<T: Transport> AsyncTransport for Network<T> {
     type Error = SendError;
 
     async fn send(&self, request: Request<Bytes>, limit: usize) -> Answer {
-        let id = self.state().start(request, limit);
+        let id = self.start(request, limit)?;
         let sending = Sending { network: self, id };
         poll_fn(|context| {
             let mut state = self.state();

@@ -12,7 +12,7 @@ use core::future::ready;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response};
-use location_auth::transports::{AsyncTransport, SendError, Transport};
+use location_auth::transports::{AsyncTransport, SendError, Transport, prepare};
 use location_auth::{Bytes, Redacted};
 
 use super::bounded;
@@ -65,7 +65,9 @@ impl Scripted {
         self.0.state().sent.iter().cloned().map(Sent).collect()
     }
 
-    fn answer(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+    fn answer(&self, mut request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
+        let length = request.body().len();
+        prepare(&mut request, Some(length))?;
         let answer = self.0.state().answer(request);
         match answer {
             Ok(Answer::Response(response)) => bounded(response, limit),
