@@ -61,8 +61,8 @@ pub fn prepare<B>(request: &mut Request<B>, length: Option<usize>) -> Result<(),
     Ok(())
 }
 
-/// Those that a client must not choose by itself: a server before the service's and the service's own may each read another end of the body
-/// from them, and what is behind the end is then read as another caller's request.
+/// They say where a request ends, or what a hop does with it. If a gateway and the service read another end from them, the service takes what is
+/// behind its end for another request. `connection: x-api-key` has a gateway remove the key, and `proxy-authorization` shows the service a password.
 const OF_THE_CONNECTION: [&str; 7] =
     ["connection", "keep-alive", "proxy-*", "te", "trailer", "transfer-encoding", "upgrade"];
 

@@ -14,6 +14,10 @@
 //! **No HTTP/2.** It is off, even if another crate of your program turns on reqwest's feature `http2`. With HTTP/2 many requests share a
 //! connection, and the server's last frame may repeat what it received. For a service with HTTP/2 only, write your own transport.
 //!
+//! **One runtime.** A connection that is kept belongs to the tokio runtime that opened it. While that runtime stands still (nobody is in its
+//! `block_on`, and it has no threads of its own), a call from another runtime over this connection waits for its whole time-out. Make one
+//! [`Reqwest`] for each runtime.
+//!
 //! **URLs.** reqwest normalizes a URL as a browser does, before it sends the request: `/a/../b` becomes `/b`, and `'` in a query becomes `%27`.
 
 extern crate std;
@@ -141,7 +145,7 @@ impl Reqwest {
     /// Sends one request, whose body may stream, and returns when the response's head has arrived.
     ///
     /// Use it with `call_with` of an `AsyncClient`. It adds no credentials. You read the response's body yourself, without a limit. The time-out
-    /// of 30 seconds is for all of it. An error from reading the body is reqwest's own, and shows the URL: `reqwest::Error::without_url` removes it.
+    /// of 30 seconds is for all of it. A stream that is not as long as its `content-length` is an error ([`SendErrorKind::Header`]). An error from reading the body is reqwest's own, and shows the URL: `reqwest::Error::without_url` removes it.
     ///
     /// ```no_run
     /// # #[cfg(feature = "client")]

@@ -118,6 +118,9 @@ impl Ureq {
     /// Use it with `call_with` of a `Client`. It adds no credentials. You read the response's body yourself, and its reader has no limit. The
     /// time-out of 30 seconds is for all of it. A ureq configuration on the request is ignored, because it could allow redirects.
     ///
+    /// A body with a `content-length` of yours must have this length: a longer one is an error ([`SendErrorKind::Header`]), and for the rest of a
+    /// shorter one ureq waits until its time-out. Without the header, ureq sets it for a body whose length it knows.
+    ///
     /// With the header `expect: 100-continue`, the service can refuse before the upload starts. This works if the service then closes the
     /// connection: if it keeps the connection open, ureq 3.5 waits until its time-out.
     ///

@@ -30,7 +30,11 @@ fn refused(subject: &Subject, method: &Method, body: &'static [u8], headers: &[(
         Ok(_) => panic!("{told}: was sent"),
         Err(failure) => {
             let told = format!("{told}: {failure:?}");
-            assert_eq!((failure.kind, failure.delivery), (SendErrorKind::Header(named), Delivery::Unsendable), "{told}");
+            assert_eq!(
+                (failure.kind, failure.delivery),
+                (SendErrorKind::Header(named), Delivery::Unsendable),
+                "{told}"
+            );
         }
     }
     assert_eq!(server.connections(), 0, "{told}: a connection was opened");
