@@ -37,7 +37,8 @@ async fn log_in(login: LocationLogin) -> Result<LocationAccessToken, Failure> {
             prepare(&mut request, Some(length))?;
             let whole = async {
                 let (parts, body) = client.request(request.map(Full::from)).await?.into_parts();
-                Ok(Response::from_parts(parts, Limited::new(body, limit).collect().await?.to_bytes().to_vec()))
+                let body = Limited::new(body, limit).collect().await?.to_bytes().to_vec();
+                Ok::<_, Failure>(Response::from_parts(parts, body))
             };
             timeout(Duration::from_secs(30), whole).await?
         }
