@@ -8,7 +8,7 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::secret::SecretBytes;
-use crate::text::json_decode;
+use crate::spelling::unescape;
 
 /// Two secret texts, kept as the JSON object that they are sent in.
 #[derive(Clone)]
@@ -61,8 +61,17 @@ impl SecretObject {
     /// The two texts, as they were given.
     pub(crate) fn texts(&self) -> [Zeroizing<String>; 2] {
         self.texts.clone().map(|place| {
-            let text = self.json.get(place).and_then(|json| core::str::from_utf8(json).ok());
-            json_decode(text.unwrap_or_default())
+            let mut rest = self.json.get(place).and_then(|json| core::str::from_utf8(json).ok()).unwrap_or_default();
+            let mut text = Zeroizing::new(String::with_capacity(rest.len()));
+            while let Some((plain, (c, after))) =
+                rest.split_once('\\').and_then(|(plain, escape)| Some((plain, unescape(escape, 0)?)))
+            {
+                text.push_str(plain);
+                text.push(c);
+                rest = after;
+            }
+            text.push_str(rest);
+            text
         })
     }
 }

@@ -31,20 +31,25 @@ pub(crate) enum Message {
     Coded(Box<str>),
 }
 
-/// The values of a request that an error must not repeat.
-pub(crate) struct RequestSecrets<'a> {
+/// What an error must not repeat: the credentials that its request carried, and those that are still held.
+pub(crate) struct Secrets<'a> {
     /// Values that are no credentials: an error shows the name instead.
     pub(crate) named: &'a [(&'a str, &'static str)],
     pub(crate) secret: &'a [&'a str],
 }
 
-impl RequestSecrets<'_> {
+impl Secrets<'_> {
     /// The text with names in place of the named values, unless it repeats a secret before or after that.
     fn told(&self, text: &str) -> Option<String> {
         strike_out(text, self.named, self.secret)
     }
 
-    /// Returns a header's value, or a part of it, if it is visible ASCII, short, and repeats nothing of the request.
+    /// Whether one of them is this number.
+    pub(crate) fn are(&self, number: u64) -> bool {
+        self.secret.iter().any(|secret| secret.parse() == Ok(number))
+    }
+
+    /// Returns a header's value, or a part of it, if it is visible ASCII, short, and repeats nothing.
     fn word(&self, text: &str) -> Option<Box<str>> {
         let fit = !text.is_empty() && text.len() <= HEADER_LIMIT && text.bytes().all(|byte| byte.is_ascii_graphic());
         (fit && self.told(text).is_some_and(|told| told == text)).then(|| text.into())
@@ -57,7 +62,7 @@ pub(crate) fn message(
     headers: &HeaderMap,
     body: &[u8],
     success: bool,
-    secrets: &RequestSecrets<'_>,
+    secrets: &Secrets<'_>,
 ) -> (Message, Option<Box<str>>) {
     let body = unmarked(body);
     // Members with other names are read only if needed: a skipped one need not be JSON that serde accepts.
@@ -72,7 +77,7 @@ pub(crate) fn message(
     (message, said.code.and_then(|code| secrets.word(&code)))
 }
 
-fn not_json(headers: &HeaderMap, body: &[u8], success: bool, secrets: &RequestSecrets<'_>) -> Message {
+fn not_json(headers: &HeaderMap, body: &[u8], success: bool, secrets: &Secrets<'_>) -> Message {
     if body.trim_ascii().is_empty() {
         return Message::None;
     }
@@ -96,15 +101,15 @@ fn not_json(headers: &HeaderMap, body: &[u8], success: bool, secrets: &RequestSe
     line.map_or(Message::None, |line| Message::Text(clean(line, MESSAGE_LIMIT)))
 }
 
-/// `x-request-id`, if it is visible ASCII within its bound and repeats nothing of the request.
-pub(crate) fn request_id(headers: &HeaderMap, secrets: &RequestSecrets<'_>) -> Option<Box<str>> {
+/// `x-request-id`, if it is visible ASCII within its bound and repeats nothing.
+pub(crate) fn request_id(headers: &HeaderMap, secrets: &Secrets<'_>) -> Option<Box<str>> {
     // A name given as text would bring the parser of all header names into a program.
     const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
     secrets.word(headers.get(X_REQUEST_ID)?.to_str().ok()?)
 }
 
 /// The media type's essence (RFC 9110 section 8.3.1), likewise.
-pub(crate) fn media_type(headers: &HeaderMap, secrets: &RequestSecrets<'_>) -> Option<Box<str>> {
+pub(crate) fn media_type(headers: &HeaderMap, secrets: &Secrets<'_>) -> Option<Box<str>> {
     secrets.word(essence(headers))
 }
 

@@ -233,6 +233,7 @@ mod saved;
 mod secret;
 mod session;
 mod settings;
+mod spelling;
 #[cfg(feature = "testing")]
 #[path = "../transports/testing/mod.rs"]
 pub mod testing;

@@ -1,19 +1,21 @@
 //! The three flows: step 1, step 2, and both in a row. The page of each has a drawing of its states.
 
+use alloc::vec::Vec;
+use core::cmp::Reverse;
 use core::fmt;
 
 use bytes::Bytes;
 use http::{Request, Response, header};
 
 use crate::body::SecretObject;
-use crate::error_message::RequestSecrets;
+use crate::error_message::Secrets;
 use crate::flow::sealed::Sealed;
 use crate::misuse::line;
 use crate::request::post;
 use crate::token::BearerToken;
 use crate::{
-    App, Error, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError, Step,
-    UserAccessToken, response,
+    App, Error, ErrorKind, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError,
+    Step, UserAccessToken, response,
 };
 
 /// A login with both steps: an owner's email and password for a Location Access Token. [`Location::login`] makes it.
@@ -74,14 +76,14 @@ impl Flow for LocationLogin {
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
         match self.0 {
-            State::UserToken { login, location } => match login.judge(response) {
+            State::UserToken { login, location } => match login.judge(response, Held::default()) {
                 Ok(user) => Ok(Progress::Next(Self(State::LocationToken(TokenExchange::new(location, user))))),
                 Err(error) => {
                     let error = error.at(location.id());
                     Err(ReceiveError { flow: Self(State::UserToken { login, location }), error })
                 }
             },
-            State::LocationToken(request) => match request.token(response) {
+            State::LocationToken(request) => match request.token(response, Held::default()) {
                 Ok(token) => Ok(Progress::Done(token)),
                 Err(error) => Err(ReceiveError { flow: Self(State::LocationToken(request)), error }),
             },
@@ -136,20 +138,17 @@ impl UserLogin {
     }
 
     /// Returns the token of a response, or an error that says why there is none.
-    pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<UserAccessToken, Error> {
-        self.judge(response).map(|secret| UserAccessToken { home: self.app.home().clone(), secret })
+    pub(crate) fn token<B: AsRef<[u8]>>(
+        &self,
+        response: &Response<B>,
+        held: Held<'_>,
+    ) -> Result<UserAccessToken, Error> {
+        self.judge(response, held).map(|secret| UserAccessToken { home: self.app.home().clone(), secret })
     }
 
-    fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<BearerToken, Error> {
-        response::token(response, None).map_err(|kind| {
-            let app = self.app.inner();
-            let ([email, password], [id, secret]) = (self.credentials.texts(), app.client.texts());
-            let secrets = RequestSecrets {
-                named: &[(&email, EMAIL), (&id, CLIENT_ID)],
-                secret: &[&password, &secret, app.api_key.expose()],
-            };
-            response::error(kind, self.step(), response, &secrets)
-        })
+    fn judge<B: AsRef<[u8]>>(&self, response: &Response<B>, held: Held<'_>) -> Result<BearerToken, Error> {
+        response::token(response, None)
+            .map_err(|kind| held.error(kind, Step::UserToken, response, &self.app, (Some(self), None)))
     }
 }
 
@@ -164,7 +163,7 @@ impl Flow for UserLogin {
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
-        self.token(response).map(Progress::Done).map_err(|error| ReceiveError { flow: self, error })
+        self.token(response, Held::default()).map(Progress::Done).map_err(|error| ReceiveError { flow: self, error })
     }
 
     fn step(&self) -> Step {
@@ -206,15 +205,14 @@ impl TokenExchange {
     }
 
     /// Returns the token of a response, or an error that says why there is none.
-    pub(crate) fn token<B: AsRef<[u8]>>(&self, response: &Response<B>) -> Result<LocationAccessToken, Error> {
+    pub(crate) fn token<B: AsRef<[u8]>>(
+        &self,
+        response: &Response<B>,
+        held: Held<'_>,
+    ) -> Result<LocationAccessToken, Error> {
         let secret = response::token(response, Some(&self.user)).map_err(|kind| {
-            let app = self.location.app().inner();
-            let [id, secret] = app.client.texts();
-            let secrets = RequestSecrets {
-                named: &[(&id, CLIENT_ID)],
-                secret: &[self.user.expose(), &secret, app.api_key.expose()],
-            };
-            response::error(kind, self.step(), response, &secrets).at(self.location.id())
+            let sent = (None, Some(&self.user));
+            held.error(kind, Step::LocationToken, response, self.location.app(), sent).at(self.location.id())
         })?;
         let (home, location) = (self.location.app().home().clone(), self.location.id().clone());
         Ok(LocationAccessToken { home, location, secret })
@@ -234,7 +232,7 @@ impl Flow for TokenExchange {
     }
 
     fn receive<B: AsRef<[u8]>>(self, response: &Response<B>) -> Result<Progress<Self>, ReceiveError<Self>> {
-        self.token(response).map(Progress::Done).map_err(|error| ReceiveError { flow: self, error })
+        self.token(response, Held::default()).map(Progress::Done).map_err(|error| ReceiveError { flow: self, error })
     }
 
     fn step(&self) -> Step {
@@ -243,6 +241,39 @@ impl Flow for TokenExchange {
 
     fn location(&self) -> Option<&LocationId> {
         Some(self.location.id())
+    }
+}
+
+/// What an owner and a session hold while a request is under way: its error repeats nothing of that either.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Held<'a> {
+    pub(crate) login: Option<&'a UserLogin>,
+    pub(crate) user: Option<&'a BearerToken>,
+    pub(crate) location: Option<&'a BearerToken>,
+}
+
+impl Held<'_> {
+    /// Builds the error for a response without a token, to a request that carried `sent` and the App's credentials.
+    fn error<B: AsRef<[u8]>>(
+        self,
+        kind: ErrorKind,
+        step: Step,
+        response: &Response<B>,
+        app: &App,
+        sent: (Option<&UserLogin>, Option<&BearerToken>),
+    ) -> Error {
+        let app = app.inner();
+        let [id, client_secret] = app.client.texts();
+        let logins: Vec<_> =
+            [sent.0, self.login].into_iter().flatten().map(|login| login.credentials.texts()).collect();
+        let mut named = Vec::from([(id.as_str(), CLIENT_ID)]);
+        named.extend(logins.iter().map(|[email, _]| (email.as_str(), EMAIL)));
+        // One may be a part of another.
+        named.sort_by_key(|(value, _)| Reverse(value.len()));
+        let mut secret = Vec::from([client_secret.as_str(), app.api_key.expose()]);
+        secret.extend(logins.iter().map(|[_, password]| password.as_str()));
+        secret.extend([sent.1, self.user, self.location].into_iter().flatten().map(BearerToken::expose));
+        response::error(kind, step, response, &Secrets { named: &named, secret: &secret })
     }
 }
 

@@ -6,6 +6,7 @@ use core::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 
+use crate::login::Held;
 use crate::outcome::Outcome;
 use crate::renewing::{Context, Sent, Unsaved};
 use crate::{
@@ -108,8 +109,10 @@ impl SendToken {
             return failed(session, error);
         }
         session.arm_after(owner);
+        let user = owner.token.as_ref().map(|token| &token.secret);
+        let held = Held { login: owner.login.as_ref(), user, location: session.token.as_ref() };
         match sent {
-            Sent::Login { login, owner_generation } => match login.token(response) {
+            Sent::Login { login, owner_generation } => match login.token(response, held) {
                 Ok(token) => {
                     owner.gate.end(ticket);
                     let saved = SavedToken::from(&token);
@@ -123,7 +126,7 @@ impl SendToken {
                     context.give_up(session, error)
                 }
             },
-            Sent::Exchange { exchange, owner_generation } => match exchange.token(response) {
+            Sent::Exchange { exchange, owner_generation } => match exchange.token(response, held) {
                 Ok(token) => {
                     session.gate.end(ticket);
                     owner.token_works(owner_generation);

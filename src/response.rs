@@ -18,7 +18,7 @@ use serde_core::de::{self, Deserializer, Expected, IgnoredAny, MapAccess, SeqAcc
 use serde_json::error::Category;
 
 use crate::error::Answer;
-use crate::error_message::{Message, RequestSecrets};
+use crate::error_message::{Message, Secrets};
 use crate::json::{Member, refuse_unquoted, unmarked};
 use crate::token::BearerToken;
 use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
@@ -77,7 +77,7 @@ pub(crate) fn error<B: AsRef<[u8]>>(
     kind: ErrorKind,
     step: Step,
     response: &Response<B>,
-    secrets: &RequestSecrets<'_>,
+    secrets: &Secrets<'_>,
 ) -> Error {
     use BodyProblem::{EmptyToken, Encoded, NoToken, Syntax, TokenNotAString};
     use ErrorKind::{Body, Refused, ServerError, Throttled, Unavailable};
@@ -99,7 +99,8 @@ pub(crate) fn error<B: AsRef<[u8]>>(
         location: None,
         kind,
         status: response.status(),
-        retry_after: retry::retry_after(headers),
+        // An error prints the wait: it may be a password.
+        retry_after: retry::retry_after(headers).filter(|wait| !secrets.are(wait.as_secs())),
         request_id: error_message::request_id(headers, secrets),
         media_type: error_message::media_type(headers, secrets).filter(|_| matches!(kind, Body(_))),
         message,

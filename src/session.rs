@@ -70,7 +70,7 @@ pub struct Session {
     pub(crate) identity: Identity,
     /// Where step 2 gets a new token, if the token is a Location's.
     pub(crate) target: Option<Location>,
-    token: Option<BearerToken>,
+    pub(crate) token: Option<BearerToken>,
     parameter: Option<String>,
     /// Which token it is: how many the session has had.
     pub(crate) generation: u64,

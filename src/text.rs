@@ -4,11 +4,16 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 
 use zeroize::Zeroizing;
 
+use crate::spelling::{DEPTH, after, digits, read, readings};
+
 /// Replaces each of the `named` values in a text with its name, in any ASCII letter case. It returns `None` if the text repeats a secret, or a
-/// named value in an encoded form.
+/// named value in another spelling.
 ///
-/// It finds a secret as given, with JSON's escapes, percent-encoded, or with one within the other, in any ASCII letter case. A secret that is
-/// not ASCII counts as found in every text that is not ASCII. An empty value counts as found in every text.
+/// A secret is found if its characters follow each other in the text, each as it is or in a spelling of its own: in the other ASCII letter case,
+/// percent-encoded, with an escape of JSON, or with a character reference of HTML (numeric, or one of XML's five names). It may have up to three of
+/// these encodings, one within the other. A plus is the same as a space. A secret that is a number is found in each form of that number, up to
+/// rounding after twelve digits. A secret that is not ASCII counts as found in every text that is not ASCII, and an empty one in every text. A
+/// text that is made so that the search would take too long counts as one that repeats the secret.
 ///
 /// Use it before you store text from others, as the feature `cassette` does.
 ///
@@ -28,32 +33,107 @@ pub fn strike_out(text: &str, named: &[(&str, &str)], secrets: &[&str]) -> Optio
         rest = replace(&rest, value, " ");
     }
     // One that is left is spelled unusually.
-    let is_left = named.iter().any(|(value, _)| repeats(&rest, &[value]));
-    (!is_left && !repeats(text, secrets) && !repeats(&told, secrets)).then(|| core::mem::take(&mut *told))
+    let is_left = named.iter().any(|(value, _)| repeats(&rest, value));
+    let repeats_one = |text: &str| secrets.iter().any(|secret| repeats(text, secret));
+    (!is_left && !repeats_one(text) && (*told == text || !repeats_one(&told))).then(|| core::mem::take(&mut *told))
 }
 
-/// Whether the text holds one of the secrets: as given, or as JSON or percent-encoding writes it, also one within the other, in any
-/// ASCII letter case.
+/// Whether the text repeats the secret: from some place on, each character of the secret is one that the text can be read as.
 ///
-/// The text is decoded rather than the secret encoded, since a text has many encodings. Beyond ASCII there are too many letter cases and
-/// normal forms: such a secret counts as found in every text that is not ASCII.
-fn repeats(text: &str, secrets: &[&str]) -> bool {
-    let once = [percent_decode(text), json_decode(text)];
-    let twice = once.iter().flat_map(|text| [percent_decode(text), json_decode(text)]);
-    let secrets: Vec<_> = secrets.iter().map(|secret| (secret.is_ascii(), fold(secret))).collect();
-    let holds_one = |text: &str| {
-        let folded = fold(text);
-        secrets.iter().any(|(ascii, secret)| if *ascii { folded.contains(secret.as_str()) } else { !folded.is_ascii() })
-    };
-    holds_one(text) || once.iter().any(|text| holds_one(text)) || twice.into_iter().any(|text| holds_one(&text))
+/// The text is not decoded as a whole, from left to right: a `%` or a `\` before the secret would swallow its start. Beyond ASCII there are too many
+/// letter cases and normal forms: such a secret counts as found in every text that is not ASCII.
+fn repeats(text: &str, secret: &str) -> bool {
+    // A usual text takes little more than one step for each place. One that repeats the start of a secret everywhere would take as many for each
+    // as the secret has characters.
+    let mut steps = text.len().saturating_add(64).saturating_mul(64);
+    let value = number(secret.trim_start_matches('-'), &mut steps).filter(|(_, rest)| rest.is_empty());
+    let mut open = Vec::new();
+    let mut start = text;
+    loop {
+        if begins(start, secret, &mut open, &mut steps)
+            || !secret.is_ascii() && readings(start).any(|(c, _)| !c.is_ascii() && !disturbs(c))
+            || value
+                .is_some_and(|(value, _)| number(start, &mut steps).is_some_and(|(other, _)| is_about(value, other)))
+            || steps == 0
+        {
+            return true;
+        }
+        let mut chars = start.chars();
+        if chars.next().is_none() {
+            return false;
+        }
+        start = chars.as_str();
+    }
 }
 
-/// Maps to one spelling: ASCII's letter cases, a space and the plus that a form writes for it, and the characters that [`clean`] replaces.
-fn fold(text: &str) -> Zeroizing<String> {
-    // No character grows beyond three times its bytes, so the buffer never moves and leaves no copy behind.
-    let mut folded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
-    folded.extend(text.chars().map(|c| if c == '+' { ' ' } else { harmless(c).to_ascii_lowercase() }));
-    folded
+/// Whether the text can be read as one that begins with the secret. `open` is a buffer: what is left of text and secret on each way to go on.
+fn begins<'a>(text: &'a str, secret: &'a str, open: &mut Vec<[&'a str; 2]>, steps: &mut usize) -> bool {
+    open.clear();
+    open.push([text, secret]);
+    while let Some([text, secret]) = open.pop() {
+        let mut chars = secret.chars();
+        let Some(wanted) = chars.next().filter(|_| *steps > 0) else { return true };
+        *steps = steps.saturating_sub(1);
+        let mut last = None;
+        for (c, rest) in readings(text) {
+            // What is decoded already reads the same the next time.
+            if fold(c) == fold(wanted) && last.replace(rest.len()) != Some(rest.len()) {
+                open.push([rest, chars.as_str()]);
+            }
+        }
+    }
+    false
+}
+
+/// Maps to one: ASCII's letter cases, a space and the plus that a form writes for it, and the characters that [`clean`] replaces.
+fn fold(c: char) -> char {
+    if c == '+' { ' ' } else { harmless(c).to_ascii_lowercase() }
+}
+
+/// A number's first twelve digits, and the power of ten to multiply them by.
+type Number = (u64, i64);
+
+/// Reads the number that the text begins with, unless it is zero, and returns the text after it.
+fn number<'a>(text: &'a str, steps: &mut usize) -> Option<(Number, &'a str)> {
+    const FULL: u64 = 100_000_000_000;
+    let (mut first, mut power, mut point, mut rest) = (0_u64, 0_i64, false, text);
+    while let Some((c, after)) = read(rest, DEPTH).filter(|_| *steps > 0) {
+        *steps = steps.saturating_sub(1);
+        match c.to_digit(10) {
+            Some(digit) if first < FULL => {
+                first = first.saturating_mul(10).saturating_add(digit.into());
+                power = power.saturating_sub(point.into());
+            }
+            Some(_) => power = power.saturating_add((!point).into()),
+            None if c == '.' && !point && rest.len() < text.len() => point = true,
+            None => break,
+        }
+        rest = after;
+    }
+    if first == 0 {
+        return None;
+    }
+    while first < FULL {
+        first = first.saturating_mul(10);
+        power = power.saturating_sub(1);
+    }
+    if let Some(exponent) = after(rest, "e", DEPTH) {
+        let signed =
+            [("-", -1), ("+", 1)].into_iter().find_map(|(word, sign)| Some((sign, after(exponent, word, DEPTH)?)));
+        let (sign, exponent) = signed.unwrap_or((1, exponent));
+        if let Some((exponent, after)) = digits(exponent, 10, 1..=4, DEPTH) {
+            power = power.saturating_add(i64::from(exponent).saturating_mul(sign));
+            rest = after;
+        }
+    }
+    Some(((first, power), rest))
+}
+
+/// Whether the numbers are the same but for rounding.
+fn is_about((first, power): Number, (other, other_power): Number) -> bool {
+    let by = |more: i64, first: u64| if more > 0 { first.saturating_mul(10) } else { first };
+    let more = power.saturating_sub(other_power);
+    (-1..=1).contains(&more) && by(more, first).abs_diff(by(more.saturating_neg(), other)) <= 1
 }
 
 /// Replaces each `value` in the text with the name, in any ASCII letter case.
@@ -69,69 +149,6 @@ fn replace(text: &str, value: &str, name: &str) -> Zeroizing<String> {
     }
     replaced.push_str(text.get(end..).unwrap_or_default());
     replaced
-}
-
-fn percent_decode(text: &str) -> Zeroizing<String> {
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-    bytes.extend(percent_encoding::percent_decode_str(text));
-    // A byte that is not UTF-8 becomes a replacement character of three bytes.
-    let mut decoded = Zeroizing::new(String::with_capacity(text.len().saturating_mul(3)));
-    for chunk in bytes.utf8_chunks() {
-        decoded.push_str(chunk.valid());
-        if !chunk.invalid().is_empty() {
-            decoded.push(char::REPLACEMENT_CHARACTER);
-        }
-    }
-    decoded
-}
-
-/// Decodes JSON's escapes in the text (RFC 8259 section 7). The rest stays as it is.
-pub(crate) fn json_decode(text: &str) -> Zeroizing<String> {
-    let mut decoded = Zeroizing::new(String::with_capacity(text.len()));
-    let mut rest = text;
-    while let Some((plain, escape)) = rest.split_once('\\') {
-        decoded.push_str(plain);
-        let (c, after) = unescape(escape).unwrap_or(('\\', escape));
-        decoded.push(c);
-        rest = after;
-    }
-    decoded.push_str(rest);
-    decoded
-}
-
-/// Reads the escape that follows a backslash: returns its character, and the text after it.
-fn unescape(escape: &str) -> Option<(char, &str)> {
-    let mut chars = escape.chars();
-    let c = match chars.next()? {
-        'b' => '\u{8}',
-        'f' => '\u{c}',
-        'n' => '\n',
-        'r' => '\r',
-        't' => '\t',
-        'u' => return unescape_unicode(chars.as_str()),
-        c @ ('"' | '\\' | '/') => c,
-        _ => return None,
-    };
-    Some((c, chars.as_str()))
-}
-
-/// Four hexadecimal digits, or a surrogate pair.
-fn unescape_unicode(text: &str) -> Option<(char, &str)> {
-    let (first, rest) = hex4(text)?;
-    if let Some(c) = char::from_u32(first.into()) {
-        return Some((c, rest));
-    }
-    let (second, rest) = hex4(rest.strip_prefix("\\u")?)?;
-    let c = char::decode_utf16([first, second]).next()?.ok()?;
-    Some((c, rest))
-}
-
-fn hex4(text: &str) -> Option<(u16, &str)> {
-    let (digits, rest) = text.split_at_checked(4)?;
-    if !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    Some((u16::from_str_radix(digits, 16).ok()?, rest))
 }
 
 /// Replaces control characters, line separators and marks that change the direction of text, then cuts the text to the bound, in bytes.

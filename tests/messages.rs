@@ -4,10 +4,12 @@
 mod spellings;
 mod support;
 
-use http::Response;
-use location_auth::{App, Error, Flow};
+use std::time::Duration;
+
+use http::{Request, Response, StatusCode};
+use location_auth::{App, Error, Flow, Owner, RenewErrorKind, Renewing, Session, Step, Verdict, strike_out};
 use spellings::spellings;
-use support::{EMAIL, app, settings};
+use support::{EMAIL, app, done, settings, token_response};
 
 const NASTY: &str = "pä\"ss\\w/örd\u{1}%41 ß+Σ😀";
 
@@ -189,6 +191,128 @@ fn the_email_and_the_client_id_are_replaced_by_their_names() {
 }
 
 #[test]
+fn a_credential_is_found_behind_any_text_with_each_character_in_a_spelling_of_its_own() {
+    for (text, secret) in [
+        // What comes before it looks like the beginning of an escape.
+        ("100%deadbeef%31234", "deadbeef1234"),
+        (r"\bobs-secr\u0065t", "bobs-secret"),
+        (r"C:\new-p\u0061ss", "new-pass"),
+        (r"\u0061bc\u0064ef", "u0061bcdef"),
+        ("%C3%e9abcdef%30", "e9abcdef0"),
+        ("R&#39hunter%32", "39hunter2"),
+        // What looks like an escape is a part of it.
+        ("GET /?q=p%41%20w", "p%41 w"),
+        (r"at C:\temp\u0021", r"c:\temp!"),
+        ("x&lt;y%3D", "x&lt;y="),
+        ("1%%25", "1%%"),
+        // One encoding within the other, of some of its characters or of an escape's own.
+        (r"hun%5Cu0074er2", "hunter2"),
+        (r"h\u0025%37%35nter2", "hunter2"),
+        ("x%25%36%38unter2", "hunter2"),
+        ("hun%252574er2", "hunter2"),
+        (r"hun%5C\u0075%30074er2", "hunter2"),
+        (r#"say \\\"hi\\\" to me"#, r#""hi" to"#),
+        ("a%26amp%3Bb", "a&b"),
+        ("Tom&amp;#x27;s &AMP; &quot;me&QUOT; &lt;&gt;&apos;&#0038;", "Tom's & \"me\" <>'&"),
+        // Letter case and a form's plus.
+        (r"H\U0055NT%45R2", "hunter2"),
+        ("a+b%2Bc", "a b+c"),
+        ("a b c", "a+b+c"),
+        // Characters that are never shown are one like the other.
+        (r"a\u0001b", "a\u{2}b"),
+        ("a%E2%80%8Eb", "a\u{200e}b"),
+    ] {
+        assert_eq!(strike_out(text, &[], &[secret]), None, "{secret} in {text}");
+    }
+    for (text, secret) in [
+        ("", "x"),
+        ("hunter", "hunter2"),
+        ("hun%FFter2", "hunter2"),
+        ("hun%7Ter2", "hunter2"),
+        ("hun&#t;er2", "hunter2"),
+        (r"hun\ter2", "hunter2"),
+        (r"hun\u007ter2", "hunter2"),
+        ("hun%25252574er2", "hunter2"),
+        ("%%%&&&&#\\\\\\\\", "a"),
+    ] {
+        assert_eq!(strike_out(text, &[], &[secret]).as_deref(), Some(text), "{secret}");
+    }
+}
+
+#[test]
+fn a_number_is_a_spelling_of_a_credential_that_is_one() {
+    let long = "184467440737095516159";
+    for (text, secret) in [
+        ("1.844674407370955e+20", long),
+        ("{\"sent\": 1.8446744073709552E20}", long),
+        ("184467440737095520000", long),
+        ("1.844674407371E+20", long),
+        ("x=1.8446744073709552e%2B20", long),
+        ("0.00018446744073709552e24", long),
+        ("1.23456789e+08 is wrong", "123456789"),
+        ("not 123456789", "00123456789"),
+        ("1.23e+07", "12300000"),
+        ("1e20", "99999999999999999999"),
+        ("code 2.5E-1", "0.25"),
+        ("125e-1", "-12.50"),
+    ] {
+        assert_eq!(strike_out(text, &[], &[secret]), None, "{secret} in {text}");
+        let body = serde_json::json!({ "errors": { text: ["is wrong"] } }).to_string();
+        assert!(refused(secret, body, "1").is_message_withheld(), "{secret} in {text}");
+    }
+    for (text, secret) in [
+        ("1.844674407370955e+19", long),
+        ("1.844674407370955", long),
+        ("18446744073709551614", long),
+        ("1.8447e20", long),
+        ("1.23e+06 1.24e7 1.23e 123", "12300000"),
+        ("0.0 0e7 1", "000"),
+        ("12.34 1.235e3", "1234"),
+    ] {
+        assert_eq!(strike_out(text, &[], &[secret]).as_deref(), Some(text), "{secret}");
+    }
+    // A number in the JSON itself is not among the words, and neither is a wait that is a credential.
+    for number in [long, "1.8446744073709552e20", "[1.844674407370955e+20]", "{\"at\": 184467440737095516159}"] {
+        for body in [
+            format!(r#"{{"error": "no", "sent": {number}, "code": {number}}}"#),
+            format!(r#"{{"error": {number}, "errors": {{"pin": {number}, "base": "no"}}}}"#),
+        ] {
+            let error = refused(long, &body, "1.8446744073709552e20");
+            assert_eq!(
+                (error.message(), error.code().unwrap_or("no"), error.request_id()),
+                (Some("no"), "no", None),
+                "{body}"
+            );
+        }
+    }
+    let busy = Response::builder().status(429).header("retry-after", "02718281").body("").unwrap();
+    for (password, wait) in [("2718281", None), ("02718281", None), ("271828", Some(2_718_281))] {
+        let error = app().user_login(EMAIL, password).unwrap().receive(&busy).unwrap_err().error;
+        assert_eq!(error.retry_after().map(|wait| wait.as_secs()), wait, "{error}");
+    }
+}
+
+#[test]
+fn what_cleaning_replaces_does_not_withhold_the_words_from_a_password_beyond_ascii() {
+    for (body, shown) in [
+        ("Your IP address is not allowed\nAsk your administrator", "Your IP address is not allowed"),
+        ("Too many requests\r\nlimit:\t5", "Too many requests"),
+        ("limit:\t5", "limit:\u{fffd}5"),
+        ("no \u{202e}entry\u{2066}", "no \u{fffd}entry\u{fffd}"),
+        ("no\u{2028}en\u{85}try", "no\u{fffd}en\u{fffd}try"),
+        ("no%0Aentry%09", "no%0Aentry%09"),
+        (r"no\tentry\u202e", r"no\tentry\u202e"),
+        ("\u{feff}no entry", "no entry"),
+    ] {
+        let plain = Response::builder().status(401).header("content-type", "text/plain").body(body).unwrap();
+        for password in ["pässwörd", "ПАРОЛЬ", "a\u{202e}b"] {
+            let error = app().user_login(EMAIL, password).unwrap().receive(&plain).unwrap_err().error;
+            assert_eq!(error.message(), Some(shown), "{password}");
+        }
+    }
+}
+
+#[test]
 fn a_message_that_repeats_a_credential_is_withheld_whole_however_it_is_spelled() {
     for secret in [NASTY, "hunter2", "a b+c", "\\n%41", "STRASSE", "a\u{1}\n\u{2}", "\r\t\u{8}\u{c}/\"\\"] {
         for spelling in spellings(secret) {
@@ -222,6 +346,75 @@ fn a_message_is_withheld_for_any_credential_that_its_request_carried() {
     assert!(!withheld(&mut step_2, "hunter2"), "step 2 did not carry it");
 }
 
+/// What the callers of a renewal are told when the service answers this step so: its owner has a login and a User Access Token, its session a
+/// rejected token. The program does something before the answer.
+fn renewal_refused(step: Step, answer: &Response<String>, before: impl Fn(&mut Owner)) -> Error {
+    let app = app();
+    let mut session = Session::for_location(&app, support::location_token(&app)).unwrap();
+    let mut owner = Owner::new(&app);
+    owner.set_login(app.user_login(EMAIL, "hunter2-password").unwrap()).unwrap();
+    owner.set_user_token(support::user_token(&app)).unwrap();
+    let attempt = session.authorize(&mut Request::get("https://api.example.com/").body(()).unwrap()).unwrap();
+    let Ok(Verdict::Renew(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else { unreachable!() };
+    let mut next = renewal.start(&mut session, &mut owner, Duration::ZERO);
+    loop {
+        next = match next {
+            Renewing::AwaitTurn(waiting) => waiting.granted(&mut session, &mut owner, Duration::ZERO),
+            Renewing::SendToken(sent) if sent.step() == step => {
+                before(&mut owner);
+                sent.received(answer, &mut session, &mut owner, Duration::ZERO)
+            }
+            Renewing::SendToken(sent) => {
+                sent.received(&support::response(401, ""), &mut session, &mut owner, Duration::ZERO)
+            }
+            Renewing::Done(Err(error)) => match error.kind() {
+                RenewErrorKind::Response(error) => break error.clone(),
+                kind => panic!("{kind:?}"),
+            },
+            next => panic!("{next:?}"),
+        };
+    }
+}
+
+#[test]
+fn a_renewals_error_repeats_nothing_that_its_owner_or_its_session_still_holds() {
+    use Step::{LocationToken, UserToken};
+    let nothing: fn(&mut Owner) = |_| {};
+    let other_login: fn(&mut Owner) =
+        |owner| owner.set_login(app().user_login("other@example.com", "other-word").unwrap()).unwrap();
+    let other_token: fn(&mut Owner) = |owner| {
+        owner.set_user_token(done(app().user_login("e", "p").unwrap(), &token_response("other-token"))).unwrap()
+    };
+    for (step, said, before, shown) in [
+        (LocationToken, "password hunter2-password is weak", nothing, None),
+        (LocationToken, "password hunter2%2Dpassword is weak", nothing, None),
+        (LocationToken, "no owner@example.com", nothing, Some("no [email]")),
+        (LocationToken, "user-token is unknown", nothing, None),
+        (LocationToken, "revoked: location-token", nothing, None),
+        (UserToken, "revoked: location-token", nothing, None),
+        (UserToken, "hunter2-password is wrong", nothing, None),
+        // The request has the credentials of before, and the owner has new ones.
+        (UserToken, "hunter2-password is wrong", other_login, None),
+        (UserToken, "not other-word", other_login, None),
+        (LocationToken, "not other-word, other@example.com", other_login, None),
+        (LocationToken, "no owner@example.com, other@example.com", other_login, Some("no owner@example.com, [email]")),
+        (LocationToken, "user-token is unknown", other_token, None),
+        (LocationToken, "other-token is unknown", other_token, None),
+        (UserToken, "other-token is unknown", other_token, None),
+        // What is not held any more can't be looked for.
+        (LocationToken, "password hunter2-password is weak", Owner::forget, Some("password hunter2-password is weak")),
+    ] {
+        let error = renewal_refused(step, &support::response(403, &saying(said)), before);
+        assert_eq!(error.message(), shown, "{step:?}: {said}");
+    }
+    let mut answer = support::response(503, "hunter2-password");
+    for (name, value) in [("x-request-id", "hunter2-password"), ("content-type", "text/plain")] {
+        answer.headers_mut().insert(name, value.parse().unwrap());
+    }
+    let error = renewal_refused(LocationToken, &answer, nothing);
+    assert_eq!((error.request_id(), error.message(), error.is_message_withheld()), (None, None, true));
+}
+
 #[test]
 fn a_credential_beyond_the_cut_still_withholds_the_message() {
     let error = refused("hunter2", saying(&format!("{} hunter2", "x".repeat(1000))), "1");
@@ -252,7 +445,7 @@ fn letter_case_is_ignored_in_ascii_and_for_other_credentials_any_other_character
     }
     // Other cases, normal forms, compatibility forms, halves: whatever they are, they are no ASCII.
     for password in ["pässwörd", "pa\u{308}sswo\u{308}rd", "ПАРОЛЬ", "ẞ", "😀"] {
-        for said in ["PÄSSWÖRD", "пароль", "ß", "é", "x %C3%A9 y", "x \\u00e9 y", "\u{fffd}", "\u{1}", "%ff"]
+        for said in ["PÄSSWÖRD", "пароль", "ß", "é", "x %C3%A9 y", "x \\u00e9 y", "\u{fffd}", "%ff", "&#233;"]
         {
             assert!(
                 refused(password, saying(&format!("'{said}' is wrong")), "1").is_message_withheld(),
