@@ -1,5 +1,6 @@
 //! How a text can be read where its characters may be encoded: in percent-encoding, with JSON's escapes, or as HTML's character references.
 
+use core::iter::successors;
 use core::ops::RangeInclusive;
 
 /// How many encodings within each other are looked through.
@@ -7,27 +8,37 @@ pub(crate) const DEPTH: u8 = 3;
 
 /// The characters that the text can be read as beginning with, each with the text after it.
 pub(crate) fn readings(text: &str) -> impl Iterator<Item = (char, &str)> {
-    let depth = if text.starts_with(['%', '\\', '&']) { DEPTH } else { 0 };
-    (0..=depth).filter_map(move |times| read(text, times))
+    let decode = |&(times, (c, rest)): &(u8, (char, _))| {
+        (times < DEPTH && matches!(c, '%' | '\\' | '&')).then(|| (times.saturating_add(1), decoded(c, rest, times)))
+    };
+    successors(plain(text).map(|first| (0, first)), decode).map(|(_, reading)| reading)
 }
 
-/// Reads one character, decoded so many times, and returns the text after it. What is no escape is read as it stands.
+/// Reads one character, decoded so many times, and returns the text after it.
 pub(crate) fn read(text: &str, times: u8) -> Option<(char, &str)> {
-    let Some(times) = times.checked_sub(1) else {
-        let mut chars = text.chars();
-        return Some((chars.next()?, chars.as_str()));
-    };
-    let (c, rest) = read(text, times)?;
+    Some((0..times).fold(plain(text)?, |(c, rest), times| decoded(c, rest, times)))
+}
+
+fn plain(text: &str) -> Option<(char, &str)> {
+    let mut chars = text.chars();
+    Some((chars.next()?, chars.as_str()))
+}
+
+/// Decodes a character and the text after it, itself decoded so many times. What is no escape stays as it is.
+fn decoded(c: char, rest: &str, times: u8) -> (char, &str) {
     let escaped = match c {
-        // A byte that is not ASCII is a part of a character that is not.
-        '%' => digits(rest, 16, 2..=2, times).map(|(byte, rest)| {
-            (char::from_u32(byte).filter(char::is_ascii).unwrap_or(char::REPLACEMENT_CHARACTER), rest)
-        }),
+        '%' => percent(rest, times),
         '\\' => unescape(rest, times),
         '&' => reference(rest, times),
         _ => None,
     };
-    escaped.or(Some((c, rest)))
+    escaped.unwrap_or((c, rest))
+}
+
+/// Reads what follows a percent sign. A byte that is not ASCII is a part of a character that is not.
+fn percent(text: &str, times: u8) -> Option<(char, &str)> {
+    let (byte, rest) = digits(text, 16, 2..=2, times)?;
+    Some((char::from_u32(byte).filter(char::is_ascii).unwrap_or(char::REPLACEMENT_CHARACTER), rest))
 }
 
 /// Reads what follows the backslash of an escape (RFC 8259 section 7), itself decoded so many times.
@@ -49,14 +60,21 @@ pub(crate) fn unescape(text: &str, times: u8) -> Option<(char, &str)> {
 /// Reads what follows the ampersand of a character reference (XML 1.0 sections 4.1 and 4.6), itself decoded so many times.
 fn reference(text: &str, times: u8) -> Option<(char, &str)> {
     let (first, rest) = read(text, times)?;
-    if first != '#' {
-        let named = [("amp;", '&'), ("lt;", '<'), ("gt;", '>'), ("quot;", '"'), ("apos;", '\'')];
-        let mut named = named.iter().filter(|(name, _)| name.starts_with(first.to_ascii_lowercase()));
-        return named.find_map(|(name, c)| Some((*c, after(text, name, times)?)));
-    }
-    let (c, rest) = match after(rest, "x", times) {
-        Some(rest) => code(rest, 16, 1..=8, times)?,
-        None => code(rest, 10, 1..=8, times)?,
+    let named: &[(&str, char)] = match first.to_ascii_lowercase() {
+        '#' => return numeric(rest, times),
+        'a' => &[("mp;", '&'), ("pos;", '\'')],
+        'g' => &[("t;", '>')],
+        'l' => &[("t;", '<')],
+        'q' => &[("uot;", '"')],
+        _ => return None,
+    };
+    named.iter().find_map(|(name, c)| Some((*c, after(rest, name, times)?)))
+}
+
+fn numeric(text: &str, times: u8) -> Option<(char, &str)> {
+    let (c, rest) = match after(text, "x", times) {
+        Some(text) => code(text, 16, 1..=8, times)?,
+        None => code(text, 10, 1..=8, times)?,
     };
     Some((c, after(rest, ";", times)?))
 }

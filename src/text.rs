@@ -43,27 +43,26 @@ pub fn strike_out(text: &str, named: &[(&str, &str)], secrets: &[&str]) -> Optio
 /// The text is not decoded as a whole, from left to right: a `%` or a `\` before the secret would swallow its start. Beyond ASCII there are too many
 /// letter cases and normal forms: such a secret counts as found in every text that is not ASCII.
 fn repeats(text: &str, secret: &str) -> bool {
-    // A usual text takes little more than one step for each place. One that repeats the start of a secret everywhere would take as many for each
-    // as the secret has characters.
-    let mut steps = text.len().saturating_add(64).saturating_mul(64);
-    let value = number(secret.trim_start_matches('-'), &mut steps).filter(|(_, rest)| rest.is_empty());
-    let mut open = Vec::new();
-    let mut start = text;
-    loop {
-        if begins(start, secret, &mut open, &mut steps)
-            || !secret.is_ascii() && readings(start).any(|(c, _)| !c.is_ascii() && !disturbs(c))
-            || value
-                .is_some_and(|(value, _)| number(start, &mut steps).is_some_and(|(other, _)| is_about(value, other)))
-            || steps == 0
+    let Some(first) = secret.chars().next().map(fold) else { return true };
+    // A usual text takes about one step for each place, and one that is made for it as many as the secret has characters.
+    let mut steps = text.len().saturating_add(64).saturating_mul(32);
+    let value = number(secret.trim_start_matches('-'), &mut { usize::MAX }).filter(|(_, rest)| rest.is_empty());
+    let (is_foreign, mut open, mut place) = (!secret.is_ascii(), Vec::new(), text);
+    while let Some((c, after)) = read(place, 0) {
+        let is_plain = c.is_ascii_alphabetic() && fold(c) != first;
+        if !is_plain
+            && (begins(place, secret, &mut open, &mut steps)
+                || is_foreign && readings(place).any(|(c, _)| !c.is_ascii() && !disturbs(c))
+                || value.is_some_and(|(value, _)| {
+                    number(place, &mut steps).is_some_and(|(other, _)| is_about(value, other))
+                })
+                || steps == 0)
         {
             return true;
         }
-        let mut chars = start.chars();
-        if chars.next().is_none() {
-            return false;
-        }
-        start = chars.as_str();
+        place = after;
     }
+    false
 }
 
 /// Whether the text can be read as one that begins with the secret. `open` is a buffer: what is left of text and secret on each way to go on.
@@ -118,9 +117,11 @@ fn number<'a>(text: &'a str, steps: &mut usize) -> Option<(Number, &'a str)> {
         power = power.saturating_sub(1);
     }
     if let Some(exponent) = after(rest, "e", DEPTH) {
-        let signed =
-            [("-", -1), ("+", 1)].into_iter().find_map(|(word, sign)| Some((sign, after(exponent, word, DEPTH)?)));
-        let (sign, exponent) = signed.unwrap_or((1, exponent));
+        let (sign, exponent) = match read(exponent, DEPTH) {
+            Some(('-', exponent)) => (-1, exponent),
+            Some(('+', exponent)) => (1, exponent),
+            _ => (1, exponent),
+        };
         if let Some((exponent, after)) = digits(exponent, 10, 1..=4, DEPTH) {
             power = power.saturating_add(i64::from(exponent).saturating_mul(sign));
             rest = after;

@@ -240,6 +240,30 @@ fn a_credential_is_found_behind_any_text_with_each_character_in_a_spelling_of_it
 }
 
 #[test]
+fn a_search_that_would_take_too_long_counts_as_found_and_no_usual_text_is_searched_that_long() {
+    let text = |unit: &str| unit.repeat(100_000 / unit.len());
+    for unit in [
+        "The quick brown fox, 12 of them. ",
+        r#"{"id": 18273645, "at": "\u00e9\"%20&amp;"}, "#,
+        "a",
+        "1024, ",
+        "%",
+        r"\u0030 ",
+    ] {
+        for secret in ["hunter2", "aaaaaaaab", "0123456789abcdef0123456789abcdef", "184467440737095516159"] {
+            assert!(strike_out(&text(unit), &[], &[secret]) == Some(text(unit)), "{secret} in {unit}");
+        }
+    }
+    for unit in ["a", "0", "%25", r"\", r"\u005c"] {
+        let secret = unit.repeat(50_000 / unit.len()) + "b";
+        assert!(strike_out(&text(unit), &[], &[&secret]).is_none(), "{unit}");
+    }
+    // A long secret alone is no reason.
+    let secret = "7".repeat(50_000);
+    assert_eq!(strike_out("no", &[], &[&secret]).as_deref(), Some("no"));
+}
+
+#[test]
 fn a_number_is_a_spelling_of_a_credential_that_is_one() {
     let long = "184467440737095516159";
     for (text, secret) in [

@@ -2,6 +2,7 @@
 
 use http::Response;
 use location_auth::{Flow, RESPONSE_LIMIT};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::input::{EMAIL, Input, app, shows_none};
 
@@ -56,43 +57,45 @@ impl Shape {
     }
 }
 
-/// How a message spells the password.
-#[derive(Clone, Copy)]
-enum Spelling {
-    Same,
-    Json,
-    Percent,
-    UpperCase,
-    LowerCasePercent,
-    Utf16Escapes,
+/// Writes the credential with a spelling for each character, which a byte chooses: up to three encodings, one within the other.
+///
+/// Each encoder escapes what begins its own escapes: what one writes that does not is no spelling.
+fn spelled(credential: &str, bytes: &mut Input<'_>, all: u8) -> String {
+    let spell = |c: char| {
+        let mut recipe = usize::from(if bytes.0.is_empty() { all } else { bytes.byte() });
+        let mut text = c.to_string();
+        for _ in 0..3 {
+            text = text.chars().map(|c| encoded(c, recipe % 8)).collect();
+            recipe /= 8;
+        }
+        text
+    };
+    credential.chars().map(spell).collect()
 }
 
-impl Spelling {
-    /// In the order of their numbers in the corpus.
-    const ALL: [Self; 6] =
-        [Self::Same, Self::Json, Self::Percent, Self::UpperCase, Self::LowerCasePercent, Self::Utf16Escapes];
-
-    fn of(self, password: &str) -> String {
-        let percent =
-            || percent_encoding::utf8_percent_encode(password, percent_encoding::NON_ALPHANUMERIC).to_string();
-        match self {
-            Self::Same => password.to_owned(),
-            Self::Json => {
-                let json = serde_json::to_string(password).expect("is a text");
-                json[1..json.len() - 1].to_owned()
-            }
-            Self::Percent => percent(),
-            Self::UpperCase => password.to_ascii_uppercase(),
-            Self::LowerCasePercent => percent().to_lowercase(),
-            Self::Utf16Escapes => password.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect(),
+/// One character in the encoding of this number.
+fn encoded(c: char, encoding: usize) -> String {
+    let utf8 = c.to_string();
+    match encoding {
+        1 => {
+            let json = serde_json::to_string(&c).expect("is a text");
+            json[1..json.len() - 1].to_owned()
         }
+        2 => utf8_percent_encode(&utf8, NON_ALPHANUMERIC).to_string(),
+        3 => utf8.to_ascii_uppercase(),
+        4 => utf8.bytes().map(|byte| format!("%{byte:02x}")).collect(),
+        5 => c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+        6 if c.is_alphanumeric() => utf8,
+        6 => format!("&#{};", u32::from(c)),
+        7 => utf8.replace(' ', "+"),
+        _ => utf8,
     }
 }
 
-/// A message that repeats the password in some spelling, and one that the bytes make up.
+/// A message that repeats the password behind any text, in any spelling, and one that the bytes make up.
 pub fn message(data: &[u8]) {
     let mut input = Input(data);
-    let (shape, spelling) = (Shape::read(&mut input), input.choose(&Spelling::ALL));
+    let (shape, all) = (Shape::read(&mut input), input.byte());
     let (password, before, after) = (input.text(), input.text(), input.text());
     if password.is_empty() || password.ends_with(['\n', '\r']) {
         return;
@@ -107,11 +110,16 @@ pub fn message(data: &[u8]) {
         assert!(!too_long || error.message().is_none());
         (error, too_long)
     };
-    let spelled = spelling.of(&password);
-    // A backslash, a percent sign or a hexadecimal digit just before the password can change how it is read.
-    let apart = before.trim_end_matches(|c: char| "\\%".contains(c) || c.is_ascii_hexdigit());
-    let (error, too_long) = refusal(&format!("wrong: {apart} {spelled} {after}"));
-    assert_eq!(error.is_message_withheld(), !too_long, "{spelled:?}");
+    let mut spellings = vec![spelled(&password, &mut input, all)];
+    // What a parser of numbers makes of it.
+    if password.bytes().all(|byte| byte.is_ascii_digit()) && password.bytes().any(|byte| byte != b'0') {
+        let number = password.parse::<f64>().ok().filter(|number| number.is_finite());
+        spellings.extend(number.iter().flat_map(|number| [format!("{number}"), format!("{number:e}")]));
+    }
+    for spelling in spellings {
+        let (error, too_long) = refusal(&format!("wrong: {before}{spelling}{after}"));
+        assert_eq!(error.is_message_withheld(), !too_long, "{spelling:?}");
+    }
 
     let (error, _) = refusal(&format!("{before}{after}"));
     shows_none(error.code().unwrap_or_default(), &[&password]);

@@ -22,7 +22,6 @@ pub fn spellings(secret: &str) -> Vec<String> {
         json,
         percent,
     ];
-    let cases: Vec<_> = spellings.iter().take(1).flat_map(|text| [text.to_uppercase(), text.to_lowercase()]).collect();
-    spellings.extend(cases);
+    spellings.extend([secret.to_ascii_uppercase(), secret.to_ascii_lowercase()]);
     spellings
 }
