@@ -121,7 +121,7 @@ impl Error {
         }
     }
 
-    /// Whether the service's message is withheld, because it repeats a credential of the request.
+    /// Whether the service's message is withheld, because it repeats a credential.
     ///
     /// The service may have done nothing wrong: a password that is an ordinary word occurs in ordinary sentences.
     pub fn is_message_withheld(&self) -> bool {

@@ -114,7 +114,7 @@ pub fn message(data: &[u8]) {
     // What a parser of numbers makes of it.
     if password.bytes().all(|byte| byte.is_ascii_digit()) && password.bytes().any(|byte| byte != b'0') {
         let number = password.parse::<f64>().ok().filter(|number| number.is_finite());
-        spellings.extend(number.iter().flat_map(|number| [format!("{number}"), format!("{number:e}")]));
+        spellings.extend(number.iter().flat_map(|number| [format!("{number} "), format!("{number:e} ")]));
     }
     for spelling in spellings {
         let (error, too_long) = refusal(&format!("wrong: {before}{spelling}{after}"));
