@@ -63,9 +63,9 @@ impl SecretObject {
         self.texts.clone().map(|place| {
             let mut rest = self.json.get(place).and_then(|json| core::str::from_utf8(json).ok()).unwrap_or_default();
             let mut text = Zeroizing::new(String::with_capacity(rest.len()));
-            while let Some((plain, (c, after))) =
-                rest.split_once('\\').and_then(|(plain, escape)| Some((plain, unescape(escape, 0)?)))
-            {
+            while let Some((plain, escape)) = rest.split_once('\\') {
+                // Each is one that `escape` wrote.
+                let (c, after) = unescape(escape, 0).unwrap_or_default();
                 text.push_str(plain);
                 text.push(c);
                 rest = after;

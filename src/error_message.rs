@@ -45,7 +45,7 @@ impl Secrets<'_> {
     }
 
     /// Whether one of them is this number.
-    pub(crate) fn are(&self, number: u64) -> bool {
+    pub(crate) fn include(&self, number: u64) -> bool {
         self.secret.iter().any(|secret| secret.parse() == Ok(number))
     }
 

@@ -1,7 +1,6 @@
 //! The three flows: step 1, step 2, and both in a row. The page of each has a drawing of its states.
 
 use alloc::vec::Vec;
-use core::cmp::Reverse;
 use core::fmt;
 
 use bytes::Bytes;
@@ -266,13 +265,11 @@ impl Held<'_> {
         let [id, client_secret] = app.client.texts();
         let logins: Vec<_> =
             [sent.0, self.login].into_iter().flatten().map(|login| login.credentials.texts()).collect();
-        let mut named = Vec::from([(id.as_str(), CLIENT_ID)]);
-        named.extend(logins.iter().map(|[email, _]| (email.as_str(), EMAIL)));
-        // One may be a part of another.
-        named.sort_by_key(|(value, _)| Reverse(value.len()));
-        let mut secret = Vec::from([client_secret.as_str(), app.api_key.expose()]);
-        secret.extend(logins.iter().map(|[_, password]| password.as_str()));
-        secret.extend([sent.1, self.user, self.location].into_iter().flatten().map(BearerToken::expose));
+        let emails = logins.iter().map(|[email, _]| (email.as_str(), EMAIL));
+        let named: Vec<_> = emails.chain([(id.as_str(), CLIENT_ID)]).collect();
+        let passwords = logins.iter().map(|[_, password]| password.as_str());
+        let tokens = [sent.1, self.user, self.location].into_iter().flatten().map(BearerToken::expose);
+        let secret: Vec<_> = passwords.chain(tokens).chain([client_secret.as_str(), app.api_key.expose()]).collect();
         response::error(kind, step, response, &Secrets { named: &named, secret: &secret })
     }
 }

@@ -100,7 +100,7 @@ pub(crate) fn error<B: AsRef<[u8]>>(
         kind,
         status: response.status(),
         // An error prints the wait: it may be a password.
-        retry_after: retry::retry_after(headers).filter(|wait| !secrets.are(wait.as_secs())),
+        retry_after: retry::retry_after(headers).filter(|wait| !secrets.include(wait.as_secs())),
         request_id: error_message::request_id(headers, secrets),
         media_type: error_message::media_type(headers, secrets).filter(|_| matches!(kind, Body(_))),
         message,
