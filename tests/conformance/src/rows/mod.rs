@@ -33,7 +33,7 @@ const fn row(name: &'static str, check: fn(&Subject)) -> Row {
     Row { name, excusable: true, check }
 }
 
-/// A row on redirects, bounds, TLS or leaks.
+/// A row on redirects, bounds, framing, TLS or leaks.
 const fn must(name: &'static str, check: fn(&Subject)) -> Row {
     Row { name, excusable: false, check }
 }
