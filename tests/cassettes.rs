@@ -126,7 +126,9 @@ fn a_cassette_of_0_1_loads_is_written_unchanged_and_replays_with_made_up_credent
 #[test]
 fn a_login_and_a_call_are_recorded_with_a_placeholder_for_each_credential() {
     let text = recorded(false).to_string();
-    assert_eq!(text, OF_0_1);
+    let [text, of_0_1]: [serde_json::Value; 2] =
+        [text.as_str(), OF_0_1].map(|text| serde_json::from_str(text).unwrap());
+    assert_eq!(text, of_0_1);
 }
 
 #[test]
@@ -141,28 +143,80 @@ fn a_token_in_a_query_is_recorded_as_a_placeholder_and_other_values_are_withheld
     // In the header instead, it is another request.
     let player = Player::new(cassette, MADE_UP.credentials());
     let error = MADE_UP.log_in_and_call(&player, false).unwrap_err();
-    assert!(matches!(&error, CassetteError::Differs { number: 3, part: "query", .. }), "{error}");
+    assert!(matches!(&error, CassetteError::Differs { number: 3, part, .. } if part == "query"), "{error}");
+}
+
+/// What a recording of this call holds of its request, and what the replay of another call says.
+fn replayed(recorded: &Request<Bytes>, sent: Request<Bytes>) -> (serde_json::Value, Result<(), CassetteError>) {
+    let recorder = Recorder::new(answers(vec![response(204, &[], "")]), RECORDED.credentials());
+    recorder.send(recorded.clone(), 0).unwrap();
+    let cassette = recorder.cassette().to_string();
+    let written: serde_json::Value = serde_json::from_str(&cassette).unwrap();
+    let player = Player::new(cassette.parse().unwrap(), MADE_UP.credentials());
+    (written["interactions"][0]["request"].clone(), player.answer(sent).map(drop))
 }
 
 #[test]
-fn a_path_or_a_name_that_repeats_a_secret_is_withheld_and_then_not_compared() {
-    let call = |who: Who, url: &str| get(&url.replace("EMAIL", who.email).replace("PASSWORD", who.password));
-    for (url, path, query) in [
-        ("https://api.example.com/users/EMAIL/x", "/users/<email>/x", ""),
-        ("https://api.example.com/users/PASSWORD/x", "/users/<password>/x", ""),
-        ("https://api.example.com/users/x-PASSWORD/x", "<withheld>", ""),
-        ("https://api.example.com/x?PASSWORD=1&y=EMAIL", "/x", "<withheld> <withheld>"),
-        ("https://api.example.com/x?y-PASSWORD=1", "/x", "<withheld>"),
-        ("https://api.example.com/x?PASSWORD", "/x", "<withheld>"),
+fn a_part_of_a_request_that_could_hold_a_secret_is_withheld_and_is_not_replayed() {
+    let call = |who: Who, url: &str, header: &str| {
+        let mut call = get(&url.replace("EMAIL", who.email).replace("PASSWORD", who.password));
+        call.headers_mut().insert("accept", header.replace("PASSWORD", who.password).parse().unwrap());
+        call
+    };
+    for (url, accept, part) in [
+        ("/users/EMAIL/x", "*/*", None),
+        ("/users/PASSWORD/x", "*/*", Some("path")),
+        ("/users/x-PASSWORD/x", "*/*", Some("path")),
+        ("/users/%2570ASSWORD%252f/%72eal-password-4", "*/*", Some("path")),
+        ("/x/access_token=new", "*/*", Some("path")),
+        ("/x/%7B%22a%22:1%7D", "*/*", Some("path")),
+        ("/x/%ff", "*/*", Some("path")),
+        ("/x?PASSWORD=1&y=EMAIL", "*/*", Some("query")),
+        ("/x?y-PASSWORD=1", "*/*", Some("query")),
+        ("/x?PASSWORD", "*/*", Some("query")),
+        ("/x?y=2&z=x-PASSWORD", "*/*", Some("query")),
+        ("/x?y=PASSWORD", "*/*", None),
+        ("/x", "text/PASSWORD", Some("accept")),
     ] {
-        let recorder = Recorder::new(answers(vec![response(204, &[], "")]), RECORDED.credentials());
-        recorder.send(call(RECORDED, url), 0).unwrap();
-        let text: serde_json::Value = serde_json::from_str(&recorder.cassette().to_string()).unwrap();
-        let request = &text["interactions"][0]["request"];
-        let names: Vec<_> = request["query"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-        assert_eq!((request["path"].as_str().unwrap(), names.join(" ").as_str()), (path, query), "{url}");
-        let player = Player::new(recorder.cassette(), MADE_UP.credentials());
-        player.answer(call(MADE_UP, url)).unwrap();
+        let url = format!("https://api.example.com{url}");
+        let (written, outcome) = replayed(&call(RECORDED, &url, accept), call(MADE_UP, &url, accept));
+        assert!(!written.to_string().contains(RECORDED.password), "{written}");
+        let Some(part) = part else {
+            outcome.unwrap();
+            continue;
+        };
+        let error = outcome.unwrap_err();
+        let expected =
+            CassetteError::Withheld { number: 1, part: part.into(), reason: "it could hold a secret".into() };
+        assert_eq!(error, expected, "{url} {written}");
+        assert!(
+            error.to_string().starts_with(&format!("request 1 can't be replayed, because its {part} was withheld"))
+        );
+    }
+}
+
+#[test]
+fn a_query_is_compared_as_a_set_of_names_and_of_the_values_that_were_kept() {
+    for (recorded, sent, is_same) in [
+        ("a=1&b=2", "b=3&a=4", true),
+        ("q[]=1&page=2", "page=2&q%5B%5D=1", true),
+        ("q%5b%5d=1", "q[]=1", true),
+        ("filter%5Bname%5D=x&sort", "sort=&filter[name]=y", true),
+        ("a=1&&b=2&", "b=1&a=2", true),
+        ("page_token=abc", "page_token=def", true),
+        ("a=1", "a=1&b=2", false),
+        ("a=1&b=2", "a=1", false),
+        ("a=1", "A=1", false),
+        ("q[]=1", "q=1", false),
+        ("t=real-password-4&a=1", "a=2&t=token", true),
+        ("t=real-password-4&a=1", "a=2&t=tokens", false),
+        ("t=real%2Dpassword-4", "t=t%6Fken", true),
+        ("t=1", "t=token", true),
+    ] {
+        let call = |query: &str| get(&format!("https://api.example.com/x?{query}"));
+        let (written, outcome) = replayed(&call(recorded), call(sent));
+        let differs = matches!(&outcome, Err(CassetteError::Differs { part, .. }) if part == "query");
+        assert!(if is_same { outcome.is_ok() } else { differs }, "{recorded} {sent}: {outcome:?} {written}");
     }
 }
 
@@ -248,7 +302,7 @@ fn a_calls_bodies_are_recorded_only_as_far_as_the_program_keeps_them() {
         call.headers_mut().insert("content-type", "text/plain; charset=utf-8".parse().unwrap());
         recorder.send(call, RESPONSE_LIMIT).unwrap();
         let text = recorder.cassette().to_string();
-        assert!(!text.contains("Ann") && text.contains("\"content-type\": \"text/plain\""), "{text}");
+        assert!(!text.contains("Ann") && text.contains("\"content-type\": \"text/plain; charset=utf-8\""), "{text}");
         text
     };
     assert!(exchange(|_| None, r#"{"name": "Ann"}"#).contains(r#""withheld": "not kept""#));
@@ -257,48 +311,206 @@ fn a_calls_bodies_are_recorded_only_as_far_as_the_program_keeps_them() {
         kept.contains(r#""name": "…""#) && kept.contains(r#""by": "<email>""#) && kept.contains(r#""n": 7"#),
         "{kept}"
     );
-    assert!(exchange(|_| Some("<p>real-password-4</p>".into()), "<p>").contains(r#""text": "<withheld>""#));
-    assert!(exchange(|_| Some("<p>none</p>".into()), "<p>").contains(r#""text": "<p>none</p>""#));
-    let empty = exchange(|_| panic!("there is nothing to keep"), "");
-    assert!(!empty.contains("withheld") && !empty.contains("\"text\""), "{empty}");
+    for empty in [exchange(|_| panic!("there is nothing to keep"), ""), exchange(|_| Some(" ".into()), "Ann")] {
+        assert!(!empty.contains("withheld") && !empty.contains("\"json\""), "{empty}");
+    }
+}
+
+/// What a cassette holds of the response to a call with this body, which the program keeps, and what its replay answers.
+fn kept(response: Response<Vec<u8>>, request: Request<Bytes>) -> (String, Result<Response<Vec<u8>>, CassetteError>) {
+    let recorder = Recorder::new(answers(vec![response.clone()]), RECORDED.credentials());
+    let recorder = recorder.keep_bodies(|_, body| Some(body.to_owned()));
+    assert_eq!(recorder.send(request.clone(), RESPONSE_LIMIT).unwrap().body(), response.body());
+    let text = recorder.cassette().to_string();
+    let cassette: Cassette = text.parse().unwrap();
+    assert_eq!(cassette.to_string(), text);
+    (text, Player::new(cassette, RECORDED.credentials()).answer(request))
+}
+
+const NOT_JSON: &str = "not JSON that can be looked through";
+
+#[test]
+fn a_body_that_can_not_be_looked_through_is_withheld_and_is_not_replayed_as_another_one() {
+    let gzip = [("content-encoding", "gzip")];
+    let deep = [r#"{"a":"#.repeat(9), r#"{"access_token":"new-7f3a"}"#.into(), "}".repeat(9)].concat();
+    type Case<'a> = (&'a [(&'a str, &'a str)], &'a [u8], &'a str);
+    let cases: [Case<'_>; 22] = [
+        (&[], b"<p>new-7f3a</p>", NOT_JSON),
+        (&[], b"new-7f3a", NOT_JSON),
+        (&[], br#"{"access_token": "new-7f3a", "access_token": "new-7f3a"}"#, NOT_JSON),
+        (&[], br#"{"a": 1, "\u0061": 2, "access_token": "new-7f3a"}"#, NOT_JSON),
+        (&[], br#"[[[[[[[["new-7f3a"]]]]]]]]"#, NOT_JSON),
+        (&[], deep.as_bytes(), NOT_JSON),
+        (&[], br#"{"access_token": "new-7f3a"} {}"#, NOT_JSON),
+        (&[], b"{\"access_token\": \"new-7f3a\"}\n{\"a\": 1}\n", NOT_JSON),
+        (&[], br#"{"a": "\ud800", "access_token": "new-7f3a"}"#, NOT_JSON),
+        (&[], br#"{"a": "\udc00\ud800", "access_token": "new-7f3a"}"#, NOT_JSON),
+        (&[], "\u{feff}\u{feff}{\"access_token\": \"new-7f3a\"}".as_bytes(), NOT_JSON),
+        (&[], b"access_token=new-7f3a&expires_in=3600", NOT_JSON),
+        (&[], b")]}',\n{\"access_token\": \"new-7f3a\"}", NOT_JSON),
+        (&[], b"callback({\"access_token\": \"new-7f3a\"})", NOT_JSON),
+        (&[], br#"{'access_token': 'new-7f3a'}"#, NOT_JSON),
+        (&[], br#"{"access_token": "new-7f3a",}"#, NOT_JSON),
+        (&[], br#"{"access_token": "new-7f3a", "a": 01}"#, NOT_JSON),
+        (&[], b"{\"access_token\": \"new-7f3a\tx\"}", NOT_JSON),
+        (&[], b"{\"access_token\": \"new-7f3a\"}\0", NOT_JSON),
+        (&[], b"{\"error\": \"new-7f3a\xff\"}", "not UTF-8"),
+        (&gzip, br#"{"access_token": "new-7f3a"}"#, "encoded"),
+        (&[], br#"{"real-password-4": "new-7f3a"}"#, "a name in it could hold a secret"),
+    ];
+    for (headers, body, reason) in cases {
+        let login = RECORDED.app().user_login(RECORDED.email, RECORDED.password).unwrap();
+        for (status, request) in [(200, get("https://api.example.com/x")), (401, login.request())] {
+            let (text, replayed) = kept(response(status, headers, body), request);
+            assert!(text.contains(&format!(r#""withheld": "{reason}""#)) && !text.contains("7f3a"), "{text}");
+            let part = "response's body".into();
+            assert_eq!(replayed.unwrap_err(), CassetteError::Withheld { number: 1, part, reason: reason.into() });
+        }
+    }
+    // What a login does not take is no token, and a placeholder would be one.
+    for (body, is_withheld) in [
+        (r#"{"access_token": "new-7f3a "}"#, true),
+        (r#"{"access_token": 33.333}"#, true),
+        (r#"{"access_token": ["new-7f3a"]}"#, true),
+        (r#"{"access_token": ""}"#, false),
+        (r#"{"access_token": null, "errors": ["no"]}"#, false),
+        (r#"{"data": {"access_token": "new-7f3a"}}"#, false),
+    ] {
+        let login = || RECORDED.app().user_login(RECORDED.email, RECORDED.password).unwrap();
+        let (text, replayed) = kept(response(200, &[], body), login().request());
+        assert!(!text.contains("7f3a") && !text.contains("33.3"), "{text}");
+        match replayed {
+            Ok(replayed) => {
+                let [recorded, replayed] =
+                    [response(200, &[], body), replayed].map(|r| login().receive(&r).unwrap_err());
+                assert_eq!((replayed.error.kind(), is_withheld), (recorded.error.kind(), false), "{text}");
+            }
+            Err(error) => assert!(is_withheld && error.to_string().contains("(its token cannot be used)"), "{error}"),
+        }
+    }
 }
 
 #[test]
-fn an_unreadable_body_is_withheld_and_the_program_still_receives_it() {
-    let gzip = [("content-encoding", "gzip")];
-    let long = format!(r#"{{"error": "{}"}}"#, "x".repeat(RESPONSE_LIMIT));
-    type Case<'a> = (u16, &'a [(&'a str, &'a str)], &'a [u8], &'a str);
-    let cases: [Case<'_>; 11] = [
-        (200, &[], b"<p>u-7f3a</p>", "not JSON that can be looked through"),
-        (401, &[], b"u-7f3a", "not JSON that can be looked through"),
-        (401, &[], br#"{"error": "u-7f3a", "error": "no"}"#, "not JSON that can be looked through"),
-        (401, &[], br#"[[[[[[[["u-7f3a"]]]]]]]]"#, "not JSON that can be looked through"),
-        (401, &[], br#"{"error": "u-7f3a"} {}"#, "not JSON that can be looked through"),
-        (200, &[], br#"{"access_token": "u-7f3a", "access_token": "u-7f3a"}"#, "not JSON that can be looked through"),
-        (401, &[], b"{\"error\": \"u-7f3a\xff\"}", "not UTF-8"),
-        (401, &gzip, br#"{"error": "u-7f3a"}"#, "encoded"),
-        (401, &[], long.as_bytes(), "too long"),
-        (200, &[], br#"{"access_token": "u-7f3a "}"#, "holds a token that cannot be used"),
-        (401, &[], br#"{"real-password-4": "u-7f3a"}"#, "repeats a credential"),
-    ];
-    for (status, headers, body, reason) in cases {
-        let recorder = Recorder::new(answers(vec![response(status, headers, body)]), RECORDED.credentials());
-        let login = RECORDED.app().user_login(RECORDED.email, RECORDED.password).unwrap();
-        let answered = recorder.send(login.request(), RESPONSE_LIMIT).unwrap();
-        assert_eq!((answered.status().as_u16(), answered.body().as_slice()), (status, body));
-        let text = recorder.cassette().to_string();
-        assert!(text.contains(&format!(r#""withheld": "{reason}""#)) && !text.contains("u-7f3a"), "{text}");
+fn a_value_that_could_hold_a_secret_is_withheld_in_its_place() {
+    for (body, is_kept) in [
+        (r#"{"access_token":{"value":"new-7f3a"}}"#, r#"{"access_token":"<withheld>"}"#),
+        (r#"{"access_token":["new-7f3a"]}"#, r#"{"access_token":"<withheld>"}"#),
+        (r#"{"accessToken":{"new-7f3a":true}}"#, r#"{"accessToken":"<withheld>"}"#),
+        (r#"{"Access-Token":"new-7f3a","id":7}"#, r#"{"Access-Token":"<location-token-1>","id":7}"#),
+        (
+            r#"{"access_token":77777,"old":77777,"to":7.7777e4}"#,
+            r#"{"access_token":"<withheld>","old":"<withheld>","to":"<withheld>"}"#,
+        ),
+        (r#"{"name":"access_token","value":"new-7f3a"}"#, r#""<withheld>""#),
+        (r#"["access_token","new-7f3a"]"#, r#""<withheld>""#),
+        (r#"{"log":"{\"access_token\":\"new-7f3a\"}"}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"got [\"new-7f3a\"] {}"}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"\"new-7f3a\""}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"%7B%22access_token%22:%22new-7f3a%22%7D"}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"a=1&access_token=new-7f3a"}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"a=1&client%255Fsecret%253Dnew-7f3a"}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"Set-Cookie: new-7f3a"}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"ask <password> for it","and":"<withheld>"}"#, r#"{"log":"<withheld>","and":"<withheld>"}"#),
+        (
+            r#"{"refresh_token":"new-7f3a","session_id":1,"api_key":["new-7f3a"],"password":null,"token":""}"#,
+            r#"{"refresh_token":"<withheld>","session_id":"<withheld>","api_key":"<withheld>","password":null,"token":""}"#,
+        ),
+        (
+            r#"{"$serde_json::private::Number":"new-7f3a access_token=other"}"#,
+            r#"{"$serde_json::private::Number":"<withheld>"}"#,
+        ),
+        (
+            r#"{"$serde_json::private::RawValue":"{\"access_token\":\"new-7f3a\"}"}"#,
+            r#"{"$serde_json::private::RawValue":"<withheld>"}"#,
+        ),
+        (r#"{"n":1e999,"token":"new-7f3a"}"#, r#"{"n":1e999,"token":"<withheld>"}"#),
+        // What is kept.
+        (
+            r#"{"a":[1,-0.0,true,null,"",[],{}],"next_page_token":"abc","sessions":[{"keys":[1]}],"name":"5 % off & more: a=b","ü":"Straße"}"#,
+            "",
+        ),
+        (
+            r#"{"next":"https://api.example.com/x?page=2&q[]=a%20b","at":"2026-11-30T10:20:30Z","to":"x\n\t\"x\" 'y'"}"#,
+            "",
+        ),
+    ] {
+        let (text, replayed) = kept(response(200, &[], body), get("https://api.example.com/x"));
+        assert!(!text.contains("7f3a"), "{text}");
+        let is_kept = if is_kept.is_empty() { body } else { is_kept };
+        let replayed = replayed.unwrap().into_body();
+        assert_eq!(String::from_utf8(replayed).unwrap(), is_kept, "{body}");
+    }
+}
 
-        // The replay of a refusal has no words; there is no replay of a token.
-        let player = Player::new(recorder.cassette(), MADE_UP.credentials());
-        let login = MADE_UP.app().user_login(MADE_UP.email, MADE_UP.password).unwrap();
-        match player.answer(login.request()) {
-            Ok(response) => assert_eq!((response.status().as_u16(), response.body().len()), (401, 0)),
+#[test]
+fn a_token_that_a_call_was_issued_or_sent_is_in_no_interaction_before_or_after_it() {
+    for (sent, issued) in [
+        ("", r#"{"access_token": "new-7f3a"}"#),
+        ("", r#"{"data": [{"token": {"accessToken": {"value": "new-7f3a"}}}]}"#),
+        ("", "grant=x&access_token=new-7f3a&expires_in=60"),
+        ("", r#"{"a": 1, "a": 2, "access_token": "new-7f3a"}"#),
+        ("", r#"{"body": "{\"access_token\": \"new-7f3a\"}"}"#),
+        (r#"{"access_token": "new-7f3a"}"#, ""),
+        ("access_token=new-7f3a", ""),
+        ("a=1&Access%5FToken=new%2D7f3a", ""),
+    ] {
+        let bodies = ["{\"seen\": \"new-7f3a\"}", issued, "{\"seen\": \"of new%2D7f3a\"}", "[\"new-7f3a\"]", ""];
+        let transport = answers(bodies.map(|body| response(200, &[("x-request-id", "new-7f3a")], body)).into());
+        let recorder = Recorder::new(transport, RECORDED.credentials()).keep_bodies(|_, body| Some(body.into()));
+        for (url, body) in
+            [("before", ""), ("x", sent), ("users/new-7f3a", ""), ("x?t=new-7f3a", ""), ("x?new-7f3a", "")]
+        {
+            let mut call = Request::post(format!("https://api.example.com/{url}")).body(Bytes::from(body)).unwrap();
+            call.headers_mut().insert("accept", "new-7f3a".parse().unwrap());
+            recorder.send(call, RESPONSE_LIMIT).unwrap();
+        }
+        let text = recorder.cassette().to_string();
+        assert!(!text.contains("7f3a"), "{sent} {issued}: {text}");
+    }
+    // A service that issues more than anybody looks for.
+    let tokens: Vec<_> = (0..300).map(|n| format!(r#"{{"access_token": "new-{n}"}}"#)).collect();
+    let transport = answers(vec![response(200, &[], format!("[{}]", tokens.join(","))), response(200, &[], "")]);
+    let recorder = Recorder::new(transport, RECORDED.credentials());
+    recorder.send(get("https://api.example.com/x"), RESPONSE_LIMIT).unwrap();
+    recorder.send(get("https://api.example.com/new-299"), RESPONSE_LIMIT).unwrap();
+    assert!(!recorder.cassette().to_string().contains("new-"));
+}
+
+#[test]
+fn a_link_to_the_next_page_is_kept_or_withheld() {
+    for (links, is_kept) in [
+        (&[r#"<https://api.example.com/contacts?page=2>; rel="next""#][..], true),
+        (&["</contacts?page_token=abc>; rel=next", "</contacts?page=9>; rel=last"], true),
+        (&[r#"</contacts?page=2&access_token=new-7f3a>; rel="next""#], false),
+        (&[r#"</contacts?page=2&t=real-password-4>; rel="next""#], false),
+        (&["</real%2Dpassword-4/x>; rel=next"], false),
+        (&["</x>; rel=next", r#"</x?q=%7B%22a%22:1%7D>; rel="last""#], false),
+    ] {
+        let mut answer = response(200, &[], "");
+        links.iter().for_each(|link| _ = answer.headers_mut().append("link", link.parse().unwrap()));
+        let (text, replayed) = kept(answer, get("https://api.example.com/contacts"));
+        assert!(!text.contains("7f3a") && !text.contains("password-4"), "{text}");
+        match replayed {
+            Ok(replayed) => assert!(is_kept && replayed.headers()["link"] == links.join(", ").as_str(), "{text}"),
             Err(error) => {
-                assert_eq!((status, error), (200, CassetteError::Withheld { number: 1, reason: reason.into() }))
+                assert!(!is_kept && matches!(&error, CassetteError::Withheld { part, .. } if part == "link"), "{error}")
             }
         }
     }
+}
+
+#[test]
+fn a_character_that_does_not_print_or_turns_the_text_is_written_as_an_escape() {
+    let raw = "\u{202e}\u{9b}\u{7f}\u{1b}\u{2066}\u{200b}\u{feff}\u{2028}\u{ad}\u{e0041}\u{61c}";
+    let body =
+        format!(r#"{{"{raw}": "\u202e{}", "kept": "é ü ß 漢 🎉 … ' \" /"}}"#, raw.replace(['\u{1b}', '\u{7f}'], ""));
+    let body = body.replacen('\u{1b}', "\\u001b", 1);
+    let (text, replayed) = kept(response(200, &[], &body), get("https://api.example.com/x"));
+    assert_eq!(text.chars().find(|c| raw.contains(*c)), None, "{text:?}");
+    assert!(text.contains(r#""kept": "é ü ß 漢 🎉 … ' \" /""#) && text.contains("\\u202e\\u009b"), "{text}");
+    let [sent, replayed]: [serde_json::Value; 2] =
+        [body.as_bytes(), replayed.unwrap().body()].map(|body| serde_json::from_slice(body).unwrap());
+    assert_eq!(replayed, sent);
 }
 
 /// The blocking half.
@@ -313,17 +525,12 @@ impl Answer for Player {
 }
 
 #[test]
-fn a_success_is_recorded_with_no_text_but_the_tokens_placeholder() {
-    let body = r#"{"access_token": "u-7f3a", "token_type": "Bearer", "refresh_token": "r-7f3a", "expires_in": 3600, "scope": ["a", null, true, ""]}"#;
+fn of_a_success_of_a_token_request_the_token_alone_is_written() {
+    let body = r#"{"access_token": "u-7f3a", "token_type": "Bearer", "refresh_token": "r-7f3a", "expires_in": 3600}"#;
     let recorder = Recorder::new(answers(vec![response(200, &[], body)]), RECORDED.credentials());
     run(RECORDED.app().user_login(RECORDED.email, RECORDED.password).unwrap(), &recorder).unwrap();
-    let text = recorder.cassette().to_string();
-    let body: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let withheld = serde_json::json!({
-        "access_token": "<user-token-1>", "token_type": "<withheld>", "refresh_token": "<withheld>", "expires_in": 3600,
-        "scope": ["<withheld>", null, true, ""],
-    });
-    assert_eq!(body["interactions"][0]["response"]["json"], withheld);
+    let body: serde_json::Value = serde_json::from_str(&recorder.cassette().to_string()).unwrap();
+    assert_eq!(body["interactions"][0]["response"]["json"], serde_json::json!({"access_token": "<user-token-1>"}));
 }
 
 #[test]
@@ -340,43 +547,39 @@ fn a_refusal_is_replayed_with_the_same_words_about_the_made_up_owner() {
     assert!(replayed.to_string().contains("no user [email]") && replayed.to_string().contains("asking to wait 30 s"));
 }
 
-/// What a recording of this body holds in its place, once it was written, read and written again.
-fn kept_and_read(body: &str) -> String {
-    let transport = answers(vec![response(200, &[("content-type", "application/json")], body)]);
-    let recorder = Recorder::new(transport, RECORDED.credentials()).keep_bodies(|_, body| Some(body.to_owned()));
-    recorder.send(get("https://api.example.com/contacts"), RESPONSE_LIMIT).unwrap();
-    let written = recorder.cassette().to_string();
-    let again = written.parse::<Cassette>().unwrap().to_string();
-    assert_eq!(again, written, "{body}");
-    let json = again.rsplit_once("\"json\": ").expect("the body is JSON").1;
-    json.split_whitespace().next().unwrap().into()
-}
-
 #[test]
-fn a_number_is_recorded_and_read_back_as_the_service_wrote_it() {
-    // A reader that does not round to the nearest takes some of these for their neighbours.
+fn a_number_is_replayed_as_the_service_wrote_it() {
     for number in [
         "3.3333333333333334e+31",
-        "1.0715660986400252e+308",
+        "1.8446744073709551615e19",
         "-2.2250738585072014e-308",
-        "7.038531e-26",
-        "8.5899345921e+31",
-        "0.000030000000000000004",
+        "1E400",
         "5e-324",
-        "0.1",
+        "0.10",
+        "-0",
         "-7",
         "9007199254740993",
-        "18446744073709551615",
+        "18446744073709551616",
+        "340282366920938463463374607431768211456123456789",
     ] {
-        let read: f64 = number.parse().unwrap();
-        let kept = kept_and_read(number);
-        assert_eq!(kept.parse::<f64>().unwrap().to_bits(), read.to_bits(), "{number} became {kept}");
+        let (_, replayed) = kept(response(200, &[], number), get("https://api.example.com/x"));
+        assert_eq!(replayed.unwrap().body(), number.as_bytes());
     }
-    for integer in ["-7", "9007199254740993", "18446744073709551615"] {
-        assert_eq!(kept_and_read(integer), integer);
+    // A credential of digits is none of them.
+    let secret = "184467440737095516159";
+    for number in [
+        secret,
+        "-184467440737095516159",
+        "1.84467440737095516159e20",
+        "184467440737095516159.0",
+        "5184467440737095516159",
+    ] {
+        let body = format!(r#"{{"error": "no", "sent": [{number}], "status": 7}}"#);
+        let recorder = Recorder::new(answers(vec![response(401, &[], body)]), Credentials::new(&RECORDED.app()));
+        run(RECORDED.app().user_login(RECORDED.email, secret).unwrap(), &recorder).unwrap_err();
+        let text = recorder.cassette().to_string();
+        assert!(!text.contains("8446744073709551615") && text.contains(r#""status": 7"#), "{text}");
     }
-    // As serde_json gives it, if another crate of the program turns on its `arbitrary_precision`.
-    assert_eq!(kept_and_read(r#"{"$serde_json::private::Number": "1.5"}"#), "1.5");
 }
 
 /// Damages a file of 0.1 by one replacement.
@@ -387,31 +590,61 @@ fn read(from: &str, to: &str) -> Result<Cassette, CassetteError> {
 
 #[test]
 fn an_invalid_cassette_is_refused_and_not_quoted() {
-    let damaged = |at: &str| CassetteError::Damaged { at: at.into() };
+    let damaged = |at: &str| CassetteError::Damaged(at.into());
     for (from, to, error) in [
         (OF_0_1, "", damaged("line 1")),
-        (OF_0_1, "{}", damaged("line 1")),
-        (OF_0_1, "[]", damaged("line 1")),
-        (OF_0_1, r#"{"version": 1}"#, damaged("line 1")),
-        (OF_0_1, r#"{"version": "1", "interactions": []}"#, damaged("line 1")),
+        (OF_0_1, "{}", damaged("its beginning")),
+        (OF_0_1, "[]", damaged("its beginning")),
+        (OF_0_1, r#"{"version": 1}"#, damaged("its beginning")),
+        (OF_0_1, r#"{"version": "1", "interactions": []}"#, damaged("its beginning")),
         (OF_0_1, r#"{"version": 2}"#, CassetteError::UnknownVersion),
         (OF_0_1, r#"{"version": 1.5}"#, CassetteError::UnknownVersion),
-        ("\"version\": 1", "\"version\": 2", CassetteError::UnknownVersion),
+        ("\"version\": 1", "\"version\": 2, \"more\": 1", CassetteError::UnknownVersion),
+        ("\"version\": 1", "\"version\": 1, \"comment\": 1", damaged("its beginning")),
+        ("\"interactions\"", "\"Interactions\"", damaged("its beginning")),
         ("\"interactions\"", "<<<<<<< \"interactions\"", damaged("line 3")),
-        ("\"method\": \"POST\",", "", damaged("interaction 1")),
-        ("\"POST\"", "7", damaged("interaction 1")),
-        ("\"query\": []", "\"query\": [7]", damaged("interaction 1")),
-        ("\"status\": 200", "\"status\": 99", damaged("interaction 1")),
-        ("\"status\": 200", "\"status\": 65736", damaged("interaction 1")),
-        ("\"<password>\"", "null", damaged("interaction 1")),
-        ("\"status\": 200", "\"status\": 200, \"text\": \"\"", damaged("interaction 1")),
-        ("\"status\": 200", "\"status\": 200, \"status\": 201", damaged("line 22")),
+        ("\"request\"", "\"Request\"", damaged("interaction 1")),
+        ("\"response\": {", "\"respond\": {", damaged("interaction 1")),
+        ("\"method\": \"POST\",", "", damaged("interaction 1, its request")),
+        ("\"POST\"", "7", damaged("interaction 1, its request")),
+        ("\"query\": []", "\"query\": [7]", damaged("interaction 1, its request")),
+        ("\"query\"", "\"Query\"", damaged("interaction 1, its request")),
+        (
+            "\"json\": {\n          \"client_id\"",
+            "\"JSON\": {\n          \"client_id\"",
+            damaged("interaction 1, its request"),
+        ),
+        ("\"<password>\"", "null", damaged("interaction 1, its request")),
+        ("\"status\": 200", "\"status\": 99", damaged("interaction 1, its response")),
+        ("\"status\": 200", "\"status\": 65736", damaged("interaction 1, its response")),
+        ("\"status\": 200,", "", damaged("interaction 1, its response")),
+        (
+            "\"json\": {\n          \"access_token\"",
+            "\"JSON\": {\n          \"access_token\"",
+            damaged("interaction 1, its response"),
+        ),
+        (
+            "\"json\": {\n          \"access_token\"",
+            "\"body\": {\n          \"access_token\"",
+            damaged("interaction 1, its response"),
+        ),
+        ("\"x-request-id\"", "\"x request id\"", damaged("interaction 1, its response")),
+        ("\"status\": 200", "\"status\": 200, \"text\": \"\"", damaged("interaction 1, its response")),
+        (
+            "\"status\": 200",
+            "\"status\": 200, \"status\": 201",
+            damaged("a name that is there twice, a text that is none, or a value too deep"),
+        ),
     ] {
-        assert_eq!(read(from, to).unwrap_err(), error, "{to}");
+        assert_eq!(read(from, to).map(drop), Err(error), "{to}");
     }
     let cut = OF_0_1[..OF_0_1.len() / 2].parse::<Cassette>().unwrap_err();
-    assert!(matches!(cut, CassetteError::Damaged { .. }));
-    assert!(read("\"version\": 1", "\"version\": 1, \"comment\": \"read over\"").is_ok());
+    assert!(matches!(cut, CassetteError::Damaged(_)));
+    // Version 0.1 kept a text that was no JSON.
+    let old =
+        read("\"json\": {\n          \"access_token\": \"<user-token-1>\"\n        }", "\"text\": \"<p>\"").unwrap();
+    let error = MADE_UP.log_in_and_call(&Player::new(old, MADE_UP.credentials()), false).unwrap_err();
+    assert!(matches!(error, CassetteError::Withheld { number: 1, .. }), "{error}");
 }
 
 #[test]
@@ -434,44 +667,38 @@ fn a_request_that_differs_fails_with_the_difference_and_no_credential() {
     type Case<'a> = (&'a Request<Bytes>, &'a dyn Fn(&mut Request<Bytes>), &'static str, &'a str, &'a str);
     let cases: [Case<'_>; 11] = [
         (&step_1, &|request| *request.method_mut() = http::Method::PUT, "method", "PUT", "POST"),
-        (&step_1, &uri("https://api.example.com/v2/made-up%40example.com"), "path", "/v2/<email>", "/user_token"),
+        (&step_1, &uri("https://api.example.com/v2/made-up"), "path", "/v2/made-up", "/user_token"),
         (&step_1, &uri("https://api.example.com/user_token?page=2"), "query", "page", ""),
-        (&step_1, &header("accept", "*/*"), "headers", "accept: */*", "accept: application/json"),
-        (&step_1, &header("x-api-key", "wrong"), "headers", "x-api-key: <withheld>", "x-api-key: <api-key>"),
-        (&step_1, &header("x-api-key", "token"), "headers", "x-api-key: <withheld>", "x-api-key: <api-key>"),
-        (
-            &step_2,
-            &header("authorization", "Bearer wrong"),
-            "headers",
-            "authorization: <withheld>",
-            "authorization: Bearer <user-token-1>",
-        ),
+        (&step_1, &header("accept", "*/*"), "accept", "*/*", "application/json"),
+        (&step_1, &header("x-api-key", "wrong"), "x-api-key", "<withheld>", "<api-key>"),
+        (&step_1, &header("x-api-key", "token"), "x-api-key", "<password>", "<api-key>"),
+        (&step_2, &header("authorization", "Bearer wrong"), "authorization", "<withheld>", "Bearer <user-token-1>"),
         (
             &step_2,
             &|request| _ = request.headers_mut().remove("authorization"),
-            "headers",
+            "authorization",
             "",
-            "authorization: Bearer <user-token-1>",
+            "Bearer <user-token-1>",
         ),
         (
             &step_1,
             &body(
                 r#"{"email": "made-up@example.com", "password": "wrong", "client_id": "client", "client_secret": "secret"}"#,
             ),
-            "body",
-            "password: <withheld>",
-            "password: <password>",
+            "password",
+            "<withheld>",
+            "<password>",
         ),
         (
             &step_1,
             &body(
                 r#"{"email": "token", "password": "made-up@example.com", "client_id": "client", "client_secret": "secret"}"#,
             ),
-            "body",
-            "email: <withheld>",
-            "email: <email>",
+            "email",
+            "<password>",
+            "<email>",
         ),
-        (&step_1, &body("wrong"), "body", "", "client_id: <client-id>"),
+        (&step_1, &body("wrong"), "client_id", "", "<client-id>"),
     ];
     for (request, change, part, sent, recorded) in cases {
         let number = if std::ptr::eq(request, &step_1) { 1 } else { 2 };
@@ -480,16 +707,17 @@ fn a_request_that_differs_fails_with_the_difference_and_no_credential() {
             player.answer(step_1.clone()).unwrap();
         }
         let error = player.answer(changed(request, change)).unwrap_err();
-        let expected = CassetteError::Differs { number, part, sent: sent.into(), recorded: recorded.into() };
+        let expected =
+            CassetteError::Differs { number, part: part.into(), sent: sent.into(), recorded: recorded.into() };
         assert_eq!(error, expected);
         assert_eq!(Transport::delivery(&player, &error), Delivery::Unsendable);
         // It was not used up.
         player.answer(request.clone()).unwrap();
     }
     let expected =
-        "request 1 differs from the recorded one in its path (sent \"/v2/<email>\", recorded \"/user_token\"): ";
+        "request 1 differs from the recorded one in its path (sent \"/v2/made-up\", recorded \"/user_token\"): ";
     let player = Player::new(OF_0_1.parse().unwrap(), MADE_UP.credentials());
-    let error = player.answer(changed(&step_1, &uri("https://api.example.com/v2/made-up%40example.com"))).unwrap_err();
+    let error = player.answer(changed(&step_1, &uri("https://api.example.com/v2/made-up"))).unwrap_err();
     assert!(error.to_string().starts_with(expected), "{error}");
 }
 
@@ -499,33 +727,22 @@ fn a_request_out_of_order_a_surplus_one_and_a_missing_one_are_reported() {
     let login = MADE_UP.login();
     let step_1 = login.request();
     let step_2 = support::next(login, &support::token_response("<user-token-1>")).request();
-
     let error = player().answer(step_2.clone()).unwrap_err();
-    // Before the user token is issued nobody can have it.
-    assert!(matches!(
-        error,
-        CassetteError::Differs { number: 1, .. } | CassetteError::OutOfOrder { number: 1, recorded: 2, .. }
-    ));
+    assert!(matches!(&error, CassetteError::Differs { number: 1, part, .. } if part == "path"), "{error}");
 
     let early = player();
     early.answer(step_1.clone()).unwrap();
+    let line = "POST /locations/loc-1/token".to_owned();
+    assert_eq!(early.finish().unwrap_err(), CassetteError::Missing { number: 2, line });
     let mut call = get("https://api.example.com/locations/loc-1/contacts?page=2");
     call.headers_mut().insert("x-api-key", "key".parse().unwrap());
     call.headers_mut().insert("authorization", "Bearer <location-token-1>".parse().unwrap());
-    let line = "GET /locations/loc-1/contacts".to_owned();
-    let error = early.answer(call.clone()).unwrap_err();
-    assert_eq!(error, CassetteError::OutOfOrder { number: 2, line: line.clone(), recorded: 3 });
-
-    let missing = early.finish().unwrap_err();
-    let second = "POST /locations/loc-1/token".to_owned();
-    assert_eq!(missing, CassetteError::Missing { count: 2, number: 2, line: second });
-
     early.answer(step_2).unwrap();
     early.answer(call.clone()).unwrap();
     early.finish().unwrap();
+    let line = "GET /locations/loc-1/contacts".to_owned();
     assert_eq!(early.answer(call).unwrap_err(), CassetteError::Surplus { number: 4, line });
-
-    assert_eq!(Transport::send(&player(), step_1, 10).unwrap_err(), CassetteError::TooLarge { number: 1 });
+    assert_eq!(Transport::send(&player(), step_1, 10).unwrap_err(), CassetteError::TooLarge(1));
 }
 
 #[test]

@@ -373,22 +373,21 @@ fn of_cassettes(texts: &mut Texts) {
     texts.title("A cassette, read and replayed: the transport's own error");
     let line = || "GET /locations/loc-1/contacts".to_owned();
     for error in [
-        CassetteError::Damaged { at: "line 7".into() },
+        CassetteError::Damaged("line 7".into()),
         CassetteError::UnknownVersion,
         CassetteError::Differs {
             number: 2,
-            part: "headers",
-            sent: "authorization: <withheld>".into(),
-            recorded: "authorization: Bearer <user-token-1>".into(),
+            part: "authorization".into(),
+            sent: "<withheld>".into(),
+            recorded: "Bearer <user-token-1>".into(),
         },
-        CassetteError::OutOfOrder { number: 2, line: line(), recorded: 3 },
         CassetteError::Surplus { number: 4, line: line() },
-        CassetteError::Missing { count: 1, number: 3, line: line() },
-        CassetteError::Withheld { number: 1, reason: "encoded".into() },
-        CassetteError::TooLarge { number: 3 },
+        CassetteError::Missing { number: 3, line: line() },
+        CassetteError::Withheld { number: 1, part: "response's body".into(), reason: "encoded".into() },
+        CassetteError::TooLarge(3),
     ] {
         let debug = format!("{error:?}");
-        texts.say(debug.split([' ', '{']).next().unwrap_or_default(), error);
+        texts.say(debug.split([' ', '{', '(']).next().unwrap_or_default(), error);
     }
 }
 

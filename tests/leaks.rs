@@ -500,7 +500,7 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
 fn cassettes(sweep: &mut Sweep, login: &LocationLogin) {
     let credentials = || Credentials::new(login.app()).login(EMAIL, PASSWORD);
     sweep.debug("credentials::Credentials", credentials());
-    let said = format!(r#"{{"error": {PASSWORD:?}}}"#);
+    let said = serde_json::json!({ "error": PASSWORD }).to_string();
     let refuses = move |_: Request<Bytes>, _: usize| Ok::<_, SendError>(response(401, &said).map(String::into_bytes));
     let recorder = Recorder::new(refuses, credentials());
     run(login.clone(), &recorder).unwrap_err();

@@ -372,8 +372,7 @@ fn a_recorded_run_is_replayed_with_other_credentials_and_no_socket_and_another_r
     others.pop();
     set(&mut others, "LOCATION_AUTH_LOCATION_ID", served::LOCATION_ID);
     let outcome = run(example(), &replay, &others, "");
-    let missing =
-        "login: the recorded requests from number 3 (GET /locations/demo-salon/contacts) on were not sent, 1 in all: ";
+    let missing = "login: request 3 (GET /locations/demo-salon/contacts) was recorded and was not sent: ";
     assert!(outcome.last_line().starts_with(missing), "{}", outcome.last_line());
 
     listener.set_nonblocking(true).unwrap();

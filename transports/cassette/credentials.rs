@@ -1,27 +1,31 @@
-//! The credentials and their placeholders. Recording puts a placeholder in the place of each credential, and replaying puts the credential back.
+//! The credentials with their placeholders, and what may be written of a text.
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
 use location_auth::{App, Flow, LocationAccessToken, UserAccessToken, strike_out};
-use zeroize::Zeroizing;
+use zeroize::Zeroize;
 
-use super::request::Sent;
+use super::interaction::sent;
+use super::json::{Json, Text};
 
-/// What is written in place of a text that may be secret.
+/// What is written in place of what may be secret.
 pub(super) const WITHHELD: &str = "<withheld>";
+/// The depth up to which a body is read.
+pub(super) const DEPTH: u8 = 8;
+/// The kinds, by the names of their placeholders.
+const KINDS: [&str; 7] = ["api-key", "client-id", "client-secret", "email", "password", "user-token", "location-token"];
+/// With as many, a search in each text would take too long: then no text is written any more.
+const MOST: usize = 256;
 
 /// The credentials for a [`Recorder`](super::Recorder), or those that a [`Player`](super::Player) uses in their place.
 ///
-/// In a cassette, those of the App are `<api-key>`, `<client-id>` and `<client-secret>`, and those of an owner `<email>` and `<password>`. A second
-/// email is `<email-2>`, and so on. Tokens are numbered from 1. Give a replay the same credentials in the same order as the recorder. Their
-/// values may be invented.
+/// In a cassette, those of the App are `<api-key>`, `<client-id>` and `<client-secret>`, and those of an owner `<email>` and `<password>`. A
+/// second email is `<email-2>`, and so on. Tokens are numbered from 1. Give a replay the same credentials in the same order as the recorder.
+/// Their values may be invented.
 ///
 /// ```
-/// use location_auth::App;
-/// use location_auth::transports::cassette::Credentials;
+/// use location_auth::{App, transports::cassette::Credentials};
 ///
 /// fn credentials(app: &App) -> Credentials {
 ///     Credentials::new(app).login("owner@example.com", "hunter2")
@@ -29,170 +33,203 @@ pub(super) const WITHHELD: &str = "<withheld>";
 /// ```
 #[derive(Clone)]
 pub struct Credentials {
-    app: App,
     known: Vec<Known>,
 }
 
 #[derive(Clone)]
 struct Known {
-    kind: Kind,
+    kind: &'static str,
     placeholder: String,
-    value: Zeroizing<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    ApiKey,
-    ClientId,
-    ClientSecret,
-    Email,
-    Password,
-    UserToken,
-    LocationToken,
-}
-
-impl Kind {
-    const ALL: [Self; 7] = [
-        Self::ApiKey,
-        Self::ClientId,
-        Self::ClientSecret,
-        Self::Email,
-        Self::Password,
-        Self::UserToken,
-        Self::LocationToken,
-    ];
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::ApiKey => "api-key",
-            Self::ClientId => "client-id",
-            Self::ClientSecret => "client-secret",
-            Self::Email => "email",
-            Self::Password => "password",
-            Self::UserToken => "user-token",
-            Self::LocationToken => "location-token",
-        }
-    }
-
-    /// Returns the kind of credential in a member of a token request's body.
-    pub(super) fn of_member(name: &str) -> Option<Self> {
-        match name {
-            "client_id" => Some(Self::ClientId),
-            "client_secret" => Some(Self::ClientSecret),
-            "email" => Some(Self::Email),
-            "password" => Some(Self::Password),
-            _ => None,
-        }
-    }
-
-    pub(super) fn is_token(self) -> bool {
-        matches!(self, Self::UserToken | Self::LocationToken)
-    }
+    value: Text,
 }
 
 impl Credentials {
     /// Starts with the credentials of the App: API Key, Client ID and Client Secret.
     pub fn new(app: &App) -> Self {
-        let mut credentials = Self { app: app.clone(), known: Vec::new() };
+        let mut credentials = Self { known: Vec::new() };
         // A request of the App has them. Its email and password are invented.
         if let Ok(login) = app.user_login("nobody", "nothing") {
-            let sent = Sent::new(&login.request());
-            for (kind, value) in sent.credentials().filter(|(kind, _)| !matches!(kind, Kind::Email | Kind::Password)) {
-                credentials.learn(kind, value);
-            }
+            credentials.learn_sent(&sent(&login.request()).0, Some("user-token"));
+            credentials.known.retain(|known| !matches!(known.kind, "email" | "password"));
         }
         credentials
     }
 
     /// Adds the login of an owner.
     #[must_use]
-    pub fn login(mut self, email: &str, password: &str) -> Self {
-        self.learn(Kind::Email, email);
-        self.learn(Kind::Password, password);
-        self
+    pub fn login(self, email: &str, password: &str) -> Self {
+        self.with("email", email).with("password", password)
     }
 
     /// Adds a User Access Token that your program already has.
     #[must_use]
-    pub fn user_token(mut self, token: &UserAccessToken) -> Self {
-        self.learn(Kind::UserToken, token.expose_secret());
-        self
+    pub fn user_token(self, token: &UserAccessToken) -> Self {
+        self.with("user-token", token.expose_secret())
     }
 
     /// Adds a Location Access Token that your program already has.
     #[must_use]
-    pub fn location_token(mut self, token: &LocationAccessToken) -> Self {
-        self.learn(Kind::LocationToken, token.expose_secret());
+    pub fn location_token(self, token: &LocationAccessToken) -> Self {
+        self.with("location-token", token.expose_secret())
+    }
+
+    fn with(mut self, kind: &str, value: &str) -> Self {
+        self.learn(kind, value);
         self
     }
 
-    pub(super) fn app(&self) -> &App {
-        &self.app
-    }
-
     /// Gives the value a placeholder, unless it already has one of this kind.
-    pub(super) fn learn(&mut self, kind: Kind, value: &str) {
+    pub(super) fn learn(&mut self, kind: &str, value: &str) {
+        let Some(kind) = KINDS.into_iter().find(|known| *known == kind) else { return };
         // An empty value would be found in every text.
-        if value.is_empty() || self.placeholder(|known| known == kind, value).is_some() {
+        if value.is_empty()
+            || self.known.len() >= MOST
+            || self.known.iter().any(|known| known.kind == kind && *known.value == value)
+        {
             return;
         }
         let number = self.known.iter().filter(|known| known.kind == kind).count().saturating_add(1);
-        let placeholder = match number {
-            1 if !kind.is_token() => format!("<{}>", kind.name()),
-            _ => format!("<{}-{number}>", kind.name()),
-        };
-        self.known.push(Known { kind, placeholder, value: Zeroizing::new(value.into()) });
+        let is_plain = number == 1 && !kind.ends_with("token");
+        let placeholder = if is_plain { format!("<{kind}>") } else { format!("<{kind}-{number}>") };
+        self.known.push(Known { kind, placeholder, value: Text::new(value.into()) });
     }
 
-    /// Learns a token that a replay issues: it is its own placeholder, unless the replay was given another token.
-    pub(super) fn learn_replayed(&mut self, token: &str) {
-        let kind =
-            Kind::ALL.into_iter().find(|kind| kind.is_token() && token.starts_with(&format!("<{}-", kind.name())));
-        if let Some(kind) = kind.filter(|_| self.placeholder(Kind::is_token, token).is_none()) {
-            self.known.push(Known { kind, placeholder: token.into(), value: Zeroizing::new(token.into()) });
+    /// Learns what is a credential by its place in a request that asks for a kind of token, or for none.
+    pub(super) fn learn_sent(&mut self, sent: &Json, asks_for: Option<&str>) {
+        // Step 2 has a User Access Token, a call a Location Access Token.
+        let token = asks_for.map_or("location-token", |_| "user-token");
+        sent.map("", &mut |name, text| {
+            text.split(", ").for_each(|value| match name {
+                "query" => self.learn_json(token, "", &Json::text(value)),
+                // Behind the scheme, whatever that is.
+                "authorization" => self.learn(token, value.split_once(' ').unwrap_or(("", value)).1.trim()),
+                name => self.learn(&name.trim_start_matches("x-").replace('_', "-"), value),
+            });
+            Text::default()
+        });
+    }
+
+    /// Learns each value of an `access_token` in a body or a header, whatever the text around it is.
+    pub(super) fn learn_issued(&mut self, kind: &str, body: &[u8]) {
+        let text = core::str::from_utf8(body).unwrap_or_default();
+        self.learn_json(kind, "", &Json::read(text, DEPTH).unwrap_or_else(|_| Json::text(text)));
+    }
+
+    fn learn_json(&mut self, kind: &str, name: &str, json: &Json) {
+        match json {
+            Json::Word(word) if matches!(word.as_str(), "null" | "true" | "false") => {}
+            Json::Word(value) | Json::Text(value) if is_token(name) => self.learn(kind, value),
+            Json::Word(_) => {}
+            Json::Text(text) => {
+                for (_, value) in assigned(&decoded(text).unwrap_or_default()).filter(|(name, _)| is_token(name)) {
+                    self.learn(kind, value);
+                }
+            }
+            Json::List(values) => values.iter().for_each(|value| self.learn_json(kind, name, value)),
+            Json::Object(members) => members.iter().for_each(|(inner, value)| {
+                self.learn_json(kind, if is_token(name) { name } else { inner }, value);
+            }),
         }
     }
 
-    /// Returns the placeholder of exactly this value, if it is known as one of these kinds.
-    pub(super) fn placeholder(&self, is_kind: impl Fn(Kind) -> bool, value: &str) -> Option<&str> {
-        let known = self.known.iter().find(|known| is_kind(known.kind) && *known.value == value);
-        known.map(|known| known.placeholder.as_str())
+    /// Returns the placeholder of exactly this value, also behind `Bearer`.
+    pub(super) fn placeholder(&self, value: &str) -> Option<String> {
+        let (scheme, value) =
+            value.split_at_checked(7).filter(|(scheme, _)| *scheme == "Bearer ").unwrap_or(("", value));
+        let known = self.known.iter().find(|known| *known.value == value);
+        known.map(|known| [scheme, &known.placeholder].concat())
     }
 
-    /// Returns what may be written of a text from elsewhere: the placeholder if it is a credential, and nothing of it if it repeats a secret.
-    pub(super) fn strike(&self, text: &str) -> String {
-        if let Some(placeholder) = self.placeholder(|_| true, text) {
-            return placeholder.into();
-        }
+    /// Returns what may be written of a text: the placeholder if it is a credential, and nothing if it could hold a secret. It could if it
+    /// repeats a credential or looks like a placeholder in whatever encoding, if it is JSON, or if it gives a value to a secret's name.
+    pub(super) fn strike(&self, text: &str) -> Option<String> {
+        let plain = decoded(text)?;
+        let is_json = plain.contains(['{', '\\']) || plain.trim_start().starts_with(['[', '"']);
         // The replay would fill it in.
-        if text.contains(WITHHELD) || Kind::ALL.iter().any(|kind| text.contains(&format!("<{}", kind.name()))) {
-            return WITHHELD.into();
-        }
-        self.struck(text).unwrap_or(WITHHELD.into())
+        let is_filled = plain.contains(WITHHELD) || KINDS.iter().any(|kind| plain.contains(&["<", kind].concat()));
+        let gives = |(name, _): (&str, &str)| is_secret(name);
+        let struck = || self.struck(text).filter(|_| !is_json && !is_filled && !assigned(&plain).any(gives));
+        self.placeholder(text).or_else(struck)
     }
 
-    /// Returns the text with emails and Client IDs replaced, or `None` if it repeats a secret.
+    /// Returns the text with emails and Client IDs replaced, or `None` if it repeats a secret, as it is or behind its encodings.
     pub(super) fn struck(&self, text: &str) -> Option<String> {
-        let is_named = |known: &&Known| matches!(known.kind, Kind::Email | Kind::ClientId);
-        let named = self.known.iter().filter(is_named).map(|known| (known.value.as_str(), known.placeholder.as_str()));
-        let mut named: Vec<_> = named.collect();
+        // No spelling is shorter than what it spells.
+        let fits = self.known.iter().filter(|known| known.value.len() <= text.len() || !known.value.is_ascii());
+        let (named, secrets): (Vec<_>, Vec<_>) = fits.partition(|known| matches!(known.kind, "email" | "client-id"));
+        let mut named: Vec<_> = named.iter().map(|known| (known.value.as_str(), known.placeholder.as_str())).collect();
         // One may be a part of another.
         named.sort_by_key(|(value, _)| core::cmp::Reverse(value.len()));
-        let secrets: Vec<_> =
-            self.known.iter().filter(|known| !is_named(known)).map(|known| known.value.as_str()).collect();
+        let secrets: Vec<_> = secrets.iter().map(|known| known.value.as_str()).collect();
+        strike_out(&decoded(text)?, &named, &secrets).filter(|_| self.known.len() < MOST)?;
         strike_out(text, &named, &secrets)
     }
 
-    /// Returns the text with the values in place of their placeholders.
-    pub(super) fn fill(&self, text: &str) -> Zeroizing<String> {
-        let mut filled = Zeroizing::new(String::from(text));
-        for known in self.known.iter().filter(|known| *known.value != known.placeholder) {
-            if filled.contains(&known.placeholder) {
-                filled = Zeroizing::new(filled.replace(&known.placeholder, &known.value));
-            }
-        }
-        filled
+    /// Returns whether a number may be written. With an exponent or a fraction it could spell a credential of digits in many ways.
+    pub(super) fn is_clear(&self, number: &str) -> bool {
+        let is_digits = |known: &Known| known.value.bytes().all(|byte| byte.is_ascii_digit());
+        let is_plain = !number.contains(['.', 'e', 'E']) || !self.known.iter().any(is_digits);
+        is_plain && self.struck(number).as_deref() == Some(number)
     }
+
+    /// Returns the text with the values in place of their placeholders.
+    pub(super) fn fill(&self, text: &str) -> Text {
+        let (mut pieces, mut rest) = (Vec::new(), text);
+        while let Some((before, from)) = rest.find('<').and_then(|at| rest.split_at_checked(at)) {
+            let mut known = self.known.iter();
+            let known = known.find_map(|known| Some((&**known.value, from.strip_prefix(&*known.placeholder)?)));
+            let (piece, after) = known.or_else(|| from.split_at_checked(1)).unwrap_or((from, ""));
+            pieces.extend([before, piece]);
+            rest = after;
+        }
+        pieces.push(rest);
+        Text::new(pieces.concat())
+    }
+}
+
+/// Undoes percent-encoding until nothing is left of it. Returns `None` if that is no text, or does not end.
+pub(super) fn decoded(text: &str) -> Option<Text> {
+    let mut text = Text::new(text.into());
+    for _ in 0..8 {
+        let mut bytes = Vec::with_capacity(text.len());
+        bytes.extend(percent_encoding::percent_decode_str(&text));
+        let next = Text::new(String::from_utf8(bytes).map_err(|error| error.into_bytes().zeroize()).ok()?);
+        if next == text {
+            return Some(next);
+        }
+        text = next;
+    }
+    None
+}
+
+/// Returns the names that a text gives values to, each with the first word of its value, as a form, a query or broken JSON does.
+fn assigned(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let is_end = |c: char| c.is_whitespace() || "\"'\\&?;,<>{}[]()|".contains(c);
+    let pairs = text.split(['=', ':']).zip(text.split(['=', ':']).skip(1));
+    pairs.filter_map(move |(before, after)| {
+        let name = before.trim_end_matches(is_end).rsplit(is_end).next()?;
+        Some((name, after.trim_start_matches(is_end).split(is_end).next()?))
+    })
+}
+
+/// Returns whether what has this name may be an unknown secret. A token that leads to the next page is none.
+pub(super) fn is_secret(name: &str) -> bool {
+    let name = letters(name);
+    let is_page = ["pagetoken", "nexttoken", "continuationtoken"].iter().any(|end| name.ends_with(end));
+    let words = ["token", "secret", "password", "credential", "cookie", "authorization"];
+    let ends = ["key", "session", "sessionid"];
+    !is_page && (ends.iter().any(|end| name.ends_with(end)) || words.iter().any(|word| name.contains(word)))
+}
+
+/// Returns whether what has this name is an access token: `Access-Token` and `accessToken` are one name.
+pub(super) fn is_token(name: &str) -> bool {
+    letters(name).ends_with("accesstoken")
+}
+
+fn letters(name: &str) -> Text {
+    let mut letters = Text::new(String::with_capacity(name.len().saturating_mul(3)));
+    letters.extend(name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
+    letters
 }
 
 /// Shows the placeholders.

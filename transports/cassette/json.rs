@@ -1,71 +1,82 @@
-//! JSON for a cassette: it keeps the order, has no name twice and a limited depth, and wipes its texts.
+//! Strict JSON: one value, no name twice, a limited depth. A number stays the text that it is, which `serde_json::Value` could only keep by
+//! `arbitrary_precision`, a feature that changes it for the whole program.
 
-use alloc::string::String;
-use alloc::vec::Vec;
+use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-use serde_core::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_core::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::Number;
+use serde_core::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_core::ser::{Error as _, Serialize, Serializer};
+use serde_json::{from_str, value::RawValue};
 use zeroize::Zeroizing;
 
-#[derive(Clone)]
+/// A text that may hold a secret.
+pub(super) type Text = Zeroizing<String>;
+
+#[derive(Clone, Debug)]
 pub(super) enum Json {
-    Null,
-    Bool(bool),
-    Number(Number),
-    Text(Zeroizing<String>),
+    /// `null`, `true`, `false`, or a number as it is spelled.
+    Word(Text),
+    Text(Text),
     List(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    Object(Vec<(Text, Json)>),
 }
 
 impl Json {
-    /// Reads the whole text. The error is the line where it is not JSON, has a name twice or nests deeper.
-    pub(super) fn read(text: &str, depth: u8) -> Result<Self, usize> {
-        let mut json = serde_json::Deserializer::from_str(text);
-        let read = Depth(depth).deserialize(&mut json).and_then(|read| json.end().map(|()| read));
-        read.map_err(|error| error.line())
+    /// Reads the whole text, up to so many values one within the other. The error says where it can't be read.
+    pub(super) fn read(text: &str, depth: u8) -> Result<Self, String> {
+        let raw: &RawValue = from_str(text).map_err(|error| format!("line {}", error.line()))?;
+        Self::of(raw, depth).ok_or("a name that is there twice, a text that is none, or a value too deep".into())
+    }
+
+    fn of(raw: &RawValue, depth: u8) -> Option<Self> {
+        let (raw, depth) = (raw.get(), depth.checked_sub(1)?);
+        Some(match raw.bytes().next()? {
+            b'"' => Self::Text(Text::new(from_str(raw).ok()?)),
+            b'[' => {
+                let values: Vec<&RawValue> = from_str(raw).ok()?;
+                Self::List(values.into_iter().map(|value| Self::of(value, depth)).collect::<Option<_>>()?)
+            }
+            b'{' => {
+                let Members(members) = from_str(raw).ok()?;
+                let mut names: Vec<_> = members.iter().map(|(name, _)| name.as_str()).collect();
+                names.sort_unstable();
+                let is_twice = names.windows(2).any(|two| two.first() == two.last());
+                let members = members.into_iter().map(|(name, value)| Some((name, Self::of(value, depth)?)));
+                Self::Object(members.collect::<Option<_>>().filter(|_| !is_twice)?)
+            }
+            _ => Self::Word(Text::new(raw.into())),
+        })
     }
 
     pub(super) fn text(text: &str) -> Self {
-        Self::Text(Zeroizing::new(text.into()))
+        Self::Text(Text::new(text.into()))
+    }
+
+    pub(super) fn object<'a>(members: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
+        Self::Object(members.into_iter().map(|(name, value)| (Text::new(name.into()), value)).collect())
     }
 
     pub(super) fn as_text(&self) -> Option<&str> {
-        match self {
-            Self::Text(text) => Some(text),
-            _ => None,
-        }
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
+    pub(super) fn members(&self) -> &[(Text, Self)] {
+        if let Self::Object(members) = self { members } else { &[] }
     }
 
     pub(super) fn member(&self, name: &str) -> Option<&Self> {
-        let Self::Object(members) = self else { return None };
-        members.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.members().iter().find(|(known, _)| known.as_str() == name).map(|(_, value)| value)
     }
 
-    /// Replaces each value that is no list and no object. Returns `None` if `leaf` does so for a value. `leaf` gets the value with the name of
-    /// its member, or of the member of its list.
-    pub(super) fn map(&self, name: &str, leaf: &mut impl FnMut(&str, &Self) -> Option<Self>) -> Option<Self> {
+    /// Returns the value with another text for each text. `change` gets it with the name of its member.
+    pub(super) fn map(&self, name: &str, change: &mut impl FnMut(&str, &str) -> Text) -> Self {
         match self {
-            Self::List(values) => {
-                values.iter().map(|value| value.map(name, leaf)).collect::<Option<_>>().map(Self::List)
-            }
+            Self::Word(_) => self.clone(),
+            Self::Text(text) => Self::Text(change(name, text)),
+            Self::List(values) => Self::List(values.iter().map(|value| value.map(name, change)).collect()),
             Self::Object(members) => {
-                let mapped = members.iter().map(|(name, value)| Some((name.clone(), value.map(name, leaf)?)));
-                mapped.collect::<Option<_>>().map(Self::Object)
+                Self::Object(members.iter().map(|(name, value)| (name.clone(), value.map(name, change))).collect())
             }
-            value => leaf(name, value),
-        }
-    }
-
-    /// Returns the names of all members, at every depth.
-    pub(super) fn names(&self) -> Vec<&str> {
-        match self {
-            Self::List(values) => values.iter().flat_map(Self::names).collect(),
-            Self::Object(members) => {
-                members.iter().flat_map(|(name, value)| [&**name].into_iter().chain(value.names())).collect()
-            }
-            _ => Vec::new(),
         }
     }
 }
@@ -73,81 +84,32 @@ impl Json {
 impl Serialize for Json {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Null => serializer.serialize_unit(),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Number(number) => number.serialize(serializer),
+            Self::Word(word) => from_str::<&RawValue>(word).map_err(S::Error::custom)?.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(values) => serializer.collect_seq(values),
-            Self::Object(members) => {
-                let mut map = serializer.serialize_map(Some(members.len()))?;
-                for (name, value) in members {
-                    map.serialize_entry(name, value)?;
-                }
-                map.end()
-            }
+            Self::Object(members) => serializer.collect_map(members.iter().map(|(name, value)| (name.as_str(), value))),
         }
     }
 }
 
-/// Reads a value that nests no deeper.
-#[derive(Clone, Copy)]
-struct Depth(u8);
+struct Members<'a>(Vec<(Text, &'a RawValue)>);
 
-impl<'de> DeserializeSeed<'de> for Depth {
-    type Value = Json;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        match self.0.checked_sub(1) {
-            Some(depth) => deserializer.deserialize_any(Self(depth)),
-            None => Err(de::Error::custom("too deep")),
-        }
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Self(Vec::new()))
     }
 }
 
-impl<'de> Visitor<'de> for Depth {
-    type Value = Json;
+impl<'de> Visitor<'de> for Members<'de> {
+    type Value = Self;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
+        f.write_str("an object")
     }
-    fn visit_unit<E>(self) -> Result<Json, E> {
-        Ok(Json::Null)
-    }
-    fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
-        Ok(Json::Bool(value))
-    }
-    fn visit_i64<E>(self, number: i64) -> Result<Json, E> {
-        Ok(Json::Number(number.into()))
-    }
-    fn visit_u64<E>(self, number: u64) -> Result<Json, E> {
-        Ok(Json::Number(number.into()))
-    }
-    fn visit_f64<E>(self, number: f64) -> Result<Json, E> {
-        Ok(Number::from_f64(number).map_or(Json::Null, Json::Number))
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Json, E> {
-        Ok(Json::text(text))
-    }
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Json, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = seq.next_element_seed(self)? {
-            values.push(value);
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+        while let Some((name, value)) = map.next_entry()? {
+            self.0.push((Text::new(name), value));
         }
-        Ok(Json::List(values))
-    }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
-        let mut members: Vec<(String, Json)> = Vec::new();
-        while let Some(name) = map.next_key::<String>()? {
-            if members.iter().any(|(known, _)| *known == name) {
-                return Err(de::Error::custom("a name twice"));
-            }
-            let value = map.next_value_seed(self)?;
-            // So a number is read if another crate of the program turns on serde_json's `arbitrary_precision`.
-            if let ("$serde_json::private::Number", Some(Ok(number))) = (&*name, value.as_text().map(str::parse)) {
-                return Ok(Json::Number(number));
-            }
-            members.push((name, value));
-        }
-        Ok(Json::Object(members))
+        Ok(self)
     }
 }

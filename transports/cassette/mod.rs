@@ -11,34 +11,25 @@
 //!
 //! # What is written
 //!
-//! | of | is written | is not written |
-//! | --- | --- | --- |
-//! | each request | method, path, names in the query, `accept`, `content-type`; API Key and token as placeholders | other headers, values in the query, the host |
-//! | a token request | its JSON, with placeholders | |
-//! | each response | status, `content-type`, `retry-after` (and its `date`), `x-request-id` | other headers |
-//! | a success of a token request | its JSON: the token as a placeholder, names, numbers | any other text |
-//! | a refusal of a token request | its JSON, without credentials | a body that is not JSON |
-//! | a call | the part of the response's body that [`Recorder::keep_bodies`] returns, without credentials | the bodies |
+//! What a rule lets through is written, and everything else is withheld. The replay of what was withheld is an error that says so.
 //!
-//! A placeholder replaces each credential: `<api-key>`, `<client-id>`, `<client-secret>`, `<email>`, `<password>`, `<user-token-1>`,
-//! `<location-token-1>`, and `<email-2>` for a second email. The recorder learns the tokens that the service issues.
+//! - Of a request: method, path, `accept`, `content-type`, the names in the query, and the values there that are credentials. Of a token
+//!   request its body, too.
+//! - Of a response: status, `content-type`, `link`, `retry-after` (and its `date`), `x-request-id`. The body if it is strict JSON: of a call what
+//!   [`Recorder::keep_bodies`] returns, of a success of a token request the token.
+//! - Of these, a text or a number that repeats no credential, holds no JSON and gives no value to a secret's name, behind any percent-encoding. A
+//!   placeholder replaces a credential: `<password>`, `<user-token-1>`. [`strike_out`](crate::strike_out) says which spellings it knows.
 //!
-//! [`strike_out`](crate::strike_out) removes credentials from the service's texts. A text that is a credential becomes its placeholder. A text that
-//! repeats a secret, in a spelling that `strike_out` knows, becomes `<withheld>`. A body that can't be searched is withheld completely, with
-//! the reason: it is encoded, is not UTF-8, or is JSON with a name twice or nested deeper than 8.
-//!
-//! A cassette never has a credential that the recorder was given, that a request had, or that was issued as an `access_token`, in no interaction before
-//! or after it. In a query, a token is the parameter `access_token`: give the recorder a token that goes in another one. The recorder does not know
-//! what else in a response is secret. So read the text before you commit it.
+//! A credential is what the recorder was given, what a request had in a credential's place, and each `access_token` in a body, before or after it.
+//! What else in a text is a secret nobody can know: read the file before you commit it.
 
 mod credentials;
 mod error;
+mod interaction;
 mod json;
 mod player;
 mod recorder;
 mod recording;
-mod request;
-mod response;
 
 pub use credentials::Credentials;
 pub use error::CassetteError;

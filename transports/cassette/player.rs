@@ -2,8 +2,7 @@
 
 extern crate std;
 
-use alloc::vec::Vec;
-use core::fmt;
+use alloc::{string::String, vec::Vec};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response};
@@ -12,48 +11,40 @@ use location_auth::Bytes;
 use super::super::{AsyncTransport, Delivery, Transport};
 use super::credentials::Credentials;
 use super::error::CassetteError;
+use super::interaction::{check, filled, sent, written};
+use super::json::Json;
 use super::recording::Cassette;
-use super::request::{Difference, Sent};
-use super::response::Body;
 
 /// A blocking and async transport that answers each request with its recorded response. If a request differs from the recorded one, it
 /// returns an error.
 ///
-/// It compares the method, the path, the names in the query, `accept`, `content-type`, the body of a token request, and each credential in its
-/// place. The credentials may differ from the recorded ones. The tokens that it issues are the placeholders themselves.
+/// It compares the method, the path, the query, `accept`, `content-type`, the body of a token request, and each credential in its place. Of a
+/// query it compares the names, in any order, and the values that were kept: those that are credentials. The credentials may differ from the
+/// recorded ones. The tokens that it issues are the placeholders themselves. If a part of an interaction was withheld, it returns an error that
+/// says which.
 ///
 /// ```
-/// use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Player};
-/// use location_auth::transports::run;
-#[doc = include_str!("../../src/doctest_app.txt")]
-/// # let recorded = |_: http::Request<location_auth::Bytes>, _: usize| {
-/// #     Ok::<_, std::io::Error>(http::Response::new(br#"{"access_token": "u-7f3a"}"#.to_vec()))
-/// # };
-/// # let recorder = location_auth::transports::cassette::Recorder::new(recorded, Credentials::new(&app));
-/// # run(app.user_login("owner@example.com", "hunter2")?, &recorder)?;
-/// # let file = recorder.cassette().to_string();
+/// use location_auth::transports::cassette::{CassetteError, Credentials, Player};
+/// use location_auth::{App, UserLogin, transports::run};
 ///
-/// let cassette: Cassette = file.parse()?;
-/// let player = Player::new(cassette, Credentials::new(&app).login("made-up@example.com", "made up"));
-/// let user = run(app.user_login("made-up@example.com", "made up")?, &player)?;
-/// assert_eq!(user.expose_secret(), "<user-token-1>");
-/// player.finish()?;
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// fn replay(app: &App, login: UserLogin, file: &str) -> Result<(), CassetteError> {
+///     let player = Player::new(file.parse()?, Credentials::new(app).login("made-up@example.com", "made up"));
+///     let _user = run(login, &player);
+///     player.finish()
+/// }
 /// ```
+#[derive(Debug)]
 pub struct Player {
     cassette: Cassette,
-    state: Mutex<State>,
-}
-
-struct State {
     credentials: Credentials,
-    next: usize,
+    /// How many requests were answered.
+    next: Mutex<usize>,
 }
 
 impl Player {
     /// Makes a transport that answers from the first interaction of the cassette on.
     pub fn new(cassette: Cassette, credentials: Credentials) -> Self {
-        Self { cassette, state: Mutex::new(State { credentials, next: 0 }) }
+        Self { cassette, credentials, next: Mutex::new(0) }
     }
 
     /// Checks at the end of a test that all recorded requests were sent.
@@ -61,54 +52,34 @@ impl Player {
     /// # Errors
     /// [`CassetteError::Missing`] if not all recorded requests were sent.
     pub fn finish(&self) -> Result<(), CassetteError> {
-        let next = self.state().next;
-        let left = self.cassette.interactions.get(next..).unwrap_or_default();
-        match left.first() {
-            None => Ok(()),
-            Some(first) => Err(CassetteError::Missing {
-                count: left.len(),
-                number: next.saturating_add(1),
-                line: first.request.line(),
-            }),
-        }
+        let next = *self.next();
+        self.cassette.interactions.get(next).map_or(Ok(()), |[request, _]| {
+            Err(CassetteError::Missing { number: next.saturating_add(1), line: line(request) })
+        })
     }
 
     fn answer(&self, request: &Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
-        let sent = Sent::new(request);
-        let mut state = self.state();
-        let number = state.next.saturating_add(1);
-        let line = || sent.struck(&state.credentials).line();
-        let mut recorded = self.cassette.interactions.iter().enumerate().skip(state.next);
-        let Some((_, interaction)) = recorded.next() else {
-            return Err(CassetteError::Surplus { number, line: line() });
+        let ((sent, _), mut next) = (sent(request), self.next());
+        let number = next.saturating_add(1);
+        let Some([recorded, response]) = self.cassette.interactions.get(*next) else {
+            return Err(CassetteError::Surplus { number, line: line(&written(&sent, &self.credentials)) });
         };
-        if let Some(Difference { part, sent: shown, recorded: own }) =
-            interaction.request.difference(&sent, &state.credentials)
-        {
-            let later = recorded.find(|(_, later)| later.request.difference(&sent, &state.credentials).is_none());
-            return Err(match later {
-                Some((later, _)) => {
-                    CassetteError::OutOfOrder { number, line: line(), recorded: later.saturating_add(1) }
-                }
-                None => CassetteError::Differs { number, part, sent: shown, recorded: own },
-            });
-        }
-        if let Body::Withheld(reason) = &interaction.response.body {
-            if sent.asks_for().is_some() && (200..300).contains(&interaction.response.status) {
-                return Err(CassetteError::Withheld { number, reason: reason.clone() });
-            }
-        }
-        let response = interaction.response.filled(&mut state.credentials);
+        check(number, recorded, &sent, &self.credentials)?;
+        let response = filled(number, response, &|text| self.credentials.fill(text))?;
         if response.body().len() > limit {
-            return Err(CassetteError::TooLarge { number });
+            return Err(CassetteError::TooLarge(number));
         }
-        state.next = number;
+        *next = number;
         Ok(response)
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn next(&self) -> MutexGuard<'_, usize> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn line(request: &Json) -> String {
+    ["method", "path"].map(|part| request.member(part).and_then(Json::as_text).unwrap_or_default()).join(" ")
 }
 
 impl Transport for Player {
@@ -134,15 +105,5 @@ impl AsyncTransport for Player {
     /// Returns [`Delivery::Unsendable`], as the blocking one does.
     fn delivery(&self, _: &CassetteError) -> Delivery {
         Delivery::Unsendable
-    }
-}
-
-/// Shows how many interactions there are, and which is next.
-impl fmt::Debug for Player {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Player")
-            .field("cassette", &self.cassette)
-            .field("next", &self.state().next)
-            .finish_non_exhaustive()
     }
 }

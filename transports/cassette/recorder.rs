@@ -10,13 +10,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use http::{Request, Response, Uri};
 use location_auth::Bytes;
-use zeroize::Zeroizing;
 
 use super::super::{AsyncTransport, Delivery, SendErrorKind, Transport};
-use super::credentials::{Credentials, Kind};
-use super::recording::{Cassette, Interaction};
-use super::request::Sent;
-use super::response::{Body, Keep, ResponseRecord, kept};
+use super::credentials::Credentials;
+use super::interaction::{kept, kept_token, received, sent, written};
+use super::json::Json;
+use super::recording::Cassette;
 
 /// A transport that sends over another transport, blocking or async, and records each interaction that has a response.
 ///
@@ -24,21 +23,14 @@ use super::response::{Body, Keep, ResponseRecord, kept};
 /// request has a credential that the recorder was not given, the recorder learns it from the request.
 ///
 /// ```
-/// use http::{Request, Response};
 /// use location_auth::transports::cassette::{Credentials, Recorder};
-/// use location_auth::transports::run;
-#[doc = include_str!("../../src/doctest_app.txt")]
+/// use location_auth::{App, UserLogin, transports::{Transport, run}};
 ///
-/// let transport = |_: Request<location_auth::Bytes>, _limit: usize| {
-///     Ok::<_, std::io::Error>(Response::new(br#"{"access_token": "u-7f3a"}"#.to_vec()))
-/// };
-/// let recorder = Recorder::new(transport, Credentials::new(&app).login("owner@example.com", "hunter2"));
-/// run(app.user_login("owner@example.com", "hunter2")?, &recorder)?;
-///
-/// let text = recorder.cassette().to_string();
-/// assert!(text.contains(r#""password": "<password>""#) && text.contains(r#""access_token": "<user-token-1>""#));
-/// assert!(!text.contains("hunter2") && !text.contains("u-7f3a"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// fn record(app: &App, login: UserLogin, transport: impl Transport) -> String {
+///     let recorder = Recorder::new(transport, Credentials::new(app));
+///     let _user = run(login, &recorder);
+///     recorder.cassette().to_string()
+/// }
 /// ```
 pub struct Recorder<T> {
     transport: T,
@@ -46,22 +38,13 @@ pub struct Recorder<T> {
     tape: Mutex<Tape>,
 }
 
+/// The program's function that returns which part of the body of a call's response to keep.
+type Keep = dyn Fn(&Uri, &str) -> Option<String> + Send + Sync;
+
 /// What was sent and received, as it was: a later request may show that a text of an earlier response is a credential.
 struct Tape {
     credentials: Credentials,
-    interactions: Vec<(Sent, Option<Received>)>,
-}
-
-enum Received {
-    Token(Kind, Response<Zeroizing<Vec<u8>>>),
-    Call(Response<()>, Body),
-}
-
-/// An interaction that has begun.
-struct Begun {
-    place: usize,
-    uri: Uri,
-    asks_for: Option<Kind>,
+    interactions: Vec<(Json, Option<Json>)>,
 }
 
 impl<T> Recorder<T> {
@@ -70,19 +53,16 @@ impl<T> Recorder<T> {
         Self { transport, keep: None, tape: Mutex::new(Tape { credentials, interactions: Vec::new() }) }
     }
 
-    /// Sets a function that returns which part of a response's body to record for a call. It gets the call's URI and the body. Without it no such
-    /// body is recorded, because it holds people's data. Credentials are removed from the result, too. If it is JSON, it is written as JSON.
+    /// Sets a function that returns which part of a response's body to record for a call. It gets the call's URI and the body, and returns JSON, of
+    /// which credentials are removed, or an empty text. Anything else is withheld. Without the function no such body is recorded, because it holds
+    /// people's data, and a replay of the call is an error.
     ///
     /// ```
-    /// use location_auth::transports::Transport;
-    /// use location_auth::transports::cassette::{Credentials, Recorder};
+    /// use location_auth::transports::cassette::Recorder;
     ///
-    /// fn record<T: Transport>(transport: T, credentials: Credentials) -> Recorder<T> {
-    ///     // Keeps how many contacts there are, and nobody's name.
-    ///     Recorder::new(transport, credentials).keep_bodies(|uri, body| match uri.path() {
-    ///         "/contacts/count" => Some(body.to_owned()),
-    ///         _ => None,
-    ///     })
+    /// // Keeps how many contacts there are, and nobody's name.
+    /// fn counts<T>(recorder: Recorder<T>) -> Recorder<T> {
+    ///     recorder.keep_bodies(|uri, body| Some(if uri.path() == "/contacts/count" { body.into() } else { String::new() }))
     /// }
     /// ```
     #[must_use]
@@ -93,47 +73,31 @@ impl<T> Recorder<T> {
     /// Returns what has been recorded so far, without any credential that was known or seen until now.
     pub fn cassette(&self) -> Cassette {
         let tape = self.tape();
-        let mut credentials = tape.credentials.clone();
-        let answered = tape.interactions.iter().filter_map(|(sent, received)| Some((sent, received.as_ref()?)));
-        let interactions = answered.map(|(sent, received)| Interaction {
-            request: sent.struck(&tape.credentials),
-            response: match received {
-                Received::Token(kind, response) => ResponseRecord::of_token(*kind, response, &mut credentials),
-                Received::Call(head, kept) => ResponseRecord::of_call(head, kept, &tape.credentials),
-            },
-        });
-        Cassette { interactions: interactions.collect() }
+        let answered = tape.interactions.iter().filter_map(|(sent, received)| Some([sent, received.as_ref()?]));
+        Cassette { interactions: answered.map(|both| both.map(|json| written(json, &tape.credentials))).collect() }
     }
 
-    fn begin(&self, request: &Request<Bytes>) -> Begun {
-        let sent = Sent::new(request);
-        let mut tape = self.tape();
-        for (kind, value) in sent.credentials() {
-            tape.credentials.learn(kind, value);
+    /// Takes up a request. Returns its place, its URI and the kind of token that it asks for.
+    fn begin(&self, request: &Request<Bytes>) -> (usize, Uri, Option<&'static str>) {
+        let ((sent, asks_for), mut tape) = (sent(request), self.tape());
+        tape.credentials.learn_sent(&sent, asks_for);
+        if asks_for.is_none() {
+            tape.credentials.learn_issued("location-token", request.body());
         }
-        let (place, asks_for) = (tape.interactions.len(), sent.asks_for());
         tape.interactions.push((sent, None));
-        Begun { place, uri: request.uri().clone(), asks_for }
+        (tape.interactions.len().saturating_sub(1), request.uri().clone(), asks_for)
     }
 
-    fn end(&self, begun: Begun, response: &Response<Vec<u8>>) {
+    fn end(&self, (place, uri, asks_for): (usize, Uri, Option<&'static str>), response: &Response<Vec<u8>>) {
         // The program's function is called without the lock.
-        let received = match begun.asks_for {
-            Some(kind) => Received::Token(kind, response.clone().map(Zeroizing::new)),
-            None => {
-                let mut head = Response::new(());
-                *head.status_mut() = response.status();
-                head.headers_mut().clone_from(response.headers());
-                Received::Call(head, kept(&begun.uri, response, self.keep.as_deref()))
-            }
+        let kept = match asks_for {
+            Some(_) => kept_token(response),
+            None => kept(response, |body| self.keep.as_ref().and_then(|keep| keep(&uri, body))),
         };
         let mut tape = self.tape();
-        if let Received::Token(kind, response) = &received {
-            // It learns the token, so that the next one gets the next number.
-            ResponseRecord::of_token(*kind, response, &mut tape.credentials);
-        }
-        if let Some((_, place)) = tape.interactions.get_mut(begun.place) {
-            *place = Some(received);
+        tape.credentials.learn_issued(asks_for.unwrap_or("location-token"), response.body());
+        if let Some((_, place)) = tape.interactions.get_mut(place) {
+            *place = Some(received(response, kept));
         }
     }
 
