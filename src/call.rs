@@ -42,6 +42,8 @@ use crate::{Attempt, Misuse, RenewError, Renewal, Replay, Session, Verdict};
 pub struct Call<B> {
     /// The caller's request, to send again. `None` if it can't be sent again, or was.
     again: Option<Request<B>>,
+    /// Whether that is a clone of the request to send now: then it needs no judging of its own.
+    is_clone: bool,
     /// Allows the session to authorize it again.
     replay: Option<Replay>,
 }
@@ -114,9 +116,9 @@ pub enum CallFailure<R> {
 }
 
 impl<B: Clone> Call<B> {
-    /// Makes a call from a request without credentials. After a 401 and a renewal, a clone of the request is sent.
+    /// Makes a call from a request without credentials: start it with this request. After a 401 and a renewal, a clone of it is sent.
     pub fn new(request: &Request<B>) -> Self {
-        Self::repeating(Some(request.clone()))
+        Self { is_clone: true, ..Self::repeating(Some(request.clone())) }
     }
 }
 
@@ -125,13 +127,8 @@ impl<B> Call<B> {
     #[inline]
     pub fn start<R>(self, request: Request<B>, session: &Session) -> Next<B, R> {
         // What can't be authorized, now or again, needs no token: `authorize` says what is wrong with it.
-        let is_fit = || {
-            [Some(&request), self.again.as_ref()]
-                .into_iter()
-                .flatten()
-                .all(|request| session.check_request(request).is_ok())
-        };
-        match session.first_token().filter(|_| is_fit()) {
+        let is_fit = |_: &_| session.check_request(&request).and_then(|()| self.check_again(session)).is_ok();
+        match session.first_token().filter(is_fit) {
             None => Next::Send(request, self),
             Some(renewal) => Next::Renew(renewal, WaitingCall(Waiting::First(request, self))),
         }
@@ -147,7 +144,7 @@ impl<B> Call<B> {
     /// `None` is the same as [`once`](Self::once).
     #[inline]
     pub fn repeating(again: Option<Request<B>>) -> Self {
-        Self { again, replay: None }
+        Self { again, is_clone: false, replay: None }
     }
 
     /// Puts the credentials on the request to send now. Pass the attempt to [`Session::received`], with the status of the response.
@@ -159,13 +156,21 @@ impl<B> Call<B> {
     pub fn authorize(&self, session: &Session, request: &mut Request<B>) -> Result<Attempt, Misuse> {
         match &self.replay {
             None => {
-                self.again.as_ref().map_or(Ok(()), |again| session.check_request(again))?;
+                self.check_again(session)?;
                 session.authorize(request)
             }
             // A copy: if this fails, the request can be corrected, and it is still the last one.
             Some(Replay { session: of, renewed }) => {
                 session.replay(Replay { session: *of, renewed: *renewed }, request)
             }
+        }
+    }
+
+    #[inline]
+    fn check_again(&self, session: &Session) -> Result<(), Misuse> {
+        match &self.again {
+            Some(again) if !self.is_clone => session.check_request(again),
+            _ => Ok(()),
         }
     }
 
@@ -196,7 +201,7 @@ impl<B, R> WaitingCall<B, R> {
             (Waiting::First(request, call), Ok(_)) => Ok((request, call)),
             (Waiting::First(..), Err(error)) => Err(CallFailure::NoToken { error }),
             (Waiting::Rejected { again: Some(request), .. }, Ok(replay)) => {
-                Ok((request, Call { again: None, replay: Some(replay) }))
+                Ok((request, Call { replay: Some(replay), ..Call::once() }))
             }
             (Waiting::Rejected { again: None, response }, Ok(_)) => Err(CallFailure::NotRepeated { response }),
             (Waiting::Rejected { response, .. }, Err(error)) => Err(CallFailure::NotRenewed { response, error }),

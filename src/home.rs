@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
 
-use http::Uri;
+use http::{Uri, uri::Scheme};
 
 use crate::{Environment, Misuse};
 
@@ -26,6 +26,7 @@ impl Home {
     }
 
     /// All origins that credentials may go to.
+    #[inline]
     pub(crate) fn origins(&self) -> &[Origin] {
         self.origins.as_deref().unwrap_or_default()
     }
@@ -53,22 +54,19 @@ pub(crate) struct Origin {
 
 impl Origin {
     /// Whether the URI spells this origin as it is kept: in lower case and without a port. Most calls do, and need no other reading.
+    #[inline]
     pub(crate) fn is_spelled_by(&self, uri: &Uri) -> bool {
-        let (scheme, port) = self.scheme();
+        let (scheme, port) = if self.https { (&Scheme::HTTPS, 443) } else { (&Scheme::HTTP, 80) };
         self.port == port
-            && uri.scheme_str() == Some(scheme)
+            && uri.scheme() == Some(scheme)
             && uri.path().starts_with('/')
             && uri.authority().is_some_and(|authority| authority.as_str() == &*self.host)
     }
 
     /// As a URL is written.
     fn text(&self) -> Box<str> {
-        let ((scheme, port), host) = (self.scheme(), &self.host);
+        let (scheme, port) = if self.https { ("https", 443) } else { ("http", 80) };
+        let host = &self.host;
         if self.port == port { format!("{scheme}://{host}") } else { format!("{scheme}://{host}:{}", self.port) }.into()
-    }
-
-    /// The scheme and its own port.
-    fn scheme(&self) -> (&'static str, u16) {
-        if self.https { ("https", 443) } else { ("http", 80) }
     }
 }

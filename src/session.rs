@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use http::{StatusCode, Uri, header};
+use http::{StatusCode, header};
 
 use crate::attempt::Identity;
 use crate::gate::Gate;
@@ -366,37 +366,36 @@ impl Session {
     }
 
     /// Returns an error if no credential may go on the request, even if there is no token yet: so what `authorize` refuses costs no token.
+    #[cold]
     pub(crate) fn check_request(&self, request: &impl RequestHead) -> Result<(), Misuse> {
-        self.authorized_uri(request).map(drop)
-    }
-
-    /// Judges the request, and returns its URL with the token if that goes there.
-    fn authorized_uri(&self, request: &impl RequestHead) -> Result<Option<Uri>, Misuse> {
-        endpoint::permit(self.app.home().origins(), request.uri())?;
-        if !endpoint::names_its_own_host(request.headers(), request.uri()) {
-            return Err(Misuse::HostMismatch);
-        }
-        // `HeaderMap::insert` panics when the map is full. The limit is far below that.
-        if request.headers().len() > HEADERS_LIMIT {
-            return Err(Misuse::RequestTooLarge);
-        }
+        self.check_head(request)?;
         match &self.parameter {
             Some(parameter) if self.token.is_some() || self.needs_token() => {
                 // How long a token will be is not known before it is there: the shortest stands in for it.
                 let token = self.token.as_ref().map_or("t", BearerToken::expose);
-                query::append(request.uri(), parameter, token).map(Some)
+                query::append(request.uri(), parameter, token).map(drop)
             }
-            _ => Ok(None),
+            _ => Ok(()),
         }
     }
 
-    fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
-        let uri = self.authorized_uri(request)?;
-        if self.needs_token() {
-            return Err(Misuse::NoToken);
+    fn check_head(&self, request: &impl RequestHead) -> Result<(), Misuse> {
+        endpoint::permit(self.app.home().origins(), request.uri())?;
+        if !endpoint::names_its_own_host(request.headers(), request.uri()) {
+            return Err(Misuse::HostMismatch);
         }
-        match (&self.token, uri) {
-            (Some(_), Some(uri)) => {
+        // The map panics beyond 32768 names.
+        if request.headers().len() > HEADERS_LIMIT {
+            return Err(Misuse::RequestTooLarge);
+        }
+        Ok(())
+    }
+
+    fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
+        self.check_head(request)?;
+        match (&self.token, &self.parameter) {
+            (Some(token), Some(parameter)) => {
+                let uri = query::append(request.uri(), parameter, token.expose())?;
                 *request.uri_mut() = uri;
                 // Another token beside ours could make the call act for somebody else (RFC 6750 section 2).
                 request.headers_mut().remove(header::AUTHORIZATION);
@@ -404,6 +403,7 @@ impl Session {
             (Some(token), None) => {
                 request.headers_mut().insert(header::AUTHORIZATION, token.authorization().clone());
             }
+            (None, _) if self.needs_token() => return self.check_request(request).and(Err(Misuse::NoToken)),
             (None, _) => {}
         }
         request.headers_mut().insert(X_API_KEY, self.app.inner().api_key.header().clone());
