@@ -752,7 +752,8 @@ fn a_call_that_can_never_be_sent_requests_no_first_token() {
         |service: &TestService| service.session_without_a_token().with_query_parameter("access_token").unwrap();
     let mut host = call(1);
     host.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
-    let rows: [(_, fn(&TestService) -> Session, _); 6] = [
+    type MakeSession = fn(&TestService) -> Session;
+    let rows: [(_, MakeSession, _); 6] = [
         (at("https://elsewhere.example.com/"), by_header, Misuse::OriginNotAllowed),
         (at("/contacts"), by_header, Misuse::RelativeUrl),
         (host, by_header, Misuse::HostMismatch),
