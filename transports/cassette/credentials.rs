@@ -4,15 +4,13 @@ use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
 use location_auth::{App, Flow, LocationAccessToken, UserAccessToken, strike_out};
-use zeroize::Zeroize;
+use zeroize::Zeroizing;
 
-use super::interaction::sent;
 use super::json::{Json, Text};
+use super::recording::sent;
 
 /// What is written in place of what may be secret.
 pub(super) const WITHHELD: &str = "<withheld>";
-/// The depth up to which a body is read.
-pub(super) const DEPTH: u8 = 8;
 /// The kinds, by the names of their placeholders.
 const KINDS: [&str; 7] = ["api-key", "client-id", "client-secret", "email", "password", "user-token", "location-token"];
 /// With as many, a search in each text would take too long: then no text is written any more.
@@ -23,14 +21,6 @@ const MOST: usize = 256;
 /// In a cassette, those of the App are `<api-key>`, `<client-id>` and `<client-secret>`, and those of an owner `<email>` and `<password>`. A
 /// second email is `<email-2>`, and so on. Tokens are numbered from 1. Give a replay the same credentials in the same order as the recorder.
 /// Their values may be invented.
-///
-/// ```
-/// use location_auth::{App, transports::cassette::Credentials};
-///
-/// fn credentials(app: &App) -> Credentials {
-///     Credentials::new(app).login("owner@example.com", "hunter2")
-/// }
-/// ```
 #[derive(Clone)]
 pub struct Credentials {
     known: Vec<Known>,
@@ -49,7 +39,7 @@ impl Credentials {
         let mut credentials = Self { known: Vec::new() };
         // A request of the App has them. Its email and password are invented.
         if let Ok(login) = app.user_login("nobody", "nothing") {
-            credentials.learn_sent(&sent(&login.request()).0, Some("user-token"));
+            credentials.learn_from("user-token", &sent(&login.request()).0, true);
             credentials.known.retain(|known| !matches!(known.kind, "email" | "password"));
         }
         credentials
@@ -94,42 +84,23 @@ impl Credentials {
         self.known.push(Known { kind, placeholder, value: Text::new(value.into()) });
     }
 
-    /// Learns what is a credential by its place in a request that asks for a kind of token, or for none.
-    pub(super) fn learn_sent(&mut self, sent: &Json, asks_for: Option<&str>) {
-        // Step 2 has a User Access Token, a call a Location Access Token.
-        let token = asks_for.map_or("location-token", |_| "user-token");
-        sent.map("", &mut |name, text| {
-            text.split(", ").for_each(|value| match name {
-                "query" => self.learn_json(token, "", &Json::text(value)),
+    /// Learns each value of an `access_token`, whatever is around it, and of a request what is in a credential's place.
+    pub(super) fn learn_from(&mut self, token: &str, json: &Json, is_sent: bool) {
+        json.map("", &mut |name, json| {
+            let (Json::Text(text) | Json::Word(text)) = json else { return None };
+            match name {
                 // Behind the scheme, whatever that is.
-                "authorization" => self.learn(token, value.split_once(' ').unwrap_or(("", value)).1.trim()),
-                name => self.learn(&name.trim_start_matches("x-").replace('_', "-"), value),
-            });
-            Text::default()
-        });
-    }
-
-    /// Learns each value of an `access_token` in a body or a header, whatever the text around it is.
-    pub(super) fn learn_issued(&mut self, kind: &str, body: &[u8]) {
-        let text = core::str::from_utf8(body).unwrap_or_default();
-        self.learn_json(kind, "", &Json::read(text, DEPTH).unwrap_or_else(|_| Json::text(text)));
-    }
-
-    fn learn_json(&mut self, kind: &str, name: &str, json: &Json) {
-        match json {
-            Json::Word(word) if matches!(word.as_str(), "null" | "true" | "false") => {}
-            Json::Word(value) | Json::Text(value) if is_token(name) => self.learn(kind, value),
-            Json::Word(_) => {}
-            Json::Text(text) => {
-                for (_, value) in assigned(&decoded(text).unwrap_or_default()).filter(|(name, _)| is_token(name)) {
-                    self.learn(kind, value);
-                }
+                "authorization" if is_sent => text
+                    .split(", ")
+                    .for_each(|value| self.learn(token, value.split_once(' ').unwrap_or(("", value)).1.trim())),
+                name if is_sent => self.learn(&name.trim_start_matches("x-").replace('_', "-"), text),
+                name if is_token(name) && !json.is_nothing() => self.learn(token, text),
+                _ => {}
             }
-            Json::List(values) => values.iter().for_each(|value| self.learn_json(kind, name, value)),
-            Json::Object(members) => members.iter().for_each(|(inner, value)| {
-                self.learn_json(kind, if is_token(name) { name } else { inner }, value);
-            }),
-        }
+            let plain = decoded(text).unwrap_or_default();
+            assigned(&plain).filter(|(name, _)| is_token(name)).for_each(|(_, value)| self.learn(token, value));
+            None
+        });
     }
 
     /// Returns the placeholder of exactly this value, also behind `Bearer`.
@@ -140,23 +111,30 @@ impl Credentials {
         known.map(|known| [scheme, &known.placeholder].concat())
     }
 
-    /// Returns what may be written of a text: the placeholder if it is a credential, and nothing if it could hold a secret. It could if it
-    /// repeats a credential or looks like a placeholder in whatever encoding, if it is JSON, or if it gives a value to a secret's name.
-    pub(super) fn strike(&self, text: &str) -> Option<String> {
-        let plain = decoded(text)?;
-        let is_json = plain.contains(['{', '\\']) || plain.trim_start().starts_with(['[', '"']);
-        // The replay would fill it in.
-        let is_filled = plain.contains(WITHHELD) || KINDS.iter().any(|kind| plain.contains(&["<", kind].concat()));
-        let gives = |(name, _): (&str, &str)| is_secret(name);
-        let struck = || self.struck(text).filter(|_| !is_json && !is_filled && !assigned(&plain).any(gives));
-        self.placeholder(text).or_else(struck)
+    /// Returns what may be written of the value of a member: the placeholder if it is a credential, and nothing if it could hold a secret. It
+    /// could if its name says so, if it repeats a credential or looks like a placeholder in whatever encoding, if it is JSON, or if it gives a
+    /// value to a secret's name.
+    pub(super) fn strike(&self, name: &str, text: &str) -> Text {
+        let struck = || {
+            let plain = decoded(text).filter(|_| text.is_empty() || !is_secret(name))?;
+            let is_json = plain.contains(['{', '\\']) || plain.trim_start().starts_with(['[', '"']);
+            // The replay would fill it in.
+            let is_filled = plain.contains(WITHHELD) || KINDS.iter().any(|kind| plain.contains(&["<", kind].concat()));
+            let gives_one = || assigned(&plain).any(|(name, _)| is_secret(name));
+            self.struck(text).filter(|_| !is_json && !is_filled && !gives_one())
+        };
+        Text::new(self.placeholder(text).or_else(struck).unwrap_or(WITHHELD.into()))
+    }
+
+    /// Returns whether the text may be written as it is.
+    pub(super) fn is_clear(&self, text: &str) -> bool {
+        *self.strike("", text) == text
     }
 
     /// Returns the text with emails and Client IDs replaced, or `None` if it repeats a secret, as it is or behind its encodings.
     pub(super) fn struck(&self, text: &str) -> Option<String> {
-        // No spelling is shorter than what it spells.
-        let fits = self.known.iter().filter(|known| known.value.len() <= text.len() || !known.value.is_ascii());
-        let (named, secrets): (Vec<_>, Vec<_>) = fits.partition(|known| matches!(known.kind, "email" | "client-id"));
+        let is_named = |known: &&Known| matches!(known.kind, "email" | "client-id");
+        let (named, secrets): (Vec<_>, Vec<_>) = self.known.iter().partition(is_named);
         let mut named: Vec<_> = named.iter().map(|known| (known.value.as_str(), known.placeholder.as_str())).collect();
         // One may be a part of another.
         named.sort_by_key(|(value, _)| core::cmp::Reverse(value.len()));
@@ -165,25 +143,11 @@ impl Credentials {
         strike_out(text, &named, &secrets)
     }
 
-    /// Returns whether a number may be written. With an exponent or a fraction it could spell a credential of digits in many ways.
-    pub(super) fn is_clear(&self, number: &str) -> bool {
-        let is_digits = |known: &Known| known.value.bytes().all(|byte| byte.is_ascii_digit());
-        let is_plain = !number.contains(['.', 'e', 'E']) || !self.known.iter().any(is_digits);
-        is_plain && self.struck(number).as_deref() == Some(number)
-    }
-
     /// Returns the text with the values in place of their placeholders.
     pub(super) fn fill(&self, text: &str) -> Text {
-        let (mut pieces, mut rest) = (Vec::new(), text);
-        while let Some((before, from)) = rest.find('<').and_then(|at| rest.split_at_checked(at)) {
-            let mut known = self.known.iter();
-            let known = known.find_map(|known| Some((&**known.value, from.strip_prefix(&*known.placeholder)?)));
-            let (piece, after) = known.or_else(|| from.split_at_checked(1)).unwrap_or((from, ""));
-            pieces.extend([before, piece]);
-            rest = after;
-        }
-        pieces.push(rest);
-        Text::new(pieces.concat())
+        self.known.iter().fold(Text::new(text.into()), |text, known| {
+            Text::new(text.split(&*known.placeholder).collect::<Vec<_>>().join(&known.value))
+        })
     }
 }
 
@@ -191,13 +155,13 @@ impl Credentials {
 pub(super) fn decoded(text: &str) -> Option<Text> {
     let mut text = Text::new(text.into());
     for _ in 0..8 {
-        let mut bytes = Vec::with_capacity(text.len());
+        let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
         bytes.extend(percent_encoding::percent_decode_str(&text));
-        let next = Text::new(String::from_utf8(bytes).map_err(|error| error.into_bytes().zeroize()).ok()?);
-        if next == text {
-            return Some(next);
+        let next = core::str::from_utf8(&bytes).ok()?;
+        if *text == next {
+            return Some(text);
         }
-        text = next;
+        text = Text::new(next.into());
     }
     None
 }
@@ -235,7 +199,6 @@ fn letters(name: &str) -> Text {
 /// Shows the placeholders.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let placeholders: Vec<_> = self.known.iter().map(|known| &known.placeholder).collect();
-        f.debug_struct("Credentials").field("known", &placeholders).finish_non_exhaustive()
+        f.debug_list().entries(self.known.iter().map(|known| &known.placeholder)).finish()
     }
 }

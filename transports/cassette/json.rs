@@ -1,13 +1,15 @@
 //! Strict JSON: one value, no name twice, a limited depth. A number stays the text that it is, which `serde_json::Value` could only keep by
 //! `arbitrary_precision`, a feature that changes it for the whole program.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use core::fmt;
 
-use serde_core::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_core::de::{Deserializer, MapAccess, Visitor};
 use serde_core::ser::{Error as _, Serialize, Serializer};
 use serde_json::{from_str, value::RawValue};
 use zeroize::Zeroizing;
+
+use super::credentials::is_token;
 
 /// A text that may hold a secret.
 pub(super) type Text = Zeroizing<String>;
@@ -21,7 +23,16 @@ pub(super) enum Json {
     Object(Vec<(Text, Json)>),
 }
 
+/// The depth up to which a body is read.
+pub(super) const DEPTH: u8 = 8;
+
 impl Json {
+    /// Reads any body: one that is not JSON is a text.
+    pub(super) fn of_body(body: &[u8]) -> Self {
+        let text = core::str::from_utf8(body).unwrap_or_default();
+        Self::read(text, DEPTH).unwrap_or_else(|_| Self::text(text))
+    }
+
     /// Reads the whole text, up to so many values one within the other. The error says where it can't be read.
     pub(super) fn read(text: &str, depth: u8) -> Result<Self, String> {
         let raw: &RawValue = from_str(text).map_err(|error| format!("line {}", error.line()))?;
@@ -37,12 +48,11 @@ impl Json {
                 Self::List(values.into_iter().map(|value| Self::of(value, depth)).collect::<Option<_>>()?)
             }
             b'{' => {
-                let Members(members) = from_str(raw).ok()?;
-                let mut names: Vec<_> = members.iter().map(|(name, _)| name.as_str()).collect();
-                names.sort_unstable();
-                let is_twice = names.windows(2).any(|two| two.first() == two.last());
+                let members = serde_json::Deserializer::from_str(raw).deserialize_map(Members).ok()?;
+                let names: BTreeSet<_> = members.iter().map(|(name, _)| name.as_str()).collect();
+                let is_clear = names.len() == members.len();
                 let members = members.into_iter().map(|(name, value)| Some((name, Self::of(value, depth)?)));
-                Self::Object(members.collect::<Option<_>>().filter(|_| !is_twice)?)
+                Self::Object(members.collect::<Option<_>>().filter(|_| is_clear)?)
             }
             _ => Self::Word(Text::new(raw.into())),
         })
@@ -68,16 +78,30 @@ impl Json {
         self.members().iter().find(|(known, _)| known.as_str() == name).map(|(_, value)| value)
     }
 
-    /// Returns the value with another text for each text. `change` gets it with the name of its member.
-    pub(super) fn map(&self, name: &str, change: &mut impl FnMut(&str, &str) -> Text) -> Self {
-        match self {
-            Self::Word(_) => self.clone(),
-            Self::Text(text) => Self::Text(change(name, text)),
+    /// Returns the members of these names, or `None` if there is another one.
+    pub(super) fn parts<const N: usize>(&self, names: [&str; N]) -> Option<[Option<&Self>; N]> {
+        let parts = names.map(|name| self.member(name));
+        (parts.iter().flatten().count() == self.members().len()).then_some(parts)
+    }
+
+    /// Whether it is too little to be a secret.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Word(word) | Self::Text(word) if matches!(word.as_str(), "" | "null" | "true" | "false"))
+    }
+
+    /// Returns the value with what `change` returns for it, or for a value in it. `change` gets each with the name of its member: what is in an
+    /// access token is one.
+    pub(super) fn map(&self, name: &str, change: &mut dyn FnMut(&str, &Self) -> Option<Self>) -> Self {
+        change(name, self).unwrap_or_else(|| match self {
+            Self::Word(_) | Self::Text(_) => self.clone(),
             Self::List(values) => Self::List(values.iter().map(|value| value.map(name, change)).collect()),
-            Self::Object(members) => {
-                Self::Object(members.iter().map(|(name, value)| (name.clone(), value.map(name, change))).collect())
-            }
-        }
+            Self::Object(members) => Self::Object(
+                members
+                    .iter()
+                    .map(|(own, value)| (own.clone(), value.map(if is_token(name) { name } else { own }, change)))
+                    .collect(),
+            ),
+        })
     }
 }
 
@@ -92,24 +116,20 @@ impl Serialize for Json {
     }
 }
 
-struct Members<'a>(Vec<(Text, &'a RawValue)>);
+/// Serde's own maps have another order, and one member of each name.
+struct Members;
 
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Self(Vec::new()))
-    }
-}
-
-impl<'de> Visitor<'de> for Members<'de> {
-    type Value = Self;
+impl<'de> Visitor<'de> for Members {
+    type Value = Vec<(Text, &'de RawValue)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut members = Vec::new();
         while let Some((name, value)) = map.next_entry()? {
-            self.0.push((Text::new(name), value));
+            members.push((Text::new(name), value));
         }
-        Ok(self)
+        Ok(members)
     }
 }

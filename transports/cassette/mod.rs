@@ -3,10 +3,23 @@
 //! A [`Recorder`] is a transport over another transport. It makes a [`Cassette`], which is JSON text. Your program writes the text to a file, and
 //! you read it before you commit it. A [`Player`] is a transport that answers from a cassette.
 //!
-//! ```text
-//! program ──▶ Recorder ──▶ transport ──▶ service        program ──▶ Player
-//!                 └──▶ Cassette ──▶ file                              ▲
-//!                                    └────────────────────────────────┘
+//! ```
+//! use location_auth::transports::cassette::{CassetteError, Credentials, Player, Recorder};
+//! use location_auth::{App, UserLogin, transports::{Transport, run}};
+//!
+//! fn record(app: &App, login: UserLogin, transport: impl Transport) -> String {
+//!     let recorder = Recorder::new(transport, Credentials::new(app).login("owner@example.com", "hunter2"));
+//!     // How many contacts there are is kept, and nobody's name.
+//!     let recorder = recorder.keep_bodies(|uri, body| Some(if uri.path() == "/count" { body.into() } else { "".into() }));
+//!     let _user = run(login, &recorder);
+//!     recorder.cassette().to_string()
+//! }
+//!
+//! fn replay(app: &App, login: UserLogin, file: &str) -> Result<(), CassetteError> {
+//!     let player = Player::new(file.parse()?, Credentials::new(app).login("made-up@example.com", "made up"));
+//!     let _user = run(login, &player);
+//!     player.finish()
+//! }
 //! ```
 //!
 //! # What is written
@@ -15,7 +28,7 @@
 //!
 //! - Of a request: method, path, `accept`, `content-type`, the names in the query, and the values there that are credentials. Of a token
 //!   request its body, too.
-//! - Of a response: status, `content-type`, `link`, `retry-after` (and its `date`), `x-request-id`. The body if it is strict JSON: of a call what
+//! - Of a response: status, `content-type`, `content-encoding`, `link`, `retry-after` (and its `date`), `x-request-id`. The body if it is strict JSON: of a call what
 //!   [`Recorder::keep_bodies`] returns, of a success of a token request the token.
 //! - Of these, a text or a number that repeats no credential, holds no JSON and gives no value to a secret's name, behind any percent-encoding. A
 //!   placeholder replaces a credential: `<password>`, `<user-token-1>`. [`strike_out`](crate::strike_out) says which spellings it knows.
@@ -25,7 +38,6 @@
 
 mod credentials;
 mod error;
-mod interaction;
 mod json;
 mod player;
 mod recorder;

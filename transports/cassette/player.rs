@@ -11,9 +11,8 @@ use location_auth::Bytes;
 use super::super::{AsyncTransport, Delivery, Transport};
 use super::credentials::Credentials;
 use super::error::CassetteError;
-use super::interaction::{check, filled, sent, written};
 use super::json::Json;
-use super::recording::Cassette;
+use super::recording::{Cassette, check, filled, sent, written};
 
 /// A blocking and async transport that answers each request with its recorded response. If a request differs from the recorded one, it
 /// returns an error.
@@ -22,17 +21,6 @@ use super::recording::Cassette;
 /// query it compares the names, in any order, and the values that were kept: those that are credentials. The credentials may differ from the
 /// recorded ones. The tokens that it issues are the placeholders themselves. If a part of an interaction was withheld, it returns an error that
 /// says which.
-///
-/// ```
-/// use location_auth::transports::cassette::{CassetteError, Credentials, Player};
-/// use location_auth::{App, UserLogin, transports::run};
-///
-/// fn replay(app: &App, login: UserLogin, file: &str) -> Result<(), CassetteError> {
-///     let player = Player::new(file.parse()?, Credentials::new(app).login("made-up@example.com", "made up"));
-///     let _user = run(login, &player);
-///     player.finish()
-/// }
-/// ```
 #[derive(Debug)]
 pub struct Player {
     cassette: Cassette,
@@ -82,28 +70,21 @@ fn line(request: &Json) -> String {
     ["method", "path"].map(|part| request.member(part).and_then(Json::as_text).unwrap_or_default()).join(" ")
 }
 
-impl Transport for Player {
-    type Error = CassetteError;
+/// The blocking and the async half.
+macro_rules! both {
+    ($($Transport:ident $($asynchronous:ident)?;)*) => {$(
+        impl $Transport for Player {
+            type Error = CassetteError;
 
-    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
-        self.answer(&request, limit)
-    }
+            $($asynchronous)? fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
+                self.answer(&request, limit)
+            }
 
-    /// Returns [`Delivery::Unsendable`]: nothing is ever sent, and the same request would fail in the same way.
-    fn delivery(&self, _: &CassetteError) -> Delivery {
-        Delivery::Unsendable
-    }
+            /// Returns [`Delivery::Unsendable`]: nothing is ever sent, and the same request would fail in the same way.
+            fn delivery(&self, _: &CassetteError) -> Delivery {
+                Delivery::Unsendable
+            }
+        }
+    )*};
 }
-
-impl AsyncTransport for Player {
-    type Error = CassetteError;
-
-    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
-        self.answer(&request, limit)
-    }
-
-    /// Returns [`Delivery::Unsendable`], as the blocking one does.
-    fn delivery(&self, _: &CassetteError) -> Delivery {
-        Delivery::Unsendable
-    }
-}
+both! { Transport; AsyncTransport async; }

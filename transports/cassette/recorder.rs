@@ -13,28 +13,16 @@ use location_auth::Bytes;
 
 use super::super::{AsyncTransport, Delivery, SendErrorKind, Transport};
 use super::credentials::Credentials;
-use super::interaction::{kept, kept_token, received, sent, written};
 use super::json::Json;
-use super::recording::Cassette;
+use super::recording::{Cassette, received, sent, written};
 
 /// A transport that sends over another transport, blocking or async, and records each interaction that has a response.
 ///
 /// Your program gets every response unchanged, even if the cassette withholds it. Interactions are in the order in which they began. If a
 /// request has a credential that the recorder was not given, the recorder learns it from the request.
-///
-/// ```
-/// use location_auth::transports::cassette::{Credentials, Recorder};
-/// use location_auth::{App, UserLogin, transports::{Transport, run}};
-///
-/// fn record(app: &App, login: UserLogin, transport: impl Transport) -> String {
-///     let recorder = Recorder::new(transport, Credentials::new(app));
-///     let _user = run(login, &recorder);
-///     recorder.cassette().to_string()
-/// }
-/// ```
 pub struct Recorder<T> {
     transport: T,
-    keep: Option<Box<Keep>>,
+    keep: Box<Keep>,
     tape: Mutex<Tape>,
 }
 
@@ -50,24 +38,19 @@ struct Tape {
 impl<T> Recorder<T> {
     /// Makes a recorder over the transport.
     pub fn new(transport: T, credentials: Credentials) -> Self {
-        Self { transport, keep: None, tape: Mutex::new(Tape { credentials, interactions: Vec::new() }) }
+        Self {
+            transport,
+            keep: Box::new(|_, _| None),
+            tape: Mutex::new(Tape { credentials, interactions: Vec::new() }),
+        }
     }
 
     /// Sets a function that returns which part of a response's body to record for a call. It gets the call's URI and the body, and returns JSON, of
     /// which credentials are removed, or an empty text. Anything else is withheld. Without the function no such body is recorded, because it holds
     /// people's data, and a replay of the call is an error.
-    ///
-    /// ```
-    /// use location_auth::transports::cassette::Recorder;
-    ///
-    /// // Keeps how many contacts there are, and nobody's name.
-    /// fn counts<T>(recorder: Recorder<T>) -> Recorder<T> {
-    ///     recorder.keep_bodies(|uri, body| Some(if uri.path() == "/contacts/count" { body.into() } else { String::new() }))
-    /// }
-    /// ```
     #[must_use]
     pub fn keep_bodies(self, keep: impl Fn(&Uri, &str) -> Option<String> + Send + Sync + 'static) -> Self {
-        Self { keep: Some(Box::new(keep)), ..self }
+        Self { keep: Box::new(keep), ..self }
     }
 
     /// Returns what has been recorded so far, without any credential that was known or seen until now.
@@ -80,24 +63,25 @@ impl<T> Recorder<T> {
     /// Takes up a request. Returns its place, its URI and the kind of token that it asks for.
     fn begin(&self, request: &Request<Bytes>) -> (usize, Uri, Option<&'static str>) {
         let ((sent, asks_for), mut tape) = (sent(request), self.tape());
-        tape.credentials.learn_sent(&sent, asks_for);
-        if asks_for.is_none() {
-            tape.credentials.learn_issued("location-token", request.body());
-        }
+        // Step 2 has a User Access Token, a call a Location Access Token.
+        let token = asks_for.map_or("location-token", |_| "user-token");
+        tape.credentials.learn_from(token, &sent, true);
+        tape.credentials.learn_from(token, &Json::of_body(request.body()), false);
         tape.interactions.push((sent, None));
         (tape.interactions.len().saturating_sub(1), request.uri().clone(), asks_for)
     }
 
     fn end(&self, (place, uri, asks_for): (usize, Uri, Option<&'static str>), response: &Response<Vec<u8>>) {
         // The program's function is called without the lock.
-        let kept = match asks_for {
-            Some(_) => kept_token(response),
-            None => kept(response, |body| self.keep.as_ref().and_then(|keep| keep(&uri, body))),
-        };
+        let is_issue = asks_for.is_some() && response.status().is_success();
+        let received = received(response, is_issue, |body| match asks_for {
+            Some(_) => Some(body.into()),
+            None => (self.keep)(&uri, body),
+        });
         let mut tape = self.tape();
-        tape.credentials.learn_issued(asks_for.unwrap_or("location-token"), response.body());
+        tape.credentials.learn_from(asks_for.unwrap_or("location-token"), &Json::of_body(response.body()), false);
         if let Some((_, place)) = tape.interactions.get_mut(place) {
-            *place = Some(received(response, kept));
+            *place = Some(received);
         }
     }
 
@@ -106,48 +90,34 @@ impl<T> Recorder<T> {
     }
 }
 
-impl<T: Transport> Transport for Recorder<T> {
-    type Error = T::Error;
+/// The blocking and the async half.
+macro_rules! both {
+    ($($Transport:ident $($asynchronous:ident $wait:ident)?;)*) => {$(
+        impl<T: $Transport> $Transport for Recorder<T> {
+            type Error = T::Error;
 
-    fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
-        let begun = self.begin(&request);
-        let response = self.transport.send(request, limit)?;
-        self.end(begun, &response);
-        Ok(response)
-    }
+            $($asynchronous)? fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+                let begun = self.begin(&request);
+                let response = self.transport.send(request, limit)$(.$wait)??;
+                self.end(begun, &response);
+                Ok(response)
+            }
 
-    fn delivery(&self, error: &T::Error) -> Delivery {
-        self.transport.delivery(error)
-    }
+            fn delivery(&self, error: &T::Error) -> Delivery {
+                self.transport.delivery(error)
+            }
 
-    fn kind(&self, error: &T::Error) -> SendErrorKind {
-        self.transport.kind(error)
-    }
+            fn kind(&self, error: &T::Error) -> SendErrorKind {
+                self.transport.kind(error)
+            }
+        }
+    )*};
 }
-
-impl<T: AsyncTransport> AsyncTransport for Recorder<T> {
-    type Error = T::Error;
-
-    async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
-        let begun = self.begin(&request);
-        let response = self.transport.send(request, limit).await?;
-        self.end(begun, &response);
-        Ok(response)
-    }
-
-    fn delivery(&self, error: &T::Error) -> Delivery {
-        self.transport.delivery(error)
-    }
-
-    fn kind(&self, error: &T::Error) -> SendErrorKind {
-        self.transport.kind(error)
-    }
-}
+both! { Transport; AsyncTransport async await; }
 
 /// Shows nothing of the transport, which may hold secrets.
 impl<T> fmt::Debug for Recorder<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tape = self.tape();
-        f.debug_struct("Recorder").field("credentials", &tape.credentials).finish_non_exhaustive()
+        f.debug_struct("Recorder").field("credentials", &self.tape().credentials).finish_non_exhaustive()
     }
 }
