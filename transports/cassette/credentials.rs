@@ -34,9 +34,12 @@ struct Known {
 }
 
 impl Credentials {
+    /// None: what has placeholders is compared and answered as it is.
+    pub(super) const NONE: Self = Self { known: Vec::new() };
+
     /// Starts with the credentials of the App: API Key, Client ID and Client Secret.
     pub fn new(app: &App) -> Self {
-        let mut credentials = Self { known: Vec::new() };
+        let mut credentials = Self::NONE;
         // A request of the App has them. Its email and password are invented.
         if let Ok(login) = app.user_login("nobody", "nothing") {
             credentials.learn_from("user-token", &sent(&login.request()).0, true);
@@ -47,35 +50,32 @@ impl Credentials {
 
     /// Adds the login of an owner.
     #[must_use]
-    pub fn login(self, email: &str, password: &str) -> Self {
-        self.with("email", email).with("password", password)
+    pub fn login(mut self, email: &str, password: &str) -> Self {
+        self.learn("email", email);
+        self.learn("password", password);
+        self
     }
 
     /// Adds a User Access Token that your program already has.
     #[must_use]
-    pub fn user_token(self, token: &UserAccessToken) -> Self {
-        self.with("user-token", token.expose_secret())
+    pub fn user_token(mut self, token: &UserAccessToken) -> Self {
+        self.learn("user-token", token.expose_secret());
+        self
     }
 
     /// Adds a Location Access Token that your program already has.
     #[must_use]
-    pub fn location_token(self, token: &LocationAccessToken) -> Self {
-        self.with("location-token", token.expose_secret())
-    }
-
-    fn with(mut self, kind: &str, value: &str) -> Self {
-        self.learn(kind, value);
+    pub fn location_token(mut self, token: &LocationAccessToken) -> Self {
+        self.learn("location-token", token.expose_secret());
         self
     }
 
     /// Gives the value a placeholder, unless it already has one of this kind.
-    pub(super) fn learn(&mut self, kind: &str, value: &str) {
+    fn learn(&mut self, kind: &str, value: &str) {
         let Some(kind) = KINDS.into_iter().find(|known| *known == kind) else { return };
+        let is_known = self.known.iter().any(|known| known.kind == kind && *known.value == value);
         // An empty value would be found in every text.
-        if value.is_empty()
-            || self.known.len() >= MOST
-            || self.known.iter().any(|known| known.kind == kind && *known.value == value)
-        {
+        if value.is_empty() || is_known || self.known.len() >= MOST {
             return;
         }
         let number = self.known.iter().filter(|known| known.kind == kind).count().saturating_add(1);
@@ -105,10 +105,9 @@ impl Credentials {
 
     /// Returns the placeholder of exactly this value, also behind `Bearer`.
     pub(super) fn placeholder(&self, value: &str) -> Option<String> {
-        let (scheme, value) =
-            value.split_at_checked(7).filter(|(scheme, _)| *scheme == "Bearer ").unwrap_or(("", value));
-        let known = self.known.iter().find(|known| *known.value == value);
-        known.map(|known| [scheme, &known.placeholder].concat())
+        let plain = value.strip_prefix("Bearer ").unwrap_or(value);
+        let known = self.known.iter().find(|known| *known.value == plain)?;
+        Some([value.strip_suffix(plain)?, &known.placeholder].concat())
     }
 
     /// Returns what may be written of the value of a member: the placeholder if it is a credential, and nothing if it could hold a secret. It

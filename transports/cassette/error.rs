@@ -3,13 +3,6 @@
 use alloc::string::String;
 
 /// The error of a cassette that can't be read, or of a program whose requests differ from the recorded ones. It shows no credential.
-///
-/// ```
-/// use location_auth::transports::cassette::{Cassette, CassetteError};
-///
-/// let error = r#"{"version": 2, "interactions": []}"#.parse::<Cassette>().unwrap_err();
-/// assert_eq!(error, CassetteError::UnknownVersion);
-/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // each field is a part of its text

@@ -2,11 +2,9 @@
 //! `arbitrary_precision`, a feature that changes it for the whole program.
 
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
-use core::fmt;
 
-use serde_core::de::{Deserializer, MapAccess, Visitor};
 use serde_core::ser::{Error as _, Serialize, Serializer};
-use serde_json::{from_str, value::RawValue};
+use serde_json::{Deserializer, from_str, value::RawValue};
 use zeroize::Zeroizing;
 
 use super::credentials::is_token;
@@ -43,16 +41,17 @@ impl Json {
         let (raw, depth) = (raw.get(), depth.checked_sub(1)?);
         Some(match raw.bytes().next()? {
             b'"' => Self::Text(Text::new(from_str(raw).ok()?)),
-            b'[' => {
-                let values: Vec<&RawValue> = from_str(raw).ok()?;
-                Self::List(values.into_iter().map(|value| Self::of(value, depth)).collect::<Option<_>>()?)
-            }
+            b'[' => Self::List(values(raw)?.iter().map(|value| Self::of(value, depth)).collect::<Option<_>>()?),
             b'{' => {
-                let members = serde_json::Deserializer::from_str(raw).deserialize_map(Members).ok()?;
+                let values = values(raw)?;
+                let members = values.chunks(2).map(|two| match two {
+                    [name, value] => Some((Text::new(from_str(name.get()).ok()?), Self::of(value, depth)?)),
+                    _ => None,
+                });
+                let members: Vec<_> = members.collect::<Option<_>>()?;
                 let names: BTreeSet<_> = members.iter().map(|(name, _)| name.as_str()).collect();
-                let is_clear = names.len() == members.len();
-                let members = members.into_iter().map(|(name, value)| Some((name, Self::of(value, depth)?)));
-                Self::Object(members.collect::<Option<_>>().filter(|_| is_clear)?)
+                Some(names.len()).filter(|names| *names == members.len())?;
+                Self::Object(members)
             }
             _ => Self::Word(Text::new(raw.into())),
         })
@@ -95,11 +94,10 @@ impl Json {
         change(name, self).unwrap_or_else(|| match self {
             Self::Word(_) | Self::Text(_) => self.clone(),
             Self::List(values) => Self::List(values.iter().map(|value| value.map(name, change)).collect()),
-            Self::Object(members) => Self::Object(
+            Self::Object(members) => Self::object(
                 members
                     .iter()
-                    .map(|(own, value)| (own.clone(), value.map(if is_token(name) { name } else { own }, change)))
-                    .collect(),
+                    .map(|(own, value)| (own.as_str(), value.map(if is_token(name) { name } else { own }, change))),
             ),
         })
     }
@@ -116,20 +114,14 @@ impl Serialize for Json {
     }
 }
 
-/// Serde's own maps have another order, and one member of each name.
-struct Members;
-
-impl<'de> Visitor<'de> for Members {
-    type Value = Vec<(Text, &'de RawValue)>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
+/// Returns what is in a list or an object, one after another. Serde's own maps lose the order, and a name that is there twice.
+fn values(raw: &str) -> Option<Vec<&RawValue>> {
+    let is_between = |c: char| matches!(c, ',' | ':' | ' ' | '\n' | '\r' | '\t');
+    let (mut values, mut rest) = (Vec::new(), raw.get(1..)?.trim_start_matches(is_between));
+    while !rest.starts_with([']', '}']) {
+        let mut read = Deserializer::from_str(rest).into_iter();
+        values.push(read.next()?.ok()?);
+        rest = rest.get(read.byte_offset()..)?.trim_start_matches(is_between);
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::new();
-        while let Some((name, value)) = map.next_entry()? {
-            members.push((Text::new(name), value));
-        }
-        Ok(members)
-    }
+    Some(values)
 }

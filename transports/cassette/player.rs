@@ -2,17 +2,17 @@
 
 extern crate std;
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use http::{Request, Response};
+use http::Request;
 use location_auth::Bytes;
 
 use super::super::{AsyncTransport, Delivery, Transport};
 use super::credentials::Credentials;
 use super::error::CassetteError;
 use super::json::Json;
-use super::recording::{Cassette, check, filled, sent, written};
+use super::recording::{Answer, Cassette, check, filled, sent, written};
 
 /// A blocking and async transport that answers each request with its recorded response. If a request differs from the recorded one, it
 /// returns an error.
@@ -46,14 +46,14 @@ impl Player {
         })
     }
 
-    fn answer(&self, request: &Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
+    fn answer(&self, request: &Request<Bytes>, limit: usize) -> Answer {
         let ((sent, _), mut next) = (sent(request), self.next());
         let number = next.saturating_add(1);
         let Some([recorded, response]) = self.cassette.interactions.get(*next) else {
             return Err(CassetteError::Surplus { number, line: line(&written(&sent, &self.credentials)) });
         };
-        check(number, recorded, &sent, &self.credentials)?;
-        let response = filled(number, response, &|text| self.credentials.fill(text))?;
+        check(number, [recorded, &sent], &self.credentials)?;
+        let response = filled(number, response, &self.credentials)?;
         if response.body().len() > limit {
             return Err(CassetteError::TooLarge(number));
         }
@@ -76,7 +76,7 @@ macro_rules! both {
         impl $Transport for Player {
             type Error = CassetteError;
 
-            $($asynchronous)? fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, CassetteError> {
+            $($asynchronous)? fn send(&self, request: Request<Bytes>, limit: usize) -> Answer {
                 self.answer(&request, limit)
             }
 

@@ -2,9 +2,7 @@
 
 extern crate std;
 
-use alloc::boxed::Box;
-use alloc::string::String;
-use alloc::vec::Vec;
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -38,11 +36,8 @@ struct Tape {
 impl<T> Recorder<T> {
     /// Makes a recorder over the transport.
     pub fn new(transport: T, credentials: Credentials) -> Self {
-        Self {
-            transport,
-            keep: Box::new(|_, _| None),
-            tape: Mutex::new(Tape { credentials, interactions: Vec::new() }),
-        }
+        let tape = Mutex::new(Tape { credentials, interactions: Vec::new() });
+        Self { transport, keep: Box::new(|_, _| None), tape }
     }
 
     /// Sets a function that returns which part of a response's body to record for a call. It gets the call's URI and the body, and returns JSON, of
@@ -74,7 +69,7 @@ impl<T> Recorder<T> {
     fn end(&self, (place, uri, asks_for): (usize, Uri, Option<&'static str>), response: &Response<Vec<u8>>) {
         // The program's function is called without the lock.
         let is_issue = asks_for.is_some() && response.status().is_success();
-        let received = received(response, is_issue, |body| match asks_for {
+        let received = received(response, is_issue, &|body| match asks_for {
             Some(_) => Some(body.into()),
             None => (self.keep)(&uri, body),
         });
@@ -96,7 +91,8 @@ macro_rules! both {
         impl<T: $Transport> $Transport for Recorder<T> {
             type Error = T::Error;
 
-            $($asynchronous)? fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
+            $($asynchronous)?
+            fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
                 let begun = self.begin(&request);
                 let response = self.transport.send(request, limit)$(.$wait)??;
                 self.end(begun, &response);

@@ -16,19 +16,14 @@ use super::json::{DEPTH, Json, Text};
 ///
 /// `Display` writes its text and [`str::parse`] reads it. The text is JSON with many lines and a newline at the end. Your program decides
 /// where to write it. All later versions of this crate will read a text of version 1.
-///
-/// ```
-/// use location_auth::transports::cassette::{Cassette, CassetteError};
-///
-/// let cassette: Cassette = r#"{"version": 1, "interactions": []}"#.parse()?;
-/// assert!(cassette.to_string().ends_with("}\n"));
-/// # Ok::<(), CassetteError>(())
-/// ```
 #[derive(Clone, Debug)]
 pub struct Cassette {
     /// Requests with their responses.
     pub(super) interactions: Vec<[Json; 2]>,
 }
+
+/// A recorded response, or why there is none.
+pub(super) type Answer = Result<Response<Vec<u8>>, CassetteError>;
 
 const VERSION: &str = "1";
 /// Why a text is withheld.
@@ -62,18 +57,16 @@ impl FromStr for Cassette {
         if matches!(json.member("version"), Some(Json::Word(version)) if version.as_str() != VERSION) {
             return Err(CassetteError::UnknownVersion);
         }
-        let damaged = CassetteError::Damaged;
-        let parts = json.parts(["version", "interactions"]);
-        let Some([Some(Json::Word(_)), Some(Json::List(interactions))]) = parts else {
-            return Err(damaged("its beginning".into()));
+        let Some([Some(Json::Word(_)), Some(Json::List(interactions))]) = json.parts(["version", "interactions"])
+        else {
+            return Err(CassetteError::Damaged("its beginning".into()));
         };
         let read = interactions.iter().zip(1..).map(|(json, number)| {
+            let damaged = |part: &str| CassetteError::Damaged(format!("interaction {number}{part}"));
             let parts = json.parts(["request", "response"]);
-            let Some([Some(request), Some(response)]) = parts else {
-                return Err(damaged(format!("interaction {number}")));
-            };
-            lines(request).ok_or_else(|| damaged(format!("interaction {number}, its request")))?;
-            match filled(number, response, &|text| Text::new(text.into())) {
+            let Some([Some(request), Some(response)]) = parts else { return Err(damaged("")) };
+            lines(request).ok_or_else(|| damaged(", its request"))?;
+            match filled(number, response, &Credentials::NONE) {
                 Err(error @ CassetteError::Damaged(_)) => Err(error),
                 _ => Ok([request.clone(), response.clone()]),
             }
@@ -98,11 +91,7 @@ pub(super) fn sent(request: &Request<Bytes>) -> (Json, Option<&'static str>) {
 }
 
 /// Returns a response as it was received, with what `keep` returns of its body, or the reason why there is none.
-pub(super) fn received(
-    response: &Response<Vec<u8>>,
-    is_issue: bool,
-    keep: impl FnOnce(&str) -> Option<String>,
-) -> Json {
+pub(super) fn received(response: &Response<Vec<u8>>, is_issue: bool, keep: &dyn Fn(&str) -> Option<String>) -> Json {
     let names = ["content-type", "content-encoding", "link", "x-request-id", "retry-after", "date"];
     let kept = || {
         let text = core::str::from_utf8(response.body()).map_err(|_| "not UTF-8")?;
@@ -187,17 +176,12 @@ fn struck_query(pairs: &[Json], credentials: &Credentials) -> Json {
 
 /// Compares a written request with one that was sent. A credential is filled in here and not struck there, because an invented one may be an
 /// ordinary word.
-pub(super) fn check(
-    number: usize,
-    recorded: &Json,
-    sent: &Json,
-    credentials: &Credentials,
-) -> Result<(), CassetteError> {
+pub(super) fn check(number: usize, [recorded, sent]: [&Json; 2], known: &Credentials) -> Result<(), CassetteError> {
     let shown = lines(recorded).unwrap_or_default();
     if let Some((part, _)) = shown.iter().find(|(_, text)| text.contains(WITHHELD)) {
         return Err(withheld(number, part, REASON));
     }
-    let own: BTreeSet<_> = shown.iter().map(|(part, text)| (part.clone(), (*credentials.fill(text)).clone())).collect();
+    let own: BTreeSet<_> = shown.iter().map(|(part, text)| (part.clone(), (*known.fill(text)).clone())).collect();
     let mut other = lines(sent).unwrap_or_default();
     for line in other.iter_mut().filter(|line| line.0 == "query" && !own.contains(line)) {
         // Its value was not kept.
@@ -207,10 +191,10 @@ pub(super) fn check(
     let amiss: BTreeSet<_> = own.symmetric_difference(&others).map(|(part, _)| part).collect();
     let Some((part, _)) = shown.iter().chain(&other).find(|(part, _)| amiss.contains(part)) else { return Ok(()) };
     let show = |lines: &[(String, String)]| {
-        let texts = lines.iter().filter(|(known, _)| known == part).map(|(_, text)| text.as_str());
+        let texts = lines.iter().filter(|line| line.0 == *part).map(|(_, text)| text.as_str());
         texts.collect::<Vec<_>>().join("&")
     };
-    let sent = show(&lines(&written(sent, credentials)).unwrap_or_default());
+    let sent = show(&lines(&written(sent, known)).unwrap_or_default());
     Err(CassetteError::Differs { number, part: part.clone(), sent, recorded: show(&shown) })
 }
 
@@ -237,11 +221,7 @@ fn withheld(number: usize, part: &str, reason: &str) -> CassetteError {
 }
 
 /// Returns the response with these credentials in place of the placeholders.
-pub(super) fn filled(
-    number: usize,
-    written: &Json,
-    fill: &dyn Fn(&str) -> Text,
-) -> Result<Response<Vec<u8>>, CassetteError> {
+pub(super) fn filled(number: usize, written: &Json, credentials: &Credentials) -> Answer {
     let damaged = || CassetteError::Damaged(format!("interaction {number}, its response"));
     let parts = written.parts(["status", "headers", "json", "withheld", "text"]);
     let Some([Some(Json::Word(status)), Some(Json::Object(headers)), body @ ..]) = parts else { return Err(damaged()) };
@@ -251,12 +231,12 @@ pub(super) fn filled(
         if value == WITHHELD {
             return Err(withheld(number, name, REASON));
         }
-        response = response.header(name.as_str(), fill(value).as_bytes());
+        response = response.header(name.as_str(), credentials.fill(value).as_bytes());
     }
     let reason = match body {
         [None, None, None] => return response.body(Vec::new()).map_err(|_| damaged()),
         [Some(json), None, None] if json.as_text() != Some(WITHHELD) => {
-            let filled = json.map("", &mut |_, json| Some(Json::Text(fill(json.as_text()?))));
+            let filled = json.map("", &mut |_, json| Some(Json::Text(credentials.fill(json.as_text()?))));
             return response.body(serde_json::to_vec(&filled).map_err(|_| damaged())?).map_err(|_| damaged());
         }
         [Some(_), None, None] => REASON,
