@@ -23,14 +23,8 @@ const MOST: usize = 256;
 /// Their values may be invented.
 #[derive(Clone)]
 pub struct Credentials {
-    known: Vec<Known>,
-}
-
-#[derive(Clone)]
-struct Known {
-    kind: &'static str,
-    placeholder: String,
-    value: Text,
+    /// The placeholder and the value of each.
+    known: Vec<(String, Text)>,
 }
 
 impl Credentials {
@@ -43,7 +37,7 @@ impl Credentials {
         // A request of the App has them. Its email and password are invented.
         if let Ok(login) = app.user_login("nobody", "nothing") {
             credentials.learn_from("user-token", &sent(&login.request()).0, true);
-            credentials.known.retain(|known| !matches!(known.kind, "email" | "password"));
+            credentials.known.retain(|(placeholder, _)| !matches!(placeholder.as_str(), "<email>" | "<password>"));
         }
         credentials
     }
@@ -72,16 +66,16 @@ impl Credentials {
 
     /// Gives the value a placeholder, unless it already has one of this kind.
     fn learn(&mut self, kind: &str, value: &str) {
-        let Some(kind) = KINDS.into_iter().find(|known| *known == kind) else { return };
-        let is_known = self.known.iter().any(|known| known.kind == kind && *known.value == value);
+        let start = format!("<{kind}");
+        let mut same = self.known.iter().filter(|(placeholder, _)| placeholder.starts_with(&start));
+        let number = same.clone().count().saturating_add(1);
+        let is_new = KINDS.contains(&kind) && !same.any(|(_, known)| **known == value);
         // An empty value would be found in every text.
-        if value.is_empty() || is_known || self.known.len() >= MOST {
-            return;
+        if is_new && !value.is_empty() && self.known.len() < MOST {
+            let is_plain = number == 1 && !kind.ends_with("token");
+            let placeholder = if is_plain { start + ">" } else { format!("{start}-{number}>") };
+            self.known.push((placeholder, Text::new(value.into())));
         }
-        let number = self.known.iter().filter(|known| known.kind == kind).count().saturating_add(1);
-        let is_plain = number == 1 && !kind.ends_with("token");
-        let placeholder = if is_plain { format!("<{kind}>") } else { format!("<{kind}-{number}>") };
-        self.known.push(Known { kind, placeholder, value: Text::new(value.into()) });
     }
 
     /// Learns each value of an `access_token`, whatever is around it, and of a request what is in a credential's place.
@@ -106,8 +100,8 @@ impl Credentials {
     /// Returns the placeholder of exactly this value, also behind `Bearer`.
     pub(super) fn placeholder(&self, value: &str) -> Option<String> {
         let plain = value.strip_prefix("Bearer ").unwrap_or(value);
-        let known = self.known.iter().find(|known| *known.value == plain)?;
-        Some([value.strip_suffix(plain)?, &known.placeholder].concat())
+        let (placeholder, _) = self.known.iter().find(|(_, known)| **known == plain)?;
+        Some([value.strip_suffix(plain)?, placeholder].concat())
     }
 
     /// Returns what may be written of the value of a member: the placeholder if it is a credential, and nothing if it could hold a secret. It
@@ -132,20 +126,21 @@ impl Credentials {
 
     /// Returns the text with emails and Client IDs replaced, or `None` if it repeats a secret, as it is or behind its encodings.
     pub(super) fn struck(&self, text: &str) -> Option<String> {
-        let is_named = |known: &&Known| matches!(known.kind, "email" | "client-id");
-        let (named, secrets): (Vec<_>, Vec<_>) = self.known.iter().partition(is_named);
-        let mut named: Vec<_> = named.iter().map(|known| (known.value.as_str(), known.placeholder.as_str())).collect();
+        let known = self.known.iter().map(|(placeholder, value)| (value.as_str(), placeholder.as_str()));
+        let is_named =
+            |(_, placeholder): &(&str, &str)| ["<email", "<client-id"].iter().any(|kind| placeholder.starts_with(kind));
+        let (mut named, secrets): (Vec<_>, Vec<_>) = known.partition(is_named);
         // One may be a part of another.
         named.sort_by_key(|(value, _)| core::cmp::Reverse(value.len()));
-        let secrets: Vec<_> = secrets.iter().map(|known| known.value.as_str()).collect();
+        let secrets: Vec<_> = secrets.iter().map(|(value, _)| *value).collect();
         strike_out(&decoded(text)?, &named, &secrets).filter(|_| self.known.len() < MOST)?;
         strike_out(text, &named, &secrets)
     }
 
     /// Returns the text with the values in place of their placeholders.
     pub(super) fn fill(&self, text: &str) -> Text {
-        self.known.iter().fold(Text::new(text.into()), |text, known| {
-            Text::new(text.split(&*known.placeholder).collect::<Vec<_>>().join(&known.value))
+        self.known.iter().fold(Text::new(text.into()), |text, (placeholder, value)| {
+            Text::new(text.split(placeholder).collect::<Vec<_>>().join(value))
         })
     }
 }
@@ -198,6 +193,6 @@ fn letters(name: &str) -> Text {
 /// Shows the placeholders.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.known.iter().map(|known| &known.placeholder)).finish()
+        f.debug_list().entries(self.known.iter().map(|(placeholder, _)| placeholder)).finish()
     }
 }

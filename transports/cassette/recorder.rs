@@ -55,28 +55,27 @@ impl<T> Recorder<T> {
         Cassette { interactions: answered.map(|both| both.map(|json| written(json, &tape.credentials))).collect() }
     }
 
-    /// Takes up a request. Returns its place, its URI and the kind of token that it asks for.
-    fn begin(&self, request: &Request<Bytes>) -> (usize, Uri, Option<&'static str>) {
-        let ((sent, asks_for), mut tape) = (sent(request), self.tape());
+    /// Takes up a request, and returns what takes up its response.
+    fn begin(&self, request: &Request<Bytes>) -> impl FnOnce(&Response<Vec<u8>>) + use<'_, T> {
+        let ((sent, asks_for), uri, mut tape) = (sent(request), request.uri().clone(), self.tape());
         // Step 2 has a User Access Token, a call a Location Access Token.
         let token = asks_for.map_or("location-token", |_| "user-token");
         tape.credentials.learn_from(token, &sent, true);
         tape.credentials.learn_from(token, &Json::of_body(request.body()), false);
+        let place = tape.interactions.len();
         tape.interactions.push((sent, None));
-        (tape.interactions.len().saturating_sub(1), request.uri().clone(), asks_for)
-    }
-
-    fn end(&self, (place, uri, asks_for): (usize, Uri, Option<&'static str>), response: &Response<Vec<u8>>) {
-        // The program's function is called without the lock.
-        let is_issue = asks_for.is_some() && response.status().is_success();
-        let received = received(response, is_issue, &|body| match asks_for {
-            Some(_) => Some(body.into()),
-            None => (self.keep)(&uri, body),
-        });
-        let mut tape = self.tape();
-        tape.credentials.learn_from(asks_for.unwrap_or("location-token"), &Json::of_body(response.body()), false);
-        if let Some((_, place)) = tape.interactions.get_mut(place) {
-            *place = Some(received);
+        move |response| {
+            // The program's function is called without the lock.
+            let is_issue = asks_for.is_some() && response.status().is_success();
+            let received = received(response, is_issue, &|body| match asks_for {
+                Some(_) => Some(body.into()),
+                None => (self.keep)(&uri, body),
+            });
+            let mut tape = self.tape();
+            tape.credentials.learn_from(asks_for.unwrap_or("location-token"), &Json::of_body(response.body()), false);
+            if let Some((_, entry)) = tape.interactions.get_mut(place) {
+                *entry = Some(received);
+            }
         }
     }
 
@@ -93,9 +92,9 @@ macro_rules! both {
 
             $($asynchronous)?
             fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, T::Error> {
-                let begun = self.begin(&request);
+                let end = self.begin(&request);
                 let response = self.transport.send(request, limit)$(.$wait)??;
-                self.end(begun, &response);
+                end(&response);
                 Ok(response)
             }
 
