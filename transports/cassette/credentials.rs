@@ -73,7 +73,7 @@ impl Credentials {
         // An empty value would be found in every text.
         if is_new && !value.is_empty() && self.known.len() < MOST {
             let is_plain = number == 1 && !kind.ends_with("token");
-            let placeholder = if is_plain { start + ">" } else { format!("{start}-{number}>") };
+            let placeholder = if is_plain { format!("{start}>") } else { format!("{start}-{number}>") };
             self.known.push((placeholder, Text::new(value.into())));
         }
     }
@@ -117,11 +117,6 @@ impl Credentials {
             self.struck(text).filter(|_| !is_json && !is_filled && !gives_one())
         };
         Text::new(self.placeholder(text).or_else(struck).unwrap_or(WITHHELD.into()))
-    }
-
-    /// Returns whether the text may be written as it is.
-    pub(super) fn is_clear(&self, text: &str) -> bool {
-        *self.strike("", text) == text
     }
 
     /// Returns the text with emails and Client IDs replaced, or `None` if it repeats a secret, as it is or behind its encodings.

@@ -143,15 +143,14 @@ pub(super) fn written(json: &Json, credentials: &Credentials) -> Json {
 fn struck(name: &str, json: &Json, credentials: &Credentials) -> Option<Json> {
     // In a pair of a name and a value.
     let names_a_token = |json: &Json| json.as_text().is_some_and(is_token);
+    let is_clear = |text: &str| *credentials.strike("", text) == text;
     let is_open = match json {
         _ if json.is_nothing() => true,
         Json::Text(text) => return Some(Json::Text(credentials.strike(name, text))),
         _ if is_secret(name) => false,
-        Json::Word(number) => credentials.is_clear(number),
+        Json::Word(number) => is_clear(number),
         Json::List(values) => !values.iter().any(names_a_token),
-        Json::Object(members) => {
-            members.iter().all(|(name, value)| credentials.is_clear(name) && !names_a_token(value))
-        }
+        Json::Object(members) => members.iter().all(|(name, value)| is_clear(name) && !names_a_token(value)),
     };
     (!is_open).then(|| Json::text(WITHHELD))
 }
