@@ -277,6 +277,12 @@ fn the_recorder_learns_from_the_requests_which_credentials_it_was_not_given() {
     for secret in [RECORDED.email, RECORDED.password, "old-token-5", "another-key-6"] {
         assert!(!text.contains(secret), "{secret} in {text}");
     }
+    // A comma is a part of the password, not the end of it.
+    let recorder = Recorder::new(answers(vec![response(401, &[], "{}")]), Credentials::new(&RECORDED.app()));
+    let login = RECORDED.app().user_login(RECORDED.email, "real, password-4").unwrap();
+    recorder.send(login.request(), RESPONSE_LIMIT).unwrap();
+    let text = recorder.cassette().to_string();
+    assert!(text.contains(r#""password": "<password>""#), "{text}");
 }
 
 #[test]
