@@ -591,6 +591,12 @@ fn a_number_is_replayed_as_the_service_wrote_it() {
         let text = recorder.cassette().to_string();
         assert!(!text.contains("8446744073709551615") && text.contains(r#""status": 7"#), "{text}");
     }
+    // A spelling may be shorter than what it spells.
+    let recorder =
+        Recorder::new(answers(vec![response(401, &[], r#"{"error": "sent 1e20"}"#)]), RECORDED.credentials());
+    run(RECORDED.app().user_login(RECORDED.email, "100000000000000000000").unwrap(), &recorder).unwrap_err();
+    let text = recorder.cassette().to_string();
+    assert!(!text.contains("1e20"), "{text}");
 }
 
 /// Damages a file of 0.1 by one replacement.
