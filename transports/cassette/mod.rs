@@ -28,8 +28,8 @@
 //!
 //! - Of a request: method, path, `accept`, `content-type`, the names in the query, and the values there that are credentials. Of a token
 //!   request its body, too.
-//! - Of a response: status, `content-type`, `content-encoding`, `link`, `retry-after` (and its `date`), `x-request-id`. The body if it is strict JSON: of a call what
-//!   [`Recorder::keep_bodies`] returns, of a success of a token request the token.
+//! - Of a response: status, `content-type`, `content-encoding`, `link`, `retry-after` (and its `date`), `x-request-id`. The body if it is strict
+//!   JSON: of a call what [`Recorder::keep_bodies`] returns, of a success of a token request the token.
 //! - Of these, a text or a number that repeats no credential, holds no JSON and gives no value to a secret's name, behind any percent-encoding. A
 //!   placeholder replaces a credential: `<password>`, `<user-token-1>`. [`strike_out`](crate::strike_out) says which spellings it knows.
 //!
