@@ -420,6 +420,7 @@ fn a_value_that_could_hold_a_secret_is_withheld_in_its_place() {
         (r#"{"log":"%7B%22access_token%22:%22new-7f3a%22%7D"}"#, r#"{"log":"<withheld>"}"#),
         (r#"{"log":"a=1&access_token=new-7f3a"}"#, r#"{"log":"<withheld>"}"#),
         (r#"{"log":"a=1&client%255Fsecret%253Dnew-7f3a"}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"access_token%25252525252525252525253Dnew-7f3a"}"#, r#"{"log":"<withheld>"}"#),
         (r#"{"log":"Set-Cookie: new-7f3a"}"#, r#"{"log":"<withheld>"}"#),
         (r#"{"log":"ask <password> for it","and":"<withheld>"}"#, r#"{"log":"<withheld>","and":"<withheld>"}"#),
         (
