@@ -118,8 +118,8 @@ impl Session {
     /// Makes a session for calls that act as the Location's owner. Without a token yet: [`Location::session`].
     ///
     /// # Errors
-    /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the token is of an App of elsewhere; [`Misuse::TooLarge`] if the Location's id makes the
-    /// App's location token URL longer than 64 KiB.
+    /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the token is of an App of elsewhere; [`Misuse::TooLarge`] if the Location's id
+    /// makes the App's location token URL longer than 64 KiB.
     pub fn for_location(app: &App, token: LocationAccessToken) -> Result<Self, Misuse> {
         let target = app.location(token.location.as_str())?;
         Ok(Self { target: Some(target), ..Self::new(app, &token.home, token.secret)? })
@@ -300,8 +300,8 @@ impl Session {
     /// far is cleared. Calls in flight that get a 401 are sent again with the new token.
     ///
     /// # Errors
-    /// They leave the session unchanged: [`Misuse::WrongEnvironment`] and [`Misuse::WrongOrigin`]; [`Misuse::WrongLocation`] for a token of another Location, and for any token
-    /// if the session is not a Location's.
+    /// They leave the session unchanged: [`Misuse::WrongEnvironment`] and [`Misuse::WrongOrigin`]; [`Misuse::WrongLocation`] for a token of
+    /// another Location, and for any token if the session is not a Location's.
     pub fn set_location_token(&mut self, token: LocationAccessToken) -> Result<(), Misuse> {
         self.app.home().accept(&token.home)?;
         if self.location() != Some(&token.location) {

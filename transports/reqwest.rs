@@ -145,7 +145,8 @@ impl Reqwest {
     /// Sends one request, whose body may stream, and returns when the response's head has arrived.
     ///
     /// Use it with `call_with` of an `AsyncClient`. It adds no credentials. You read the response's body yourself, without a limit. The time-out
-    /// of 30 seconds is for all of it. A stream that is not as long as its `content-length` is an error ([`SendErrorKind::Header`]). An error from reading the body is reqwest's own, and shows the URL: `reqwest::Error::without_url` removes it.
+    /// of 30 seconds is for all of it. A stream that is not as long as its `content-length` is an error ([`SendErrorKind::Header`]). An error
+    /// from reading the body is reqwest's own, and shows the URL: `reqwest::Error::without_url` removes it.
     ///
     /// ```no_run
     /// # #[cfg(feature = "client")]

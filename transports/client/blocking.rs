@@ -43,8 +43,8 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
     /// Makes a client that gets a new token from the owner after a 401, and before the first call of a
     /// [`Location::session`](crate::Location::session). It saves each new token in the store before it uses the token.
     ///
-    /// It checks nothing. If the owner is of an App of elsewhere, a renewal is the error [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`]. The session of a user, or
-    /// one of [`Session::without_token`], is never renewed.
+    /// It checks nothing. If the owner is of an App of elsewhere, a renewal is the error [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`].
+    /// The session of a user, or one of [`Session::without_token`], is never renewed.
     pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
         Self(Shared::new(session, owner, transport, store))
     }
