@@ -265,7 +265,7 @@ pub use retry::{Backoff, Retry};
 pub use saved::SavedToken;
 pub use session::{Session, TokenState};
 pub use settings::Settings;
-pub use text::strike_out;
+pub use text::{StrikeOut, strike_out};
 pub use token::{LocationAccessToken, LocationId, UserAccessToken};
 
 #[cfg(doctest)]

@@ -3,7 +3,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::fmt;
 
-use location_auth::{App, Flow, LocationAccessToken, UserAccessToken, strike_out};
+use location_auth::{App, Flow, LocationAccessToken, StrikeOut, UserAccessToken};
 use zeroize::Zeroizing;
 
 use super::json::{Json, Text};
@@ -13,7 +13,7 @@ use super::recording::sent;
 pub(super) const WITHHELD: &str = "<withheld>";
 /// The kinds, by the names of their placeholders.
 const KINDS: [&str; 7] = ["api-key", "client-id", "client-secret", "email", "password", "user-token", "location-token"];
-/// With as many, a search in each text would take too long: then no text is written any more.
+/// With as many, to look each of them up would take too long: then no text is written any more.
 const MOST: usize = 256;
 
 /// The credentials for a [`Recorder`](super::Recorder), or those that a [`Player`](super::Player) uses in their place.
@@ -25,21 +25,25 @@ const MOST: usize = 256;
 pub struct Credentials {
     /// The placeholder and the value of each.
     known: Vec<(String, Text)>,
+    strike_out: StrikeOut,
 }
 
 impl Credentials {
-    /// None: what has placeholders is compared and answered as it is.
-    pub(super) const NONE: Self = Self { known: Vec::new() };
-
     /// Starts with the credentials of the App: API Key, Client ID and Client Secret.
     pub fn new(app: &App) -> Self {
-        let mut credentials = Self::NONE;
-        // A request of the App has them. Its email and password are invented.
+        let mut credentials = Self::none();
+        // A request of the App has them. Its email and password are invented, and an empty value is not learnt.
         if let Ok(login) = app.user_login("nobody", "nothing") {
-            credentials.learn_from("user-token", &sent(&login.request()).0, true);
-            credentials.known.retain(|(placeholder, _)| !matches!(placeholder.as_str(), "<email>" | "<password>"));
+            let is_invented = |name: &str| matches!(name, "email" | "password");
+            let request = sent(&login.request()).map("", &mut |name, _| is_invented(name).then(|| Json::text("")));
+            credentials.learn_from("user-token", &request, true);
         }
         credentials
+    }
+
+    /// None: what has placeholders is compared and answered as it is.
+    pub(super) fn none() -> Self {
+        Self { known: Vec::new(), strike_out: StrikeOut::default() }
     }
 
     /// Adds the login of an owner.
@@ -74,6 +78,10 @@ impl Credentials {
         if is_new && !value.is_empty() && self.known.len() < MOST {
             let is_plain = number == 1 && !kind.ends_with("token");
             let placeholder = if is_plain { format!("{start}>") } else { format!("{start}-{number}>") };
+            match kind {
+                "email" | "client-id" => self.strike_out.add_named(value, &placeholder),
+                _ => self.strike_out.add_secret(value),
+            }
             self.known.push((placeholder, Text::new(value.into())));
         }
     }
@@ -121,15 +129,8 @@ impl Credentials {
 
     /// Returns the text with emails and Client IDs replaced, or `None` if it repeats a secret, as it is or behind its encodings.
     pub(super) fn struck(&self, text: &str) -> Option<String> {
-        let known = self.known.iter().map(|(placeholder, value)| (value.as_str(), placeholder.as_str()));
-        let is_named =
-            |(_, placeholder): &(&str, &str)| ["<email", "<client-id"].iter().any(|kind| placeholder.starts_with(kind));
-        let (mut named, secrets): (Vec<_>, Vec<_>) = known.partition(is_named);
-        // One may be a part of another.
-        named.sort_by_key(|(value, _)| core::cmp::Reverse(value.len()));
-        let secrets: Vec<_> = secrets.iter().map(|(value, _)| *value).collect();
-        strike_out(&decoded(text)?, &named, &secrets).filter(|_| self.known.len() < MOST)?;
-        strike_out(text, &named, &secrets)
+        self.strike_out.of(&decoded(text)?).filter(|_| self.known.len() < MOST)?;
+        self.strike_out.of(text)
     }
 
     /// Returns the text with the values in place of their placeholders.

@@ -47,7 +47,7 @@ impl Player {
     }
 
     fn answer(&self, request: &Request<Bytes>, limit: usize) -> Answer {
-        let ((sent, _), mut next) = (sent(request), self.next());
+        let (sent, mut next) = (sent(request), self.next());
         let number = next.saturating_add(1);
         let Some([recorded, response]) = self.cassette.interactions.get(*next) else {
             return Err(CassetteError::Surplus { number, line: line(&written(&sent, &self.credentials)) });

@@ -57,7 +57,11 @@ impl<T> Recorder<T> {
 
     /// Takes up a request, and returns what takes up its response.
     fn begin(&self, request: &Request<Bytes>) -> impl FnOnce(&Response<Vec<u8>>) + use<'_, T> {
-        let ((sent, asks_for), uri, mut tape) = (sent(request), request.uri().clone(), self.tape());
+        let (sent, uri, mut tape) = (sent(request), request.uri().clone(), self.tape());
+        let asks_for = sent.member("json").map(|body| match body.member("email") {
+            Some(_) => "user-token",
+            None => "location-token",
+        });
         // Step 2 has a User Access Token, a call a Location Access Token.
         let token = asks_for.map_or("location-token", |_| "user-token");
         tape.credentials.learn_from(token, &sent, true);

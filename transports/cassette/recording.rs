@@ -66,7 +66,7 @@ impl FromStr for Cassette {
             let parts = json.parts(["request", "response"]);
             let Some([Some(request), Some(response)]) = parts else { return Err(damaged("")) };
             lines(request).ok_or_else(|| damaged(", its request"))?;
-            match filled(number, response, &Credentials::NONE) {
+            match filled(number, response, &Credentials::none()) {
                 Err(error @ CassetteError::Damaged(_)) => Err(error),
                 _ => Ok([request.clone(), response.clone()]),
             }
@@ -75,11 +75,9 @@ impl FromStr for Cassette {
     }
 }
 
-/// Returns a request as it was sent, and the kind of token that it asks for. Of a call it has no body.
-pub(super) fn sent(request: &Request<Bytes>) -> (Json, Option<&'static str>) {
-    let body = is_token_request(request).then(|| Json::of_body(request.body()));
-    let asks_for =
-        body.as_ref().map(|body| if body.member("email").is_some() { "user-token" } else { "location-token" });
+/// Returns a request as it was sent. Of a call it has no body.
+pub(super) fn sent(request: &Request<Bytes>) -> Json {
+    let body = is_token_request(request).then(|| ("json", Json::of_body(request.body())));
     let query = request.uri().query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let head = [
         ("method", Json::text(request.method().as_str())),
@@ -87,7 +85,7 @@ pub(super) fn sent(request: &Request<Bytes>) -> (Json, Option<&'static str>) {
         ("query", Json::List(query.map(Json::text).collect())),
         ("headers", headers(request.headers(), &["accept", "content-type", "x-api-key", "authorization"])),
     ];
-    (Json::object(head.into_iter().chain(body.map(|body| ("json", body)))), asks_for)
+    Json::object(head.into_iter().chain(body))
 }
 
 /// Returns a response as it was received, with what `keep` returns of its body, or the reason why there is none.
@@ -95,8 +93,8 @@ pub(super) fn received(response: &Response<Vec<u8>>, is_issue: bool, keep: &dyn 
     let names = ["content-type", "content-encoding", "link", "x-request-id", "retry-after", "date"];
     let kept = || {
         let text = core::str::from_utf8(response.body()).map_err(|_| "not UTF-8")?;
-        let text = Some(text.strip_prefix('\u{feff}').unwrap_or(text)).filter(|text| !text.is_empty());
-        let kept = Text::new(text.map_or(Some(String::new()), keep).ok_or("not kept")?);
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let kept = Text::new(if text.is_empty() { String::new() } else { keep(text).ok_or("not kept")? });
         if kept.trim_ascii().is_empty() {
             return Ok(None);
         }
@@ -180,15 +178,16 @@ pub(super) fn check(number: usize, [recorded, sent]: [&Json; 2], known: &Credent
     if let Some((part, _)) = shown.iter().find(|(_, text)| text.contains(WITHHELD)) {
         return Err(withheld(number, part, REASON));
     }
-    let own: BTreeSet<_> = shown.iter().map(|(part, text)| (part.clone(), (*known.fill(text)).clone())).collect();
+    let own: Vec<_> = shown.iter().map(|(part, text)| (part.clone(), (*known.fill(text)).clone())).collect();
+    let recorded: BTreeSet<_> = own.iter().collect();
     let mut other = lines(sent).unwrap_or_default();
-    for line in other.iter_mut().filter(|line| line.0 == "query" && !own.contains(line)) {
+    for line in other.iter_mut().filter(|line| line.0 == "query" && !recorded.contains(&&**line)) {
         // Its value was not kept.
         line.1 = line.1.split('=').next().unwrap_or_default().into();
     }
-    let others: BTreeSet<_> = other.iter().cloned().collect();
-    let amiss: BTreeSet<_> = own.symmetric_difference(&others).map(|(part, _)| part).collect();
-    let Some((part, _)) = shown.iter().chain(&other).find(|(part, _)| amiss.contains(part)) else { return Ok(()) };
+    let others: BTreeSet<_> = other.iter().collect();
+    let differs = own.iter().chain(&other).find(|line| recorded.contains(line) != others.contains(line));
+    let Some((part, _)) = differs else { return Ok(()) };
     let show = |lines: &[(String, String)]| {
         let texts = lines.iter().filter(|line| line.0 == *part).map(|(_, text)| text.as_str());
         texts.collect::<Vec<_>>().join("&")
