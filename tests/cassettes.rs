@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Waker};
 use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Player, Recorder};
-use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async};
+use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, SendErrorKind, Transport, run, run_async};
 use location_auth::{
     App, Bytes, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, SavedToken, Session,
 };
@@ -761,6 +761,34 @@ fn a_request_out_of_order_a_surplus_one_and_a_missing_one_are_reported() {
     let line = "GET /locations/loc-1/contacts".to_owned();
     assert_eq!(early.answer(call).unwrap_err(), CassetteError::Surplus { number: 4, line });
     assert_eq!(Transport::send(&player(), step_1, 10).unwrap_err(), CassetteError::TooLarge(1));
+}
+
+#[test]
+fn a_request_that_no_adapter_sends_is_refused_by_the_player_in_the_same_way() {
+    let call = |url: &str, (name, value): (&'static str, &'static str)| {
+        let call = Request::post(url).header(name, value).body(Bytes::from("ten bytes!"));
+        call.unwrap()
+    };
+    let (url, right) = ("https://api.example.com/x", ("content-length", "10"));
+    let recorder = Recorder::new(answers(vec![response(200, &[], "")]), RECORDED.credentials());
+    recorder.send(call(url, right), RESPONSE_LIMIT).unwrap();
+    let player = Player::new(recorder.cassette(), RECORDED.credentials());
+    for (url, header, kind) in [
+        (url, ("content-length", "3"), SendErrorKind::Header("content-length")),
+        (url, ("transfer-encoding", "chunked"), SendErrorKind::Header("transfer-encoding")),
+        (url, ("te", "trailers"), SendErrorKind::Header("te")),
+        (url, ("proxy-authorization", "Basic x"), SendErrorKind::Header("proxy-*")),
+        ("http://api.example.com/x", right, SendErrorKind::Insecure),
+    ] {
+        let error = player.answer(call(url, header)).unwrap_err();
+        let asked = (Transport::kind(&player, &error), Transport::delivery(&player, &error));
+        assert_eq!(asked, (kind, Delivery::Unsendable), "{header:?}");
+        assert_eq!(AsyncTransport::kind(&player, &error), kind);
+        assert_eq!(error.to_string(), format!("request 1 is not sent: {kind}"));
+        assert_eq!(now(AsyncTransport::send(&player, call(url, header), 0)).unwrap_err(), error);
+    }
+    // The recorded one was not used up.
+    player.answer(call(url, right)).unwrap();
 }
 
 #[test]

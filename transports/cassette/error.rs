@@ -2,6 +2,8 @@
 
 use alloc::string::String;
 
+use super::super::SendErrorKind;
+
 /// The error of a cassette that can't be read, or of a program whose requests differ from the recorded ones. It shows no credential.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -34,4 +36,7 @@ pub enum CassetteError {
     /// The recorded response is longer than the limit of its request, which has this number.
     #[error("the response to request {0} is longer than its limit: send the request with a higher one")]
     TooLarge(usize),
+    /// No adapter would send the request with this number: see [`prepare`](super::super::prepare()).
+    #[error("request {0} is not sent: {1}")]
+    Refused(usize, SendErrorKind),
 }

@@ -3,24 +3,23 @@
 extern crate std;
 
 use alloc::string::String;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use http::Request;
 use location_auth::Bytes;
 
-use super::super::{AsyncTransport, Delivery, Transport};
+use super::super::{AsyncTransport, Delivery, SendErrorKind, Transport, prepare};
 use super::credentials::Credentials;
 use super::error::CassetteError;
 use super::json::Json;
 use super::recording::{Answer, Cassette, check, filled, sent, written};
 
-/// A blocking and async transport that answers each request with its recorded response. If a request differs from the recorded one, it
-/// returns an error.
+/// A blocking and async transport that answers each request with its recorded response. It returns an error if a request differs from the recorded
+/// one, or if no adapter would send it.
 ///
 /// It compares the method, the path, the query, `accept`, `content-type`, the body of a token request, and each credential in its place. Of a
-/// query it compares the names, in any order, and the values that were kept: those that are credentials. The credentials may differ from the
-/// recorded ones. The tokens that it issues are the placeholders themselves. If a part of an interaction was withheld, it returns an error that
-/// says which.
+/// query it compares the names, in any order, and the values that were kept: those that are credentials. The tokens that it issues are the
+/// placeholders themselves.
 #[derive(Debug)]
 pub struct Player {
     cassette: Cassette,
@@ -40,15 +39,17 @@ impl Player {
     /// # Errors
     /// [`CassetteError::Missing`] if not all recorded requests were sent.
     pub fn finish(&self) -> Result<(), CassetteError> {
-        let next = *self.next();
+        let next = *self.next.lock().unwrap_or_else(PoisonError::into_inner);
         self.cassette.interactions.get(next).map_or(Ok(()), |[request, _]| {
             Err(CassetteError::Missing { number: next.saturating_add(1), line: line(request) })
         })
     }
 
-    fn answer(&self, request: &Request<Bytes>, limit: usize) -> Answer {
-        let (sent, mut next) = (sent(request), self.next());
-        let number = next.saturating_add(1);
+    fn answer(&self, mut request: Request<Bytes>, limit: usize) -> Answer {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let (number, length) = (next.saturating_add(1), request.body().len());
+        prepare(&mut request, Some(length)).map_err(|error| CassetteError::Refused(number, error.kind()))?;
+        let sent = sent(&request);
         let Some([recorded, response]) = self.cassette.interactions.get(*next) else {
             return Err(CassetteError::Surplus { number, line: line(&written(&sent, &self.credentials)) });
         };
@@ -59,10 +60,6 @@ impl Player {
         }
         *next = number;
         Ok(response)
-    }
-
-    fn next(&self) -> MutexGuard<'_, usize> {
-        self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -77,12 +74,16 @@ macro_rules! both {
             type Error = CassetteError;
 
             $($asynchronous)? fn send(&self, request: Request<Bytes>, limit: usize) -> Answer {
-                self.answer(&request, limit)
+                self.answer(request, limit)
             }
 
             /// Returns [`Delivery::Unsendable`]: nothing is ever sent, and the same request would fail in the same way.
             fn delivery(&self, _: &CassetteError) -> Delivery {
                 Delivery::Unsendable
+            }
+
+            fn kind(&self, error: &CassetteError) -> SendErrorKind {
+                if let CassetteError::Refused(_, kind) = error { *kind } else { SendErrorKind::Other }
             }
         }
     )*};

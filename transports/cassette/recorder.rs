@@ -16,8 +16,7 @@ use super::recording::{Cassette, received, sent, written};
 
 /// A transport that sends over another transport, blocking or async, and records each interaction that has a response.
 ///
-/// Your program gets every response unchanged, even if the cassette withholds it. Interactions are in the order in which they began. If a
-/// request has a credential that the recorder was not given, the recorder learns it from the request.
+/// Your program gets every response unchanged, even if the cassette withholds it. Interactions are in the order in which they began.
 pub struct Recorder<T> {
     transport: T,
     keep: Box<Keep>,
@@ -58,25 +57,22 @@ impl<T> Recorder<T> {
     /// Takes up a request, and returns what takes up its response.
     fn begin(&self, request: &Request<Bytes>) -> impl FnOnce(&Response<Vec<u8>>) + use<'_, T> {
         let (sent, uri, mut tape) = (sent(request), request.uri().clone(), self.tape());
-        let asks_for = sent.member("json").map(|body| match body.member("email") {
-            Some(_) => "user-token",
-            None => "location-token",
-        });
-        // Step 2 has a User Access Token, a call a Location Access Token.
-        let token = asks_for.map_or("location-token", |_| "user-token");
-        tape.credentials.learn_from(token, &sent, true);
-        tape.credentials.learn_from(token, &Json::of_body(request.body()), false);
+        // Step 2 has a User Access Token and asks for a Location Access Token, which a call has.
+        let body = sent.member("json");
+        let is_first = body.is_some_and(|body| body.member("email").is_some());
+        let has = if body.is_some() { "user-token" } else { "location-token" };
+        let issues = if is_first { "user-token" } else { "location-token" };
+        let is_call = body.is_none();
+        tape.credentials.learn_from(has, &sent, true);
+        tape.credentials.learn_from(has, &Json::of_body(request.body()), false);
         let place = tape.interactions.len();
         tape.interactions.push((sent, None));
         move |response| {
             // The program's function is called without the lock.
-            let is_issue = asks_for.is_some() && response.status().is_success();
-            let received = received(response, is_issue, &|body| match asks_for {
-                Some(_) => Some(body.into()),
-                None => (self.keep)(&uri, body),
-            });
+            let keep = |body: &str| if is_call { (self.keep)(&uri, body) } else { Some(body.into()) };
+            let received = received(response, !is_call && response.status().is_success(), &keep);
             let mut tape = self.tape();
-            tape.credentials.learn_from(asks_for.unwrap_or("location-token"), &Json::of_body(response.body()), false);
+            tape.credentials.learn_from(issues, &Json::of_body(response.body()), false);
             if let Some((_, entry)) = tape.interactions.get_mut(place) {
                 *entry = Some(received);
             }

@@ -63,8 +63,9 @@ impl FromStr for Cassette {
         };
         let read = interactions.iter().zip(1..).map(|(json, number)| {
             let damaged = |part: &str| CassetteError::Damaged(format!("interaction {number}{part}"));
-            let parts = json.parts(["request", "response"]);
-            let Some([Some(request), Some(response)]) = parts else { return Err(damaged("")) };
+            let Some([Some(request), Some(response)]) = json.parts(["request", "response"]) else {
+                return Err(damaged(""));
+            };
             lines(request).ok_or_else(|| damaged(", its request"))?;
             match filled(number, response, &Credentials::none()) {
                 Err(error @ CassetteError::Damaged(_)) => Err(error),
