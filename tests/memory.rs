@@ -82,6 +82,31 @@ fn a_call_that_is_answered_at_once_allocates_no_more_than_its_copy() {
 }
 
 #[test]
+#[cfg(feature = "cassette")]
+fn to_record_twice_the_tokens_allocates_at_most_two_and_a_fifth_times_as_often() {
+    use location_auth::transports::Transport;
+    use location_auth::transports::cassette::{Credentials, Recorder};
+
+    let recorded = |tokens: usize| {
+        // They begin in the same way, and as the names do that are beside them.
+        let item = |n| format!(r#"{{"at": "a-tok", "access_token": "a-token-{n}"}}"#);
+        let body = format!("[{}]", (100..100 + tokens).map(item).collect::<Vec<_>>().join(","));
+        let service =
+            |_: http::Request<_>, _: usize| Ok::<_, std::convert::Infallible>(Response::new(body.clone().into_bytes()));
+        let recorder = Recorder::new(service, Credentials::new(&app())).keep_bodies(|_, body| Some(body.to_owned()));
+        let call = http::Request::get("https://api.example.com/x").body(location_auth::Bytes::new()).unwrap();
+        let (count, cassette) = allocations(|| {
+            recorder.send(call, 1_000_000).unwrap();
+            recorder.cassette()
+        });
+        assert!(cassette.to_string().contains(&format!("<location-token-{tokens}>")));
+        count
+    };
+    let [few, many] = [60, 120].map(recorded);
+    assert!(many * 5 <= few * 11, "{few} for 60 tokens, {many} for 120");
+}
+
+#[test]
 fn a_buffer_that_is_not_wiped_is_detected() {
     // If this fails, the tests below prove nothing.
     assert_eq!(left_behind(MARKER, || drop(String::from(SECRET))), 1);

@@ -7,7 +7,7 @@ mod support;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use location_auth::{App, Error, Flow, Owner, RenewErrorKind, Renewing, Session, Step, Verdict, strike_out};
+use location_auth::{App, Error, Flow, Owner, RenewErrorKind, Renewing, Session, Step, StrikeOut, Verdict, strike_out};
 use spellings::spellings;
 use support::{EMAIL, app, done, settings, token_response};
 
@@ -261,6 +261,55 @@ fn a_search_that_would_take_too_long_counts_as_found_and_no_usual_text_is_search
     // A long secret alone is no reason.
     let secret = "7".repeat(50_000);
     assert_eq!(strike_out("no", &[], &[&secret]).as_deref(), Some("no"));
+}
+
+#[test]
+fn among_many_credentials_that_begin_alike_each_is_found_and_nothing_else() {
+    let secrets = [
+        "token-1",
+        "token-10",
+        "token-2x",
+        "TOKEN-3",
+        "tok%en",
+        "t",
+        "a+b",
+        "a\u{2}c",
+        "123456789",
+        "1234567891",
+        "-12345679e0",
+    ];
+    let (mut all, mut others) = (StrikeOut::default(), StrikeOut::default());
+    secrets.iter().for_each(|secret| all.add_secret(secret));
+    secrets.iter().filter(|secret| **secret != "t").for_each(|secret| others.add_secret(secret));
+    for secret in secrets {
+        for spelling in spellings(secret) {
+            assert_eq!(all.of(&format!("100%{spelling}.")), None, "{spelling}");
+        }
+    }
+    for (text, is_found) in [
+        ("token-1", true),
+        ("atoken-10b", true),
+        (r"token-\u0032%58", true),
+        ("ToKeN-3", true),
+        ("tok%2565n tok%25en", true),
+        ("1.23456789e8", true),
+        ("1.2345679e+7", true),
+        ("12345678911", true),
+        ("token-2", false),
+        ("toke token- tok%", false),
+        ("a b%2", true),
+        ("a-b 1.2345678e8 1.23456e9", false),
+        ("", false),
+    ] {
+        assert_eq!(others.of(text).is_none(), is_found, "{text}");
+    }
+    assert_eq!(StrikeOut::default().of("t").as_deref(), Some("t"));
+    assert_eq!(strike_out("", &[], &["t", ""]), None);
+    // One named value may be a part of another, in whatever order they come.
+    for named in [[("me@x.test", "<email>"), ("x.test", "<host>")], [("x.test", "<host>"), ("me@x.test", "<email>")]] {
+        assert_eq!(strike_out("Me@x.test at x.test", &named, &[]).as_deref(), Some("<email> at <host>"));
+    }
+    assert_eq!(format!("{all:?}"), "StrikeOut { .. }");
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub mod transports;
 
 // What the files' documentation links to as its own crate's.
 #[doc(no_inline)]
-pub use location_auth::{is_token_request, may_carry_secrets, strike_out};
+pub use location_auth::{StrikeOut, is_token_request, may_carry_secrets, strike_out};
 
 #[cfg(test)]
 mod tests {
