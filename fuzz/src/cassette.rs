@@ -204,8 +204,8 @@ fn program<T: Transport>(
     let url = url.replace("TOKEN", &encoded.to_string());
     let session = Session::for_location(app, token).expect("is of this environment");
     let session = if in_query { session.with_query_parameter("t").expect("is a name") } else { session };
-    let call = Request::get(url).body(Bytes::new());
-    let mut call = call.unwrap_or_else(|_| Request::new(Bytes::new()));
+    let call = |url: &str| Request::get(url).body(Bytes::new());
+    let mut call = call(&url).unwrap_or_else(|_| call("https://api.example.com/").expect("a request"));
     // A call that the session refuses is sent without a token.
     let _ = session.authorize(&mut call);
     transport.send(call, RESPONSE_LIMIT).map(|response| Outcome::Called(response.status()))
