@@ -28,8 +28,10 @@ fn main() -> Result<(), Failure> {
 }
 
 async fn log_in(login: LocationLogin) -> Result<LocationAccessToken, Failure> {
+    let mut connector = HttpConnector::new();
+    connector.set_nodelay(true); // or the system holds small packets back, by 40 ms and more
     // It follows no redirect, and sends nothing again that a connection has taken.
-    let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+    let client = Client::builder(TokioExecutor::new()).build(connector);
     let transport = |mut request: Request<Bytes>, limit: usize| {
         let client: Client<HttpConnector, Full<Bytes>> = client.clone();
         async move {

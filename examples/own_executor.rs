@@ -58,6 +58,7 @@ fn connect(origin: &Uri) -> io::Result<Socket> {
     // To a service on this machine; to any other the socket would need TLS around it.
     let stream = TcpStream::connect((origin.host().unwrap_or_default(), origin.port_u16().unwrap_or(80)))?;
     stream.set_nonblocking(true)?;
+    stream.set_nodelay(true)?;
     Ok(Socket(stream))
 }
 

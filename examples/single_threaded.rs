@@ -42,8 +42,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn log_in(base: &str) -> Result<(), Box<dyn Error>> {
     let inner = Hyper::new(|origin: Uri| async move {
-        let port = origin.port_u16().unwrap_or(80);
-        Ok(TokioIo::new(TcpStream::connect((origin.host().unwrap_or_default(), port)).await?))
+        // To a service on this machine; any other wants TLS here: `tests/conformance/src/tokio_hyper.rs` has it.
+        let stream = TcpStream::connect((origin.host().unwrap_or_default(), origin.port_u16().unwrap_or(80))).await?;
+        stream.set_nodelay(true)?;
+        Ok(TokioIo::new(stream))
     });
     let requests = Rc::new(Cell::new(0));
     let transport = Rc::new(Counted { inner, requests: Rc::clone(&requests) });

@@ -1,30 +1,24 @@
 //! The adapters of `location-auth`, as the table asks for them.
 
 use std::env;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Uri;
-use hyper_util::rt::TokioIo;
-use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{AsyncTransport, SendError};
-use rustls::pki_types::{CertificateDer, ServerName};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use rustls::pki_types::CertificateDer;
+use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::{self, Runtime};
-use tokio_rustls::TlsConnector;
 
-use crate::{Subject, Wishes, blocking, on_tokio};
+use crate::{Subject, Wishes, blocking, on_tokio, tokio_hyper};
 
 /// All of them.
 pub const ADAPTERS: [Subject; 3] = [
     Subject { name: "ureq", client: |wishes| blocking(ureq(wishes)) },
     Subject { name: "reqwest", client: |wishes| on_tokio(one_worker(), reqwest(wishes), UNREACHED) },
-    Subject { name: "hyper", client: |wishes| on_tokio(current_thread(), hyper(wishes), wishes.patience) },
+    Subject { name: "hyper", client: |wishes| on_tokio(current_thread(), hyper(wishes), UNREACHED) },
 ];
 
 /// Long past every row's watchdog, so that it is the adapter's own time-out that a row sees.
@@ -67,44 +61,24 @@ pub fn reqwest(wishes: &Wishes) -> Reqwest {
     transport.expect("the configuration is valid")
 }
 
-/// The hyper adapter alone, over tokio's sockets: without the patience, since it has no clock.
+/// The hyper adapter alone, as a program on tokio has it.
 pub fn hyper(wishes: &Wishes) -> impl AsyncTransport<Error = SendError> + Send + Sync + 'static {
-    let wanted = Arc::new(wishes.clone());
-    Hyper::new(move |origin| connect(origin, Arc::clone(&wanted))).keeping_connections(tokio::task::yield_now)
+    let proxy = wishes.proxy_of_environment.then(|| {
+        let proxy: Uri = env::var("HTTP_PROXY").expect("the row sets it").parse().expect("the row sets a URL");
+        proxy.authority().expect("the row names a host").to_string()
+    });
+    tokio_hyper::transport(tls(wishes), proxy, wishes.patience)
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
-
-/// What a user of the hyper adapter writes: to the host or the proxy, and TLS where the scheme says so.
-async fn connect(origin: Uri, wishes: Arc<Wishes>) -> io::Result<TokioIo<Pin<Box<dyn Stream>>>> {
-    let authority = origin.authority().ok_or(io::ErrorKind::InvalidInput)?;
-    let stream = if wishes.proxy_of_environment {
-        let proxy: Uri = env::var("HTTP_PROXY").expect("the row sets it").parse().expect("the row sets a URL");
-        let mut stream = TcpStream::connect(proxy.authority().expect("the row names a host").as_str()).await?;
-        stream.write_all(format!("CONNECT {authority} HTTP/1.1\r\nhost: {authority}\r\n\r\n").as_bytes()).await?;
-        let mut head = vec![];
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await?);
-        }
-        stream
-    } else {
-        TcpStream::connect(authority.as_str()).await?
-    };
-    if origin.scheme_str() != Some("https") {
-        return Ok(TokioIo::new(Box::pin(stream)));
-    }
-    let mut roots = rustls::RootCertStore::empty();
+/// TLS that trusts the authority of the wishes alone.
+pub fn tls(wishes: &Wishes) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
     if let Some(der) = &wishes.trust {
-        roots.add(CertificateDer::from_slice(der)).map_err(io::Error::other)?;
+        roots.add(CertificateDer::from_slice(der)).expect("is a certificate");
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
+        .expect("ring has them")
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from(authority.host().to_owned()).map_err(io::Error::other)?;
-    let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
-    Ok(TokioIo::new(Box::pin(stream)))
+        .with_no_client_auth()
 }

@@ -34,6 +34,8 @@ mod rows;
 mod run;
 pub mod servers;
 pub mod tls;
+#[cfg(feature = "adapters")]
+pub mod tokio_hyper;
 
 use std::error::Error;
 use std::time::Duration;

@@ -20,7 +20,7 @@ pub enum Flaw {
     UnknownIssuer,
 }
 
-/// A certificate for 127.0.0.1 with its key, and the authority that the client is to trust, in DER.
+/// A certificate for the loopback addresses with its key, and the authority that the client is to trust, in DER.
 pub struct Identity {
     pub authority: Vec<u8>,
     chain: Vec<CertificateDer<'static>>,
@@ -32,8 +32,9 @@ impl Identity {
         let trusted = authority("the authority");
         let stranger = authority("a stranger");
         // As a server may name itself that has been told a secret before.
-        let host = if flaw == Flaw::WrongHost { "S3CR3T-elsewhere.test" } else { "127.0.0.1" };
-        let mut params = CertificateParams::new([host.to_owned()]).expect("is a name");
+        let hosts: &[&str] = if flaw == Flaw::WrongHost { &["S3CR3T-elsewhere.test"] } else { &["127.0.0.1", "::1"] };
+        let mut params =
+            CertificateParams::new(hosts.iter().copied().map(Into::into).collect::<Vec<_>>()).expect("are names");
         if flaw == Flaw::Expired {
             params.not_before = date_time_ymd(2020, 1, 1);
             params.not_after = date_time_ymd(2021, 1, 1);

@@ -17,7 +17,10 @@ use tokio::time::timeout;
 
 /// HTTP/1.1 alone: over HTTP/2 a connection is many requests', and a token request wants its own.
 pub fn connector(tls: ClientConfig) -> HttpsConnector<HttpConnector> {
-    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().build()
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp)
 }
 
 pub fn transport<C>(connector: C, patience: Duration) -> impl AsyncTransport<Error = SendError> + Send + Sync + 'static

@@ -8,3 +8,6 @@ pub mod hyper_util;
 pub mod local_set;
 pub mod service;
 pub mod smol;
+/// Its file is beside the table, which it passes as the hyper adapter.
+#[path = "../../conformance/src/tokio_hyper.rs"]
+pub mod tokio_hyper;

@@ -1,52 +1,32 @@
 //! A thread per core, each with a `LocalSet`, a transport of its own and tasks that share it by an `Rc`: nothing is `Send`.
 
-use std::io::{self, ErrorKind};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response, Uri};
-use hyper_util::rt::TokioIo;
+use http::{Request, Response};
 use location_auth::Bytes;
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind};
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{LocalSet, spawn_local, yield_now};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use crate::tokio_hyper::connect;
+
 /// For the tasks of one thread. An `AsyncClient` over it is no more `Send` than it is, and wants no more.
 pub fn transport(tls: Arc<ClientConfig>, patience: Duration) -> impl AsyncTransport<Error = SendError> + 'static {
-    let tls = Rc::new(TlsConnector::from(tls));
-    let hyper = Hyper::new(move |origin| connect(origin, Rc::clone(&tls))).keeping_connections(yield_now);
-    let hyper = Rc::new(hyper);
+    let tls = TlsConnector::from(tls);
+    let hyper = Rc::new(Hyper::new(move |origin| connect(origin, tls.clone(), None)).keeping_connections(yield_now));
     move |request: Request<Bytes>, limit: usize| {
         let hyper = Rc::clone(&hyper);
         let timed_out = SendError::new(SendErrorKind::TimedOut, Delivery::Unknown, None);
         async move { timeout(patience, hyper.send(request, limit)).await.unwrap_or(Err(timed_out)) }
     }
 }
-
-async fn connect(origin: Uri, tls: Rc<TlsConnector>) -> io::Result<TokioIo<Pin<Box<dyn Stream>>>> {
-    let host = origin.host().ok_or(ErrorKind::InvalidInput)?.trim_matches(['[', ']']);
-    let is_https = origin.scheme_str() == Some("https");
-    let port = origin.port_u16().unwrap_or(if is_https { 443 } else { 80 });
-    let stream = TcpStream::connect((host, port)).await?;
-    if !is_https {
-        return Ok(TokioIo::new(Box::pin(stream)));
-    }
-    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    Ok(TokioIo::new(Box::pin(tls.connect(name, stream).await?)))
-}
-
-trait Stream: AsyncRead + AsyncWrite {}
-impl<S: AsyncRead + AsyncWrite> Stream for S {}
 
 /// A request for a core, and where its answer goes.
 type Job = (Request<Bytes>, usize, oneshot::Sender<Result<Response<Vec<u8>>, SendError>>);

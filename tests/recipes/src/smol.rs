@@ -42,6 +42,7 @@ async fn connect(origin: Uri, tls: TlsConnector) -> io::Result<FuturesIo<Pin<Box
     let is_https = origin.scheme_str() == Some("https");
     let port = origin.port_u16().unwrap_or(if is_https { 443 } else { 80 });
     let stream = TcpStream::connect((host, port)).await?;
+    stream.set_nodelay(true)?;
     if !is_https {
         return Ok(FuturesIo::new(Box::pin(stream)));
     }
