@@ -97,9 +97,10 @@ pub enum SendErrorKind {
     /// [`prepare`](super::prepare()). Nothing was sent, except if a stream turned out longer than its declared length.
     #[error("the request has the header {0}, which the HTTP client sets itself: remove it")]
     Header(&'static str),
-    /// The proxy did not open a connection to the host: it requires credentials (407), forbids it (403) or can't reach the host (502). The status
-    /// is `None` if the HTTP library does not say it. Nothing was sent. After a 4xx or an unknown status, a retry would fail in the same way.
-    #[error("the proxy that the client is set to use refused to connect{}: check the proxy's address, credentials and rules", Status(*.0))]
+    /// The proxy did not open a connection to the host: it requires credentials (407), forbids it (403) or can't reach the host (502, 503). The
+    /// status is `None` if the HTTP library does not say it: reqwest says 407 alone. Nothing was sent, and the next attempt may succeed, since a
+    /// host that restarts looks like this, too.
+    #[error("the proxy that the client is set to use refused to connect{}: check that the URL's host is up, and the proxy's credentials and rules", Status(*.0))]
     Proxy(Option<StatusCode>),
     /// There is no connection: the host name is unknown, or the host refused.
     #[error("could not connect: check the URL's host and port, and the network")]
@@ -135,7 +136,5 @@ impl fmt::Display for Status {
 /// The error of an adapter whose proxy refused a tunnel.
 #[cfg(any(feature = "reqwest", feature = "ureq"))]
 pub(super) fn refused_by_proxy(status: Option<StatusCode>) -> SendError {
-    let passes = status.is_some_and(|status| status.is_server_error());
-    let delivery = if passes { Delivery::NotSent } else { Delivery::Unsendable };
-    SendError::new(SendErrorKind::Proxy(status), delivery, None)
+    SendError::new(SendErrorKind::Proxy(status), Delivery::NotSent, None)
 }

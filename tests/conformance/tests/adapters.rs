@@ -105,25 +105,19 @@ fn no_body_by_the_librarys_own_api_has_a_length_where_the_method_takes_one() {
 #[test]
 fn a_proxy_that_refuses_a_tunnel_is_reported_with_its_status() {
     let url = "https://api.example.com/?access_token=S3CR3T";
-    // What ureq and reqwest report of the status, of which reqwest's library shows 407 alone, and whether the way may be free another time.
-    for (status, delivery, by_reqwest) in [
-        (407, Delivery::Unsendable, Some(407)),
-        (403, Delivery::Unsendable, None),
-        (404, Delivery::Unsendable, None),
-        (502, Delivery::NotSent, None),
-        (503, Delivery::NotSent, None),
-    ] {
+    // And what reqwest reports of it, whose library shows 407 alone.
+    for (status, by_reqwest) in [(407, Some(407)), (403, None), (404, None), (502, None), (503, None)] {
         let server = answering(format!("HTTP/1.1 {status} S3CR3T-echo\r\ncontent-length: 0\r\n\r\n"));
         let proxy = ureq::Proxy::new(&server.url("")).unwrap();
         let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).send(get(url), 0).unwrap_err();
         assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-        assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), delivery));
+        assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), Delivery::NotSent));
         assert!(error.to_string().contains(&format!("refused to connect with status {status}")), "{error}");
         let proxy = reqwest::Proxy::all(server.url("")).unwrap();
         let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap();
         let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
         assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
-        assert_eq!((error.kind(), error.delivery()), (refused(by_reqwest), Delivery::Unsendable));
+        assert_eq!((error.kind(), error.delivery()), (refused(by_reqwest), Delivery::NotSent));
         assert_eq!(server.connections(), 2);
     }
 }

@@ -18,9 +18,15 @@ use tokio_rustls::TlsConnector;
 use crate::tokio_hyper::connect;
 
 /// For the tasks of one thread. An `AsyncClient` over it is no more `Send` than it is, and wants no more.
-pub fn transport(tls: Arc<ClientConfig>, patience: Duration) -> impl AsyncTransport<Error = SendError> + 'static {
+/// `proxy` is its host and port.
+pub fn transport(
+    tls: Arc<ClientConfig>,
+    proxy: Option<Arc<str>>,
+    patience: Duration,
+) -> impl AsyncTransport<Error = SendError> + 'static {
     let tls = TlsConnector::from(tls);
-    let hyper = Rc::new(Hyper::new(move |origin| connect(origin, tls.clone(), None)).keeping_connections(yield_now));
+    let open = move |origin| connect(origin, tls.clone(), proxy.clone());
+    let hyper = Rc::new(Hyper::new(open).keeping_connections(yield_now));
     move |request: Request<Bytes>, limit: usize| {
         let hyper = Rc::clone(&hyper);
         let timed_out = SendError::new(SendErrorKind::TimedOut, Delivery::Unknown, None);
@@ -35,13 +41,14 @@ type Job = (Request<Bytes>, usize, oneshot::Sender<Result<Response<Vec<u8>>, Sen
 /// closure, which waits for the answer.
 pub fn core(
     tls: Arc<ClientConfig>,
+    proxy: Option<Arc<str>>,
     patience: Duration,
 ) -> impl Fn(Request<Bytes>, usize) -> Result<Response<Vec<u8>>, SendError> + Send + Sync + 'static {
     let (jobs, mut inbox) = mpsc::unbounded_channel::<Job>();
     std::thread::spawn(move || {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().expect("the machine has files left");
         LocalSet::new().block_on(&runtime, async {
-            let transport = Rc::new(transport(tls, patience));
+            let transport = Rc::new(transport(tls, proxy, patience));
             while let Some((request, limit, done)) = inbox.recv().await {
                 let transport = Rc::clone(&transport);
                 // Nobody waits any more where the caller has gone.

@@ -23,9 +23,8 @@ const RECIPES: [Subject; 3] = [
                 let connector = recipes::hyper_util::connector(tls(wishes));
                 return on_tokio(runtime(), recipes::hyper_util::transport(connector, wishes.patience), UNREACHED);
             }
-            let proxy: Uri = std::env::var("HTTP_PROXY").expect("the row sets it").parse().expect("the row sets a URL");
             let builder = HttpsConnectorBuilder::new().with_tls_config(tls(wishes)).https_or_http().enable_http1();
-            let connector = builder.wrap_connector(Tunnel::new(proxy, HttpConnector::new()));
+            let connector = builder.wrap_connector(Tunnel::new(proxy(), HttpConnector::new()));
             on_tokio(runtime(), recipes::hyper_util::transport(connector, wishes.patience), UNREACHED)
         },
     },
@@ -38,7 +37,10 @@ const RECIPES: [Subject; 3] = [
     },
     Subject {
         name: "LocalSet",
-        client: |wishes| blocking(recipes::local_set::core(Arc::new(tls(wishes)), wishes.patience)),
+        client: |wishes| {
+            let proxy = wishes.proxy_of_environment.then(|| proxy().authority().expect("has a host").as_str().into());
+            blocking(recipes::local_set::core(Arc::new(tls(wishes)), proxy, wishes.patience))
+        },
     },
 ];
 
@@ -47,6 +49,10 @@ const UNREACHED: Duration = Duration::from_secs(600);
 
 fn runtime() -> Runtime {
     runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("there are threads")
+}
+
+fn proxy() -> Uri {
+    std::env::var("HTTP_PROXY").expect("the row sets it").parse().expect("the row sets a URL")
 }
 
 fn tls(wishes: &Wishes) -> ClientConfig {

@@ -120,6 +120,7 @@ pub const ROWS: &[Row] = &[
     }),
     row("a proxy in the environment is not used unless asked for", proxy::not_used),
     row("a proxy in the environment is used when asked for", proxy::used),
+    row("a proxy that refuses a tunnel is told as not sent", proxy::refuses),
     must("a stray answer in the same segment is no login's", |subject| owners::plain(subject, Surplus::Together)),
     must("a stray answer at once is no login's", |subject| owners::plain(subject, Surplus::AtOnce)),
     must("a stray answer 20 ms later is no login's", |subject| owners::plain(subject, Surplus::Late)),
