@@ -247,12 +247,13 @@ fn of_misuse(texts: &mut Texts) {
     texts.say("a transport that calls its own client", Misuse::Reentrant);
 }
 
-const KINDS: [SendErrorKind; 12] = [
+const KINDS: [SendErrorKind; 13] = [
     SendErrorKind::Insecure,
     SendErrorKind::NoTls,
     SendErrorKind::Header("content-length"),
     SendErrorKind::Proxy(None),
     SendErrorKind::Proxy(Some(http::StatusCode::PROXY_AUTHENTICATION_REQUIRED)),
+    SendErrorKind::ProxyUnreachable,
     SendErrorKind::Connect,
     SendErrorKind::Tls,
     SendErrorKind::TimedOut,

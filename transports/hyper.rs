@@ -22,18 +22,18 @@ use core::fmt;
 use core::future::{Ready, poll_fn};
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
-use std::io::{Error as IoError, ErrorKind as Io};
+use std::io::{Error as IoError, ErrorKind as Io, IoSlice};
 use std::sync::{Mutex, PoisonError};
 
 use ::hyper::body::{Body, Frame, Incoming, SizeHint};
 use ::hyper::client::conn::http1::{Connection, SendRequest, handshake};
-use ::hyper::rt::{Read, Write};
+use ::hyper::rt::{Read, ReadBufCursor, Write};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Request, Response, header};
 use location_auth::{Bytes, is_token_request};
 
 use super::bounded::BoundedBody;
-use super::known_cause::known_cause;
+use super::known_cause::failed;
 use super::own_wakes::on_its_own_wakes;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind, prepare};
 
@@ -126,7 +126,9 @@ where
 {
     async fn open(&self, origin: Uri) -> Result<Idle<T>, SendError> {
         let io = (self.connect)(origin.clone()).await.map_err(not_opened)?;
-        let (requests, connection) = handshake(io).await.map_err(|error| send_error(error, Delivery::NotSent))?;
+        let (requests, connection) = handshake(Heard { io: Box::pin(io), is_deaf: false })
+            .await
+            .map_err(|error| send_error(error, Delivery::NotSent))?;
         Ok(Idle { origin, requests, connection })
     }
 
@@ -199,7 +201,7 @@ where
 struct Idle<T: Read + Write> {
     origin: Uri,
     requests: SendRequest<Whole>,
-    connection: Connection<T, Whole>,
+    connection: Connection<Heard<T>, Whole>,
 }
 
 impl<T: Read + Write + Unpin> Idle<T> {
@@ -267,7 +269,7 @@ fn not_opened(error: IoError) -> SendError {
         Io::InvalidData => SendErrorKind::Tls,
         _ => SendErrorKind::Connect,
     };
-    SendError::new(kind, Delivery::NotSent, known_cause(&error))
+    failed(kind, Delivery::NotSent, &error)
 }
 
 fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
@@ -278,7 +280,75 @@ fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
     } else {
         SendErrorKind::Broken
     };
-    SendError::new(kind, delivery, known_cause(&error))
+    failed(kind, delivery, &error)
+}
+
+/// The user's IO. After a write has failed, what is written is dropped: the server may have said why before it closed the connection, by an
+/// alert of TLS or by a response, and hyper would not read it.
+struct Heard<T> {
+    io: Pin<Box<T>>,
+    is_deaf: bool,
+}
+
+impl<T> Heard<T> {
+    fn written(&mut self, bytes: usize, outcome: Poll<Result<usize, IoError>>) -> Poll<Result<usize, IoError>> {
+        match outcome {
+            Poll::Ready(Err(error)) if [Io::BrokenPipe, Io::ConnectionReset].contains(&error.kind()) => {
+                self.is_deaf = true;
+                Poll::Ready(Ok(bytes))
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl<T: Read> Read for Heard<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: ReadBufCursor<'_>,
+    ) -> Poll<Result<(), IoError>> {
+        self.io.as_mut().poll_read(cx, buffer)
+    }
+}
+
+impl<T: Write> Write for Heard<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, IoError>> {
+        if self.is_deaf {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let outcome = self.io.as_mut().poll_write(cx, bytes);
+        self.written(bytes.len(), outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<Result<usize, IoError>> {
+        let bytes = pieces.iter().map(|piece| piece.len()).sum();
+        if self.is_deaf {
+            return Poll::Ready(Ok(bytes));
+        }
+        let outcome = self.io.as_mut().poll_write_vectored(cx, pieces);
+        self.written(bytes, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), IoError>> {
+        if self.is_deaf {
+            return Poll::Ready(Ok(()));
+        }
+        let outcome = self.io.as_mut().poll_flush(cx).map_ok(|()| 0);
+        self.written(0, outcome).map_ok(|_| ())
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), IoError>> {
+        self.io.as_mut().poll_shutdown(cx)
+    }
 }
 
 /// The body of a request, in one piece.

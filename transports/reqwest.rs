@@ -18,6 +18,9 @@
 //! `block_on`, and it has no threads of its own), a call from another runtime over this connection waits for its whole time-out. Make one
 //! [`Reqwest`] for each runtime.
 //!
+//! **Time-outs.** `connect_timeout` covers the handshake, and its error says that nothing was sent. reqwest does not tell a handshake that hangs
+//! into the `timeout` from a response that does not come: the error says that the request may have arrived. So keep the first one shorter.
+//!
 //! **URLs.** reqwest normalizes a URL as a browser does, before it sends the request: `/a/../b` becomes `/b`, and `'` in a query becomes `%27`.
 
 extern crate std;
@@ -45,7 +48,7 @@ use tokio::task::yield_now;
 use super::bounded::BoundedBody;
 #[cfg(feature = "client")]
 use super::client::{AsyncClient, AsyncTokenStore, CallError};
-use super::known_cause::{known_cause, links};
+use super::known_cause::{failed, links};
 use super::own_wakes::on_its_own_wakes;
 use super::send_error::refused_by_proxy;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind, prepare};
@@ -316,6 +319,7 @@ fn send_error(error: ::reqwest::Error) -> SendError {
         }
         let kind = match links(&error).filter_map(|link| link.downcast_ref::<IoError>()).last().map(IoError::kind) {
             _ if error.is_timeout() => SendErrorKind::TimedOut,
+            _ if links(&error).any(is_proxys) => SendErrorKind::ProxyUnreachable,
             // rustls reports a certificate that it does not trust in this way.
             Some(Io::InvalidData) => SendErrorKind::Tls,
             _ => SendErrorKind::Connect,
@@ -330,7 +334,7 @@ fn send_error(error: ::reqwest::Error) -> SendError {
     } else {
         (SendErrorKind::Other, Delivery::Unknown)
     };
-    SendError::new(kind, delivery, known_cause(&error))
+    failed(kind, delivery, &error)
 }
 
 /// The status of a proxy that refused a tunnel. hyper-util, which makes the tunnel, says only whether it is 407.
@@ -340,6 +344,18 @@ fn proxys_refusal(link: &(dyn StdError + 'static)) -> Option<Option<StatusCode>>
         "tunnel error: unsuccessful" => Some(None),
         _ => None,
     }
+}
+
+/// Whether an error is about the way to the proxy: hyper-util and hyper-rustls say it in texts alone. The URL's own scheme was checked before.
+fn is_proxys(link: &(dyn StdError + 'static)) -> bool {
+    let texts = [
+        "tunnel error: failed to create",
+        "tunnel error: unexpected end",
+        "tunnel error: io error",
+        "unsupported scheme",
+    ];
+    let text = link.to_string();
+    texts.iter().any(|start| text.starts_with(start))
 }
 
 /// The source for an error before sending: nothing in it is from the server. reqwest's errors show the URL with its query, so it is removed.

@@ -102,11 +102,18 @@ pub enum SendErrorKind {
     /// host that restarts looks like this, too.
     #[error("the proxy that the client is set to use refused to connect{}: check that the URL's host is up, and the proxy's credentials and rules", Status(*.0))]
     Proxy(Option<StatusCode>),
+    /// There is no connection to the proxy, or the proxy closed it: its name is unknown, it refused, or its certificate is not trusted.
+    /// Nothing was sent.
+    #[error(
+        "cannot reach the proxy that the client is set to use: check the proxy's URL, port and certificate, and the network"
+    )]
+    ProxyUnreachable,
     /// There is no connection: the host name is unknown, or the host refused.
     #[error("could not connect: check the URL's host and port, and the network")]
     Connect,
-    /// The TLS handshake failed. For example, the certificate is not trusted, is for another host, or has expired.
-    #[error("TLS failed: check the URL's host, and that this machine trusts its certificate")]
+    /// The TLS handshake failed. For example, the certificate is not trusted, is for another host, or has expired: then a retry would fail in the
+    /// same way, and the request is [`Delivery::Unsendable`]. The source says what is wrong, if it is known.
+    #[error("TLS failed: check the URL's host and port, and that this machine trusts the host's certificate")]
     Tls,
     /// The time-out ran out.
     #[error("timed out: check the network, or give the client more time")]

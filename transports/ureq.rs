@@ -24,6 +24,7 @@ extern crate std;
 use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
+use core::any::TypeId;
 use core::fmt;
 use core::time::Duration;
 use std::io::ErrorKind as Io;
@@ -34,11 +35,11 @@ use ::ureq::unversioned::resolver::DefaultResolver;
 use ::ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as Connection,
 };
-use ::ureq::{Agent, AsSendBody, Body, Error};
+use ::ureq::{Agent, AsSendBody, Body, Error, Proxy, ProxyProtocol};
 use http::{Request, Response, StatusCode};
 use location_auth::{Bytes, is_token_request};
 
-use super::known_cause::known_cause;
+use super::known_cause::{MAYBE_FOR_A_CERTIFICATE, failed};
 use super::send_error::refused_by_proxy;
 use super::{Delivery, SendError, SendErrorKind, Transport, prepare};
 
@@ -74,7 +75,7 @@ impl fmt::Debug for Ureq {
 impl Ureq {
     /// Makes a transport with time-outs of 10 seconds to connect and 30 seconds in all, and no proxy.
     pub fn new() -> Self {
-        Self::with_config(|config| config)
+        Self::policed(|config| config)
     }
 
     /// Makes a transport as [`new`](Self::new) does, with your changes: another time-out, a TLS configuration, the proxy of the environment. It
@@ -86,9 +87,26 @@ impl Ureq {
     /// ```
     /// use location_auth::transports::ureq::Ureq;
     ///
-    /// let transport = Ureq::with_config(|config| config.proxy(ureq::Proxy::try_from_env()));
+    /// let transport = Ureq::with_config(|config| config.proxy(ureq::Proxy::try_from_env()))?;
+    /// # Ok::<(), location_auth::transports::SendError>(())
     /// ```
-    pub fn with_config(change: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
+    ///
+    /// # Errors
+    /// [`SendErrorKind::Configuration`] if the proxy is one for SOCKS and ureq was built without its feature `socks-proxy`. ureq itself would panic
+    /// at the first request, or pass over a proxy that the environment names.
+    pub fn with_config(
+        change: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
+    ) -> Result<Self, SendError> {
+        let transport = Self::policed(change);
+        let proxy = transport.calls.config().proxy().map(Proxy::protocol);
+        match proxy {
+            None | Some(ProxyProtocol::Http | ProxyProtocol::Https) => Ok(transport),
+            _ if speaks_socks() => Ok(transport),
+            _ => Err(SendError::new(SendErrorKind::Configuration, Delivery::Unsendable, Some(Box::new(SpeaksNoSocks)))),
+        }
+    }
+
+    fn policed(change: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
         let agent = |keeps: fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>| {
             let ours = Config::builder()
                 .timeout_connect(Some(Duration::from_secs(10)))
@@ -100,10 +118,26 @@ impl Ureq {
             let ours = change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
             // A method that ureq does not know is the service's to refuse.
             let config = keeps(ours.allow_non_standard_methods(true)).build();
-            Agent::with_parts(config, Watched(DefaultConnector::new()), DefaultResolver::default())
+            Agent::with_parts(config, Watching(DefaultConnector::new()), DefaultResolver::default())
         };
         Self { calls: agent(|config| config), logins: agent(|config| config.max_idle_connections(0)) }
     }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("ureq was built without SOCKS: turn on its feature `socks-proxy`, or take a proxy whose URL is http or https")]
+struct SpeaksNoSocks;
+
+/// Stands for ureq's type of this name where ureq was built without it.
+#[allow(dead_code)]
+struct SocksConnector;
+
+/// Whether ureq was built with its feature `socks-proxy`, which any crate of the program may turn on.
+fn speaks_socks() -> bool {
+    // In here ureq's type hides the one above, if there is one.
+    #[allow(unused_imports)]
+    use ::ureq::unversioned::transport::*;
+    TypeId::of::<SocksConnector>() != TypeId::of::<self::SocksConnector>()
 }
 
 impl Default for Ureq {
@@ -183,82 +217,120 @@ impl Transport for Ureq {
     }
 }
 
-/// ureq's own connections. It takes a cut for the end of a body that has no length, and its errors do not tell a connection that was not
-/// opened, where nothing was sent, from one in use.
+/// Opens ureq's own connections, and tells a connection that was not opened, where nothing was sent, from one in use: ureq's errors do not.
 #[derive(Debug)]
-struct Watched<T>(T);
+struct Watching(DefaultConnector);
 
-impl Connector for Watched<DefaultConnector> {
-    type Out = Watched<Box<dyn Connection>>;
+impl Connector for Watching {
+    type Out = Watched;
 
-    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Self::Out>, Error> {
-        let opened = self.0.connect(details, chained).map_err(|error| match error {
-            // From the connection to a proxy, which comes through here as well.
-            Error::Other(known) if known.is::<NotOpened>() => Error::Other(known),
-            error => Error::Other(Box::new(NotOpened(error))),
+    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Watched>, Error> {
+        let opened = self.0.connect(details, chained).map_err(|error| {
+            let not_opened = match error {
+                // From the connection to a proxy, which comes through here as well.
+                Error::Other(other) => match other.downcast::<NotOpened>() {
+                    Ok(to_proxy) => NotOpened { is_proxys: true, ..*to_proxy },
+                    Err(other) => NotOpened { error: Error::Other(other), is_proxys: false },
+                },
+                // A tunnel leaves the host's name to the proxy, so that the name is the proxy's own.
+                error => {
+                    let tunnels = details.config.proxy().is_some_and(|proxy| !proxy.is_no_proxy(details.uri));
+                    NotOpened { is_proxys: tunnels && is_host_unknown(&error), error }
+                }
+            };
+            Error::Other(Box::new(not_opened))
         });
-        Ok(opened?.map(Watched))
+        Ok(opened?.map(|inner| Watched { inner, has_heard: false }))
     }
 }
 
-impl Connection for Watched<Box<dyn Connection>> {
+/// A connection of ureq's own, whose errors say more.
+#[derive(Debug)]
+struct Watched {
+    inner: Box<dyn Connection>,
+    /// Whether the server has sent something.
+    has_heard: bool,
+}
+
+impl Watched {
+    /// Under TLS 1.3 the handshake has ended for the client before the server misses a certificate of the client. The alert that says so is
+    /// lost if the request is still being written.
+    fn maybe_for_a_certificate(&self, error: Error) -> Error {
+        match error {
+            Error::Io(cut) if !self.has_heard && self.inner.is_tls() && is_cut(&cut) => {
+                Error::Io(std::io::Error::new(cut.kind(), MAYBE_FOR_A_CERTIFICATE))
+            }
+            error => error,
+        }
+    }
+}
+
+fn is_cut(error: &std::io::Error) -> bool {
+    matches!(error.kind(), Io::BrokenPipe | Io::UnexpectedEof | Io::ConnectionAborted | Io::ConnectionReset)
+}
+
+impl Connection for Watched {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        self.0.buffers()
+        self.inner.buffers()
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.0.transmit_output(amount, timeout)
+        self.inner.transmit_output(amount, timeout).map_err(|error| self.maybe_for_a_certificate(error))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        self.0.await_input(timeout).map_err(|error| match error {
-            // ureq goes by these kinds.
-            Error::Io(cut) if matches!(cut.kind(), Io::UnexpectedEof | Io::ConnectionAborted | Io::ConnectionReset) => {
-                Error::Io(std::io::Error::other(cut))
-            }
+        let heard = self.inner.await_input(timeout).map_err(|error| match self.maybe_for_a_certificate(error) {
+            // ureq goes by these kinds, and takes a cut for the end of a body that has no length.
+            Error::Io(cut) if is_cut(&cut) => Error::Io(std::io::Error::other(cut)),
             error => error,
-        })
+        });
+        self.has_heard |= matches!(heard, Ok(true));
+        heard
     }
 
     fn is_open(&mut self) -> bool {
-        self.0.is_open()
+        self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {
-        self.0.is_tls()
+        self.inner.is_tls()
     }
 }
 
 /// Why a connection was not opened.
 #[derive(Debug, thiserror::Error)]
 #[error("no connection was opened")]
-struct NotOpened(Error);
+struct NotOpened {
+    error: Error,
+    /// Whether it is one to the proxy.
+    is_proxys: bool,
+}
 
 fn send_error(error: Error) -> SendError {
     match error {
         Error::Other(other) => match other.downcast::<NotOpened>() {
-            Ok(not_opened) => error_of(not_opened.0, Delivery::NotSent),
-            Err(other) => error_of(Error::Other(other), Delivery::Unknown),
+            Ok(not_opened) => error_of(not_opened.error, Delivery::NotSent, not_opened.is_proxys),
+            Err(other) => error_of(Error::Other(other), Delivery::Unknown, false),
         },
-        error => error_of(error, Delivery::Unknown),
+        error => error_of(error, Delivery::Unknown, false),
     }
 }
 
-/// `sent` is for what does not say it.
-fn error_of(error: Error, sent: Delivery) -> SendError {
+/// `sent` is for what does not say it. `is_proxys` is about a connection that was not opened.
+fn error_of(error: Error, sent: Delivery, is_proxys: bool) -> SendError {
     use ::ureq::Timeout;
     let (kind, delivery) = match &error {
         Error::Timeout(Timeout::Resolve | Timeout::Connect) => (SendErrorKind::TimedOut, Delivery::NotSent),
         Error::Timeout(_) => (SendErrorKind::TimedOut, sent),
-        Error::HostNotFound | Error::ConnectionFailed => (SendErrorKind::Connect, Delivery::NotSent),
-        Error::Io(cause) if is_unknown_host(cause) => (SendErrorKind::Connect, Delivery::NotSent),
+        error if is_host_unknown(error) => (SendErrorKind::Connect, Delivery::NotSent),
+        Error::ConnectionFailed => (SendErrorKind::Connect, Delivery::NotSent),
         // rustls reports through io::Error, in the handshake and after it.
         Error::Io(cause) if cause.kind() == Io::InvalidData => (SendErrorKind::Tls, sent),
         Error::Io(_) if sent == Delivery::NotSent => (SendErrorKind::Connect, sent),
         Error::Io(_) => (SendErrorKind::Broken, sent),
         Error::ConnectProxyFailed(reason) => match proxys_status(reason) {
             Some(status) => return refused_by_proxy(Some(status)),
-            None => (SendErrorKind::Connect, Delivery::NotSent),
+            None => (SendErrorKind::ProxyUnreachable, Delivery::NotSent),
         },
         Error::BadUri(_) | Error::RequireHttpsOnly(_) => (SendErrorKind::Other, Delivery::Unsendable),
         Error::TlsRequired => (SendErrorKind::NoTls, Delivery::Unsendable),
@@ -271,17 +343,20 @@ fn error_of(error: Error, sent: Delivery) -> SendError {
         Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown),
         _ => (SendErrorKind::Other, sent),
     };
-    let source = match error {
+    let kind = match kind {
+        SendErrorKind::Connect | SendErrorKind::Tls if is_proxys => SendErrorKind::ProxyUnreachable,
+        kind => kind,
+    };
+    match error {
         // These have a message of ureq's own.
         Error::Timeout(_)
         | Error::HostNotFound
         | Error::ConnectionFailed
         | Error::Tls(_)
-        | Error::BodyExceedsLimit(_) => Some(error.into()),
-        Error::Io(cause) => known_cause(&cause),
-        error => known_cause(&error),
-    };
-    SendError::new(kind, delivery, source)
+        | Error::BodyExceedsLimit(_) => SendError::new(kind, delivery, Some(error.into())),
+        Error::Io(cause) => failed(kind, delivery, &cause),
+        error => failed(kind, delivery, &error),
+    }
 }
 
 /// Returns the status of a proxy that opened no tunnel. ureq has it only in a text: `proxy server responded 407/407`.
@@ -292,6 +367,12 @@ fn proxys_status(reason: &str) -> Option<StatusCode> {
 
 /// The standard library has no error kind for an unknown host name, only this text, on every Unix. With another text the error counts as a
 /// broken connection that may have carried the request, which is the safe mistake.
-fn is_unknown_host(cause: &std::io::Error) -> bool {
-    cause.raw_os_error().is_none() && cause.to_string().starts_with("failed to lookup address information")
+fn is_host_unknown(error: &Error) -> bool {
+    match error {
+        Error::HostNotFound => true,
+        Error::Io(cause) => {
+            cause.raw_os_error().is_none() && cause.to_string().starts_with("failed to lookup address information")
+        }
+        _ => false,
+    }
 }

@@ -43,7 +43,7 @@ fn with_ureq(authority: &[u8], proxy: &str) -> Result<Ureq, Box<dyn Error>> {
     let roots = RootCerts::new_with_certs(&[Certificate::from_der(authority).to_owned()]); // these alone
     let tls = TlsConfig::builder().root_certs(roots).build();
     let proxy = ureq::Proxy::new(proxy)?;
-    Ok(Ureq::with_config(|config| config.tls_config(tls.clone()).proxy(Some(proxy.clone()))))
+    Ok(Ureq::with_config(|config| config.tls_config(tls.clone()).proxy(Some(proxy.clone())))?)
 }
 
 fn with_reqwest(authority: &[u8], proxy: &str) -> Result<Reqwest, Box<dyn Error>> {

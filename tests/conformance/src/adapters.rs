@@ -36,14 +36,15 @@ fn current_thread() -> Runtime {
 
 /// The ureq adapter alone.
 pub fn ureq(wishes: &Wishes) -> Ureq {
-    Ureq::with_config(|config| {
+    let transport = Ureq::with_config(|config| {
         let config = config.timeout_global(Some(wishes.patience));
         let config = if wishes.proxy_of_environment { config.proxy(ureq::Proxy::try_from_env()) } else { config };
         let Some(der) = &wishes.trust else { return config };
         let authority = ureq::tls::Certificate::from_der(der).to_owned();
         let roots = ureq::tls::RootCerts::new_with_certs(&[authority]);
         config.tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
-    })
+    });
+    transport.expect("the configuration is valid")
 }
 
 /// The reqwest adapter alone.

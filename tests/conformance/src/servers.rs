@@ -46,6 +46,14 @@ pub fn well_kept_over_tls(
     serve(Some(TlsAcceptor::from(identity.server_config())), answer)
 }
 
+/// The same, for clients that have a certificate by the same authority.
+pub fn well_kept_for_known_clients(
+    identity: Identity,
+    answer: impl Fn(Request<Bytes>) -> Response<Vec<u8>> + Send + Sync + 'static,
+) -> Server {
+    serve(Some(TlsAcceptor::from(identity.server_config_for_known_clients())), answer)
+}
+
 fn serve<A>(tls: Option<TlsAcceptor>, answer: A) -> Server
 where
     A: Fn(Request<Bytes>) -> Response<Vec<u8>> + Send + Sync + 'static,

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 
 use crate::servers::{Server, scripted};
 
@@ -18,6 +20,8 @@ pub enum Flaw {
     Expired,
     WrongHost,
     UnknownIssuer,
+    /// It is the authority's own, as `openssl req -x509` makes one, and trusted.
+    IsAuthority,
 }
 
 /// A certificate for the loopback addresses with its key, and the authority that the client is to trust, in DER.
@@ -40,6 +44,15 @@ impl Identity {
             params.not_after = date_time_ymd(2021, 1, 1);
         }
         let key = KeyPair::generate().expect("ring has randomness");
+        if flaw == Flaw::IsAuthority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let itself = CertifiedIssuer::self_signed(params, key).expect("is complete");
+            return Self {
+                authority: itself.der().to_vec(),
+                chain: vec![itself.der().clone()],
+                key: PrivateKeyDer::try_from(itself.key().serialize_der()).expect("is PKCS #8"),
+            };
+        }
         let certificate = params
             .signed_by(&key, if flaw == Flaw::UnknownIssuer { &stranger } else { &trusted })
             .expect("is complete");
@@ -52,11 +65,24 @@ impl Identity {
 
     /// For a server of the test's own.
     pub fn server_config(self) -> Arc<ServerConfig> {
+        self.server_config_with(None)
+    }
+
+    /// For a server that requires a certificate of the client, by the same authority.
+    pub fn server_config_for_known_clients(self) -> Arc<ServerConfig> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_slice(&self.authority)).expect("is a certificate");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        self.server_config_with(Some(verifier.expect("has an authority")))
+    }
+
+    fn server_config_with(self, clients: Option<Arc<dyn ClientCertVerifier>>) -> Arc<ServerConfig> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("ring has them")
-            .with_no_client_auth()
+            .with_client_cert_verifier(clients.unwrap_or_else(WebPkiClientVerifier::no_client_auth))
             .with_single_cert(self.chain, self.key)
             .expect("the key is the certificate's");
         // Whichever the client asks for: few ask for the first.

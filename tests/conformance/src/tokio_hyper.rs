@@ -45,12 +45,12 @@ pub async fn connect(origin: Uri, tls: TlsConnector, proxy: Option<Arc<str>>) ->
     let port = origin.port_u16().unwrap_or(if is_https { 443 } else { 80 });
     // The host of an IPv6 address has its brackets here, and none where TLS compares it with the certificate.
     let target = format!("{host}:{port}");
-    let mut stream = TcpStream::connect(proxy.as_deref().unwrap_or(&target)).await?;
+    let stream = match &proxy {
+        None => TcpStream::connect(&target).await?,
+        Some(proxy) => tunnel(proxy, &target).await?,
+    };
     // Without this the system holds small packets back, by 40 ms and more.
     stream.set_nodelay(true)?;
-    if proxy.is_some() {
-        open_tunnel(&mut stream, &target).await?;
-    }
     if !is_https {
         return Ok(TokioIo::new(Box::pin(stream)));
     }
@@ -58,19 +58,26 @@ pub async fn connect(origin: Uri, tls: TlsConnector, proxy: Option<Arc<str>>) ->
     Ok(TokioIo::new(Box::pin(tls.connect(name, stream).await?)))
 }
 
-async fn open_tunnel(stream: &mut TcpStream, target: &str) -> io::Result<()> {
-    stream.write_all(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n").as_bytes()).await?;
-    let mut head = vec![];
-    // Byte by byte, since what follows is the host's.
-    while !head.ends_with(b"\r\n\r\n") && head.len() < 8192 {
-        head.push(stream.read_u8().await?);
-    }
+async fn tunnel(proxy: &str, target: &str) -> io::Result<TcpStream> {
+    // The adapter passes on the error in here.
+    let told = |kind, cause| io::Error::other(SendError::new(kind, Delivery::NotSent, cause));
+    let asked = async {
+        let mut stream = TcpStream::connect(proxy).await?;
+        stream.write_all(format!("CONNECT {target} HTTP/1.1\r\nhost: {target}\r\n\r\n").as_bytes()).await?;
+        let mut head = vec![];
+        // Byte by byte, since what follows is the host's.
+        while !head.ends_with(b"\r\n\r\n") && head.len() < 8192 {
+            head.push(stream.read_u8().await?);
+        }
+        Ok((stream, head))
+    };
+    let (stream, head) =
+        asked.await.map_err(|error: io::Error| told(SendErrorKind::ProxyUnreachable, Some(error.into())))?;
     let status = head.get(9..12).and_then(|digits| StatusCode::from_bytes(digits).ok());
-    if status.is_some_and(|status| status.is_success()) {
-        return Ok(());
+    if !status.is_some_and(|status| status.is_success()) {
+        return Err(told(SendErrorKind::Proxy(status), None));
     }
-    // The adapter passes on what the connection's error says.
-    Err(io::Error::other(SendError::new(SendErrorKind::Proxy(status), Delivery::NotSent, None)))
+    Ok(stream)
 }
 
 pub type Connection = TokioIo<Pin<Box<dyn Stream>>>;

@@ -15,7 +15,9 @@ use location_auth::transports::ureq::Ureq;
 use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, Transport};
 use location_auth_conformance::Wishes;
 use location_auth_conformance::adapters::ADAPTERS;
-use location_auth_conformance::servers::{answering, nobody_listens, read_request, scripted, well_kept};
+use location_auth_conformance::servers::{
+    answering, nobody_listens, read_request, scripted, well_kept, well_kept_for_known_clients, well_kept_over_tls,
+};
 use location_auth_conformance::tls::{Flaw, Identity, tls_server};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -45,7 +47,7 @@ fn shown(error: &SendError) -> String {
 #[test]
 fn ureq_follows_no_redirect_even_if_it_is_configured_to() {
     let server = answering(REDIRECT);
-    let transport = Ureq::with_config(|config| config.max_redirects(10).http_status_as_error(true));
+    let transport = Ureq::with_config(|config| config.max_redirects(10).http_status_as_error(true)).unwrap();
     assert_eq!(transport.send(get(server.url("/")), 0).unwrap().status(), 302);
     assert_eq!(server.connections(), 1);
 }
@@ -73,7 +75,7 @@ fn reqwest_follows_no_redirect_even_if_it_is_configured_to() {
 #[test]
 fn a_url_that_the_library_refuses_is_not_shown() {
     let url = format!("http://{}/?access_token=S3CR3T", nobody_listens());
-    let error = Ureq::with_config(|config| config.https_only(true)).send(get(&url), 0).unwrap_err();
+    let error = Ureq::with_config(|config| config.https_only(true)).unwrap().send(get(&url), 0).unwrap_err();
     assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
     assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Other, Delivery::Unsendable));
     let transport = Reqwest::with_config(|builder| builder.https_only(true)).unwrap();
@@ -109,7 +111,8 @@ fn a_proxy_that_refuses_a_tunnel_is_reported_with_its_status() {
     for (status, by_reqwest) in [(407, Some(407)), (403, None), (404, None), (502, None), (503, None)] {
         let server = answering(format!("HTTP/1.1 {status} S3CR3T-echo\r\ncontent-length: 0\r\n\r\n"));
         let proxy = ureq::Proxy::new(&server.url("")).unwrap();
-        let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).send(get(url), 0).unwrap_err();
+        let error =
+            Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).unwrap().send(get(url), 0).unwrap_err();
         assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
         assert_eq!((error.kind(), error.delivery()), (refused(Some(status)), Delivery::NotSent));
         assert!(error.to_string().contains(&format!("refused to connect with status {status}")), "{error}");
@@ -126,17 +129,80 @@ fn refused(status: Option<u16>) -> SendErrorKind {
     SendErrorKind::Proxy(status.map(|status| http::StatusCode::from_u16(status).unwrap()))
 }
 
+/// A proxy's URL may be `https`, and then its certificate is one more that may be wrong.
 #[test]
-fn a_proxy_that_is_unreachable_or_hangs_up_is_not_reported_as_refusing() {
+fn a_proxy_that_is_unreachable_or_hangs_up_is_told_as_such() {
     let url = "https://api.example.com/";
-    for proxy in [format!("http://{}", nobody_listens()), answering("").url("")] {
+    let stranger = well_kept_over_tls(Identity::new(Flaw::UnknownIssuer), |_| Response::default());
+    for (proxy, delivery) in [
+        (format!("http://{}", nobody_listens()), Delivery::NotSent),
+        (answering("").url(""), Delivery::NotSent),
+        ("http://proxy.nowhere.invalid:3128".into(), Delivery::NotSent),
+        (format!("https://{}", stranger.address), Delivery::Unsendable),
+    ] {
         let to_ureq = ureq::Proxy::new(&proxy).unwrap();
-        let error = Ureq::with_config(|config| config.proxy(Some(to_ureq.clone()))).send(get(url), 0).unwrap_err();
-        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
+        let error =
+            Ureq::with_config(|config| config.proxy(Some(to_ureq.clone()))).unwrap().send(get(url), 0).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::ProxyUnreachable, delivery), "{error:?}");
         let by_reqwest = reqwest::Proxy::all(proxy).unwrap();
         let transport = Reqwest::with_config(|builder| builder.proxy(by_reqwest.clone())).unwrap();
         let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
-        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Connect, Delivery::NotSent), "{error:?}");
+        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::ProxyUnreachable, delivery), "{error:?}");
+    }
+}
+
+#[test]
+fn reqwest_says_why_it_can_not_use_a_proxy() {
+    let (target, _) = tls_server(Identity::new(Flaw::None), |_| ());
+    let tunnel = scripted(move |client| {
+        read_request(client);
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").ok();
+        drop(std::net::TcpStream::connect(target.address));
+    });
+    for (proxy, url, kind, cause) in [
+        (
+            "socks5://127.0.0.1:1".to_owned(),
+            "https://api.example.com/",
+            SendErrorKind::ProxyUnreachable,
+            "the client is built without support for the proxy's scheme",
+        ),
+        (
+            tunnel.url(""),
+            "https://[::1]:8443/",
+            SendErrorKind::Connect,
+            "reqwest can't check the certificate of an IPv6 address behind a proxy",
+        ),
+    ] {
+        let proxy = reqwest::Proxy::all(proxy).unwrap();
+        let transport = Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap();
+        let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (kind, Delivery::Unsendable), "{error:?}");
+        assert_eq!(error.source().unwrap().to_string(), cause);
+    }
+}
+
+#[test]
+fn a_server_that_requires_a_certificate_of_the_client_is_told_as_such() {
+    let named = "the server requires a certificate of the client, and this client has none";
+    let maybe = "the server closed the connection before it answered: it may require a certificate of the client";
+    for subject in &ADAPTERS {
+        for length in [0, 100, 1_000_000].into_iter().cycle().take(9) {
+            let identity = Identity::new(Flaw::None);
+            let wishes = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };
+            let server = well_kept_for_known_clients(identity, |_| Response::default());
+            let call = Request::post(format!("https://{}/", server.address)).body(vec![b'x'; length].into()).unwrap();
+            let failure = (subject.client)(&wishes)(call, 100).unwrap_err();
+            let cause = last(&*failure.error);
+            match (failure.kind, failure.delivery) {
+                (SendErrorKind::Tls, Delivery::Unsendable) => assert_eq!(cause, named, "{}", subject.name),
+                // The alert is lost where ureq still writes. reqwest has the system's error then.
+                (SendErrorKind::Broken, Delivery::Unknown) if subject.name == "ureq" => assert_eq!(cause, maybe),
+                (SendErrorKind::Broken, Delivery::Unknown) if subject.name == "reqwest" => {
+                    assert!(cause.contains("os error"), "{cause}");
+                }
+                _ => panic!("{}: {failure:?}", subject.name),
+            }
+        }
     }
 }
 
@@ -156,12 +222,23 @@ fn a_server_that_does_not_speak_tls_is_a_tls_error() {
 #[test]
 fn a_proxys_password_is_not_shown() {
     let proxy = ureq::Proxy::new("http://user:S3CR3T@proxy.test:3128").unwrap();
-    assert_eq!(format!("{:?}", Ureq::with_config(|config| config.proxy(Some(proxy.clone())))), "Ureq { .. }");
+    assert_eq!(format!("{:?}", Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).unwrap()), "Ureq { .. }");
     let proxy = reqwest::Proxy::all("http://user:S3CR3T@proxy.test:3128").unwrap();
     assert_eq!(
         format!("{:?}", Reqwest::with_config(|builder| builder.proxy(proxy.clone())).unwrap()),
         "Reqwest { .. }"
     );
+}
+
+#[test]
+fn a_proxy_for_socks_is_refused_when_it_is_set_for_ureq() {
+    for proxy in ["socks5://127.0.0.1:1080", "socks4://user:S3CR3T@127.0.0.1:1080"] {
+        let proxy = ureq::Proxy::new(proxy).unwrap();
+        let error = Ureq::with_config(|config| config.proxy(Some(proxy.clone()))).unwrap_err();
+        assert_eq!((error.kind(), error.delivery()), (SendErrorKind::Configuration, Delivery::Unsendable));
+        assert!(last(&error).starts_with("ureq was built without SOCKS"), "{error:?}");
+        assert!(!shown(&error).contains("S3CR3T"), "{error:?}");
+    }
 }
 
 #[test]
@@ -276,15 +353,17 @@ fn hyper_does_not_keep_a_connection_that_is_still_sending() {
     assert_eq!(server.connections(), 2);
 }
 
+/// The innermost cause.
+fn last(error: &dyn Error) -> String {
+    let mut last = error.source().expect("has a cause");
+    while let Some(next) = last.source() {
+        last = next;
+    }
+    last.to_string()
+}
+
 #[test]
 fn an_errors_cause_is_the_operating_systems_error_or_a_text_of_ours() {
-    let last = |error: &dyn Error| {
-        let mut last = error.source().expect("has a cause");
-        while let Some(next) = last.source() {
-            last = next;
-        }
-        last.to_string()
-    };
     let closed = "the connection was closed before the response came";
     for subject in &ADAPTERS {
         let send = |wishes: &Wishes, url: String| (subject.client)(wishes)(get(url), 100).unwrap_err();
@@ -292,6 +371,10 @@ fn an_errors_cause_is_the_operating_systems_error_or_a_text_of_ours() {
             (Flaw::Expired, "the server's certificate has expired"),
             (Flaw::WrongHost, "the server's certificate is for another host"),
             (Flaw::UnknownIssuer, "the server's certificate is of an issuer that is not trusted here"),
+            (
+                Flaw::IsAuthority,
+                "the server's certificate is that of an authority (CA:TRUE), as `openssl req -x509` makes it: it needs one with CA:FALSE",
+            ),
         ] {
             let identity = Identity::new(flaw);
             let wishes = Wishes { trust: Some(identity.authority.clone()), ..Wishes::default() };

@@ -36,12 +36,13 @@ fn transport(
     trust: Option<&[u8]>,
     proxy: Option<Proxy>,
 ) -> impl Transport<Error = SendError> + Send + Sync + use<> {
-    Named(Ureq::with_config(|config| {
+    let ureq = Ureq::with_config(|config| {
         let config = config.timeout_global(Some(patience)).proxy(proxy.clone());
         let Some(der) = trust else { return config };
         let roots = RootCerts::new_with_certs(&[Certificate::from_der(der).to_owned()]);
         config.tls_config(TlsConfig::builder().root_certs(roots).build())
-    }))
+    });
+    Named(ureq.expect("the proxy is none for SOCKS"))
 }
 
 fn main() -> ExitCode {

@@ -60,7 +60,7 @@ pub fn transport(client: HttpClient) -> impl Transport<Error = SendError> + Send
 fn send_error(error: Error) -> SendError {
     let (kind, delivery) = match error.kind() {
         ErrorKind::ConnectionFailed | ErrorKind::NameResolution => (SendErrorKind::Connect, Delivery::NotSent),
-        ErrorKind::BadServerCertificate => (SendErrorKind::Tls, Delivery::NotSent),
+        ErrorKind::BadServerCertificate => (SendErrorKind::Tls, Delivery::Unsendable),
         ErrorKind::TlsEngine => (SendErrorKind::Tls, Delivery::Unknown),
         ErrorKind::Timeout => (SendErrorKind::TimedOut, Delivery::Unknown),
         ErrorKind::InvalidRequest => (SendErrorKind::Other, Delivery::Unsendable),

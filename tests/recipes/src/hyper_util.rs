@@ -55,11 +55,17 @@ where
 
 fn no_response(error: Error) -> SendError {
     let source = std::error::Error::source(&error);
-    let (kind, delivery) = match error.is_connect() {
-        false => (SendErrorKind::Broken, Delivery::Unknown),
-        // What hyper-rustls reports of the handshake; an error in connecting is of a type of hyper-util's.
-        true if source.is_some_and(|source| source.is::<io::Error>()) => (SendErrorKind::Tls, Delivery::NotSent),
-        true => (SendErrorKind::Connect, Delivery::NotSent),
+    // hyper-rustls puts rustls's error of the handshake into another; an error in connecting is of a type of hyper-util's.
+    let handshake = source.and_then(|source| source.downcast_ref::<io::Error>()).map(|outer| {
+        let inner = outer.get_ref().and_then(|inner| inner.downcast_ref());
+        inner.map_or(outer.kind(), io::Error::kind)
+    });
+    let (kind, delivery) = match (error.is_connect(), handshake) {
+        (false, _) => (SendErrorKind::Broken, Delivery::Unknown),
+        // rustls reports in this way that it does not trust a certificate, among others: a retry would not, either.
+        (true, Some(io::ErrorKind::InvalidData)) => (SendErrorKind::Tls, Delivery::Unsendable),
+        (true, Some(_)) => (SendErrorKind::Tls, Delivery::NotSent),
+        (true, None) => (SendErrorKind::Connect, Delivery::NotSent),
     };
     SendError::new(kind, delivery, None)
 }

@@ -28,7 +28,7 @@ fn ureq_holds_no_request_or_response_body_however_long_it_is() {
     let _alone = alone();
     let (service, long) = (Service::start(), length());
     let (session, owner) = service.revoked();
-    let ureq = Ureq::with_config(|config| config.timeout_global(Some(LONG)));
+    let ureq = Ureq::with_config(|config| config.timeout_global(Some(LONG))).unwrap();
     let client = Client::with_owner(session, owner, ureq, NoStore);
     let send = |request| client.transport().run(request);
     let up = peak_of(|| {

@@ -186,7 +186,7 @@ fn a_stream_that_has_another_length_than_it_declares_is_no_success() {
     let wrong = (SendErrorKind::Header("content-length"), Delivery::Unknown);
     for (method, length) in METHODS.iter().flat_map(|method| ["1", "4999", "5001"].map(|length| (method, length))) {
         let service = Service::start();
-        let ureq = Ureq::with_config(|config| config.timeout_global(Some(Duration::from_millis(300))));
+        let ureq = Ureq::with_config(|config| config.timeout_global(Some(Duration::from_millis(300)))).unwrap();
         let error = ureq.run(upload(method, &service, Some(length), reader(5000))).unwrap_err();
         // ureq takes a shorter stream for a whole one, and waits.
         let expected = if length == "5001" { (SendErrorKind::TimedOut, Delivery::Unknown) } else { wrong };
