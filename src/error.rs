@@ -51,6 +51,7 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<core::time::Duration>,
     pub(crate) request_id: Option<Box<str>>,
     pub(crate) media_type: Option<Box<str>>,
+    pub(crate) asks_for_another_login: bool,
     pub(crate) message: Message,
     pub(crate) code: Option<Box<str>>,
 }
@@ -110,13 +111,13 @@ impl Error {
         self.0.request_id.as_deref()
     }
 
-    /// The service's message: from JSON the texts that usually say what went wrong, from `text/plain` the first line. It has at most 256 bytes,
-    /// and control characters are replaced. `[email]` and `[client id]` replace the owner's email and the Client ID.
+    /// The service's message: from JSON the texts that usually say what went wrong, from `text/plain` the first line, from a page of HTML the title
+    /// (unless the status is a success). It has at most 256 bytes, and control characters are replaced. `[email]` and `[client id]` replace the owner's email and the Client ID.
     ///
     /// `None` if there is no message, or if [`is_message_withheld`](Self::is_message_withheld).
     pub fn message(&self) -> Option<&str> {
         match &self.0.message {
-            Message::Text(text) => Some(text),
+            Message::Text(text) | Message::Html(Some(text)) => Some(text),
             _ => None,
         }
     }
@@ -164,7 +165,7 @@ impl Error {
     fn advice(&self) -> &'static str {
         use BodyProblem::{Empty, Encoded, NotAnObject, NotUtf8, Syntax, TrailingData, Truncated};
         use Step::{LocationToken, UserToken};
-        let no_service = self.0.message == Message::Html && self.0.kind == ErrorKind::Refused
+        let no_service = matches!(self.0.message, Message::Html(_)) && self.0.kind == ErrorKind::Refused
             || matches!(
                 self.0.kind,
                 ErrorKind::TooLarge
@@ -187,6 +188,12 @@ impl Error {
             }
             (ErrorKind::Refused, ..) if self.code() == Some("invalid_client") => {
                 "check the Client ID and the Client Secret"
+            }
+            (ErrorKind::Refused, UserToken, 401) if self.0.asks_for_another_login => {
+                "a gateway in front of the service seems to ask for a login of its own, since WWW-Authenticate does not name Bearer: check the user token URL and what is in front of it, then the owner's email and password"
+            }
+            (ErrorKind::Refused, LocationToken, 401) if self.0.asks_for_another_login => {
+                "a gateway in front of the service seems to ask for a login of its own, since WWW-Authenticate does not name Bearer: check the location token URL and what is in front of it, then that the User Access Token was not revoked"
             }
             (ErrorKind::Refused, UserToken, 401) => {
                 "check the owner's email and password, and that the API Key, the Client ID and the Client Secret are this environment's"
@@ -261,7 +268,8 @@ impl fmt::Display for Error {
             Message::None => {}
             Message::Text(text) => write!(f, ", saying {text:?}")?,
             Message::Withheld => f.write_str(", its words withheld because they repeat a credential")?,
-            Message::Html => f.write_str(", answering with HTML")?,
+            Message::Html(None) => f.write_str(", answering with HTML")?,
+            Message::Html(Some(title)) => write!(f, ", answering with HTML that says {title:?}")?,
             Message::Coded(coding) => write!(f, ", its body encoded as {coding}")?,
         }
         if let Some(code) = self.code().filter(|code| !self.message().is_some_and(|text| text.contains(code))) {

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
-use http::{HeaderMap, HeaderName, header};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde_core::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
@@ -25,8 +25,8 @@ pub(crate) enum Message {
     Text(Box<str>),
     /// The message repeats a credential.
     Withheld,
-    /// A page for a browser: its text is not shown.
-    Html,
+    /// A page for a browser: of its text only the title is shown, if it repeats no credential.
+    Html(Option<Box<str>>),
     /// The body has this coding (RFC 9110 section 8.4), and nobody decoded it.
     Coded(Box<str>),
 }
@@ -90,7 +90,10 @@ fn not_json(headers: &HeaderMap, body: &[u8], success: bool, secrets: &Secrets<'
     };
     let is_type = |name: &str| essence.eq_ignore_ascii_case(name);
     if is_type("text/html") || is_type("application/xhtml+xml") || starts("<!doctype html") || starts("<html") {
-        return Message::Html;
+        // The whole page is checked, as a text is below.
+        let title = core::str::from_utf8(body).ok().filter(|page| !success && secrets.told(page).is_some());
+        let told = title.and_then(title_of).and_then(|title| secrets.told(title));
+        return Message::Html(told.map(|told| clean(&told, MESSAGE_LIMIT)));
     }
     if success || !is_type("text/plain") {
         return Message::None;
@@ -99,6 +102,30 @@ fn not_json(headers: &HeaderMap, body: &[u8], success: bool, secrets: &Secrets<'
     let Some(told) = secrets.told(core::str::from_utf8(body).unwrap_or_default()) else { return Message::Withheld };
     let line = told.lines().map(str::trim).find(|line| !line.is_empty());
     line.map_or(Message::None, |line| Message::Text(clean(line, MESSAGE_LIMIT)))
+}
+
+/// The first line of a page's title or heading, which is where servers say what is wrong.
+fn title_of(page: &str) -> Option<&str> {
+    let lower = Zeroizing::new(page.to_ascii_lowercase());
+    ["<title", "<h1"].iter().find_map(|tag| {
+        let (_, rest) = lower.split_once(tag)?.1.split_once('>')?;
+        let (inner, _) = rest.split_once("</")?;
+        let start = page.len().checked_sub(rest.len())?;
+        let inner = page.get(start..)?.get(..inner.len())?;
+        inner.lines().map(str::trim).find(|line| !line.is_empty())
+    })
+}
+
+/// Whether a 401 asks for a login that is none of this protocol: no scheme of its `WWW-Authenticate` is Bearer (RFC 9110 section 11.6.1).
+pub(crate) fn asks_for_another_login(status: StatusCode, headers: &HeaderMap) -> bool {
+    let challenges = || headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let starts = |challenge: &str, scheme: &str| {
+        challenge.trim_ascii_start().get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    };
+    let names_bearer = challenges().any(|text| text.split(',').any(|part| starts(part, "bearer")));
+    let names_another =
+        challenges().any(|text| ["basic", "digest", "negotiate", "ntlm"].iter().any(|s| starts(text, s)));
+    status == StatusCode::UNAUTHORIZED && names_another && !names_bearer
 }
 
 /// `x-request-id`, if it is visible ASCII within its bound and repeats nothing.

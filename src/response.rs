@@ -103,6 +103,7 @@ pub(crate) fn error<B: AsRef<[u8]>>(
         retry_after: retry::retry_after(headers).filter(|wait| !secrets.include(wait.as_secs())),
         request_id: error_message::request_id(headers, secrets),
         media_type: error_message::media_type(headers, secrets).filter(|_| matches!(kind, Body(_))),
+        asks_for_another_login: error_message::asks_for_another_login(response.status(), headers),
         message,
         code,
     })

@@ -93,6 +93,11 @@ fn responses() -> Vec<(&'static str, Response<Vec<u8>>)> {
         ("401, invalid_grant", response(401, &[], r#"{"error": "invalid_grant"}"#)),
         ("401, invalid_client", response(401, &[], r#"{"error": "invalid_client"}"#)),
         ("401, coded", response(401, &[("content-encoding", "br")], b"\x8b")),
+        ("401, Basic", response(401, &[("www-authenticate", "Basic realm=\"staff\"")], "")),
+        (
+            "400, a page with a title",
+            response(400, &[], "<html><title>400 No required SSL certificate was sent</title>"),
+        ),
         ("403, a page", page(403)),
         same("200, no body"),
         ("200, not UTF-8", response(200, &[], b"{\"\xff\"}")),

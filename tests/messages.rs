@@ -94,7 +94,7 @@ fn a_message_is_found_in_any_shape_of_body() {
 }
 
 #[test]
-fn plain_text_is_shown_by_its_first_line_and_html_only_as_html() {
+fn plain_text_is_shown_by_its_first_line_and_html_by_its_title() {
     for (content_type, body, shown) in [
         ("text/plain", "no", r#", saying "no""#),
         ("text/plain; charset=utf-8", "\r\n  no such owner \r\nat line 7", r#", saying "no such owner""#),
@@ -109,8 +109,24 @@ fn plain_text_is_shown_by_its_first_line_and_html_only_as_html() {
         ("text/html", "<p>no</p>", ", answering with HTML"),
         ("TEXT/HTML; charset=utf-8", "no", ", answering with HTML"),
         ("application/xhtml+xml", "<?xml version=\"1.0\"?><html/>", ", answering with HTML"),
-        ("text/plain", "\n<!DOCTYPE HTML><title>no</title>", ", answering with HTML"),
-        ("application/json", "<html><h1>502</h1>", ", answering with HTML"),
+        ("text/plain", "\n<!DOCTYPE HTML><TITLE lang=en>\n no \n</TITLE>", r#", answering with HTML that says "no""#),
+        ("application/json", "<html><h1>502</h1>", r#", answering with HTML that says "502""#),
+        (
+            "text/html",
+            "<html>\r\n<head><title>400 No required SSL certificate was sent</title></head>\r\n<body><h1>400 Bad Request</h1></body>",
+            r#", answering with HTML that says "400 No required SSL certificate was sent""#,
+        ),
+        (
+            "text/html",
+            "<title> </title><h1 class=a>Blocked\u{1b}[0m</h1>",
+            ", answering with HTML that says \"Blocked\u{fffd}[0m\"",
+        ),
+        ("text/html", "<title>no Owner@example.com</title>", r#", answering with HTML that says "no [email]""#),
+        ("text/html", "<title>no hunter2</title>", ", answering with HTML"),
+        ("text/html", "<title>no h&#117;nter2</title>", ", answering with HTML"),
+        ("text/html", "<title>no</title>hunter2", ", answering with HTML"),
+        ("text/html", "<title>no", ", answering with HTML"),
+        ("text/html", "<title", ", answering with HTML"),
         ("text/html", "", ""),
         ("text/html", r#"{"error": "no"}"#, r#", saying "no""#),
     ] {
@@ -123,6 +139,31 @@ fn plain_text_is_shown_by_its_first_line_and_html_only_as_html() {
     let response = Response::builder().status(403).body("<html>Blocked</html>").unwrap();
     let error = app().user_login(EMAIL, "hunter2").unwrap().receive(&response).unwrap_err().error;
     assert!(error.to_string().contains("a proxy, a firewall or a login page may have answered"), "{error}");
+}
+
+#[test]
+fn a_401_that_asks_for_another_login_is_told_as_a_gateways() {
+    for (challenges, body, is_gateways) in [
+        (&["Basic realm=\"staff\""][..], "", true),
+        (&["negotiate", "NTLM"], "<title>401</title>", true),
+        (&["Basic realm=\"staff\", Bearer"], "", false),
+        (&["Basic realm=\"staff\"", "bearer realm=\"api\""], "", false),
+        (&["Bearer error=\"invalid_token\""], "", false),
+        (&["Basic"], r#"{"error": "invalid_client"}"#, false),
+        (&[""], "", false),
+        (&[], "", false),
+    ] {
+        let mut response = Response::builder().status(401);
+        for challenge in challenges {
+            response = response.header("www-authenticate", *challenge);
+        }
+        let error = app().user_login(EMAIL, "hunter2").unwrap().receive(&response.body(body).unwrap()).unwrap_err();
+        assert_eq!(
+            error.to_string().contains("a gateway in front of the service"),
+            is_gateways,
+            "{challenges:?}: {error}"
+        );
+    }
 }
 
 #[test]

@@ -16,6 +16,7 @@ struct Words {
     theirs: &'static str,
     ours: &'static str,
     /// Whether every retry fails in the same way, and the service has read nothing.
+    #[cfg_attr(not(any(feature = "hyper", feature = "reqwest", feature = "ureq")), allow(dead_code))]
     stays: bool,
 }
 

@@ -118,8 +118,10 @@ pub enum SendErrorKind {
     /// The time-out ran out.
     #[error("timed out: check the network, or give the client more time")]
     TimedOut,
-    /// The response's body is longer than the limit.
-    #[error("the response is longer than its bound: ask for less, or raise the limit that the call is sent with")]
+    /// The response's body is longer than the limit. That of a token request can't be raised: no token is this long, so something else answers.
+    #[error(
+        "the response is longer than its limit: ask for less, or raise the call's limit; a token's is fixed at 64 KiB, so check what its URL answers"
+    )]
     TooLarge,
     /// The connection broke, or the server did not send HTTP.
     #[error("the connection broke or did not speak HTTP: check the URL's scheme and port, and the network")]
