@@ -11,6 +11,8 @@
 //! For tokio and rustls, the repository has a function to copy that does all of this, also through a proxy:
 //! `tests/conformance/src/tokio_hyper.rs`.
 //!
+//! A response may have 100 headers, in about 400 KiB. More is [`SendErrorKind::Broken`], and the cause is `the response's head is too long`.
+//!
 //! The connection must be non-blocking: a blocking one stops the thread, and can hang.
 
 extern crate std;
@@ -93,7 +95,8 @@ impl<C, T: Read + Write, L> Hyper<C, T, L> {
     ///
     /// Nobody watches a connection between two calls. The server may have closed it, or sent data that nobody asked for. Your executor sees
     /// this when it looks at its IO, and each executor has its own way to do that. So you pass `look`: its future ends when your executor
-    /// has looked.
+    /// has looked. If the server closes the connection after that, and before a byte of the call was written, the call gets a new connection.
+    /// If some bytes were, the call fails with [`Delivery::Unknown`].
     ///
     /// ```no_run
     /// use hyper_util::rt::TokioIo;
@@ -166,27 +169,35 @@ where
         let length = request.body().len();
         prepare(&mut request, Some(length))?;
         let of_its_own = is_token_request(&request);
-        let (origin, request) = split(request)
+        let (origin, mut request) = split(request)
             .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, Some(Box::new(error))))?;
-        let kept = if of_its_own { None } else { self.kept(&origin).await };
-        let Idle { origin, mut requests, connection } = match kept {
-            Some(kept) => kept,
-            None => self.open(origin).await?,
-        };
-
-        let mut connection = Some(connection);
-        let response = {
-            let mut exchange = pin!(exchange(&mut requests, request, limit));
-            poll_fn(|cx| {
-                if let Some(open) = &mut connection {
-                    // The exchange gets the connection's error, if any. Dropping the connection ends an exchange that waits for more.
-                    if Pin::new(open).poll(cx).is_ready() {
-                        connection = None;
+        let mut kept = if of_its_own { None } else { self.kept(&origin).await };
+        let (response, requests, connection) = loop {
+            let is_kept = kept.is_some();
+            let Idle { mut requests, connection, .. } = match kept.take() {
+                Some(kept) => kept,
+                None => self.open(origin.clone()).await?,
+            };
+            let mut connection = Some(connection);
+            let outcome = {
+                let mut exchange = pin!(exchange(&mut requests, request, limit));
+                poll_fn(|cx| {
+                    if let Some(open) = &mut connection {
+                        // The exchange gets the connection's error, if any. Dropping the connection ends an exchange that waits for more.
+                        if Pin::new(open).poll(cx).is_ready() {
+                            connection = None;
+                        }
                     }
-                }
-                exchange.as_mut().poll(cx)
-            })
-            .await?
+                    exchange.as_mut().poll(cx)
+                })
+                .await
+            };
+            match outcome {
+                Ok(response) => break (response, requests, connection),
+                // The server has closed the kept connection before a byte of the request was written.
+                Err((_, Some(unsent))) if is_kept => request = *unsent,
+                Err((error, _)) => return Err(error),
+            }
         };
         if let Some(connection) = connection.filter(|_| self.look.is_some() && !of_its_own) {
             if let Some(idle) = (Idle { origin, requests, connection }).if_ready().await {
@@ -233,17 +244,19 @@ fn split(request: Request<Bytes>) -> Result<(Uri, Request<Whole>), http::Error> 
     Ok((Uri::from_parts(origin)?, Request::from_parts(parts, body)))
 }
 
+/// Fails with the request, if no byte of it was written.
 async fn exchange(
     requests: &mut SendRequest<Whole>,
     request: Request<Whole>,
     limit: usize,
-) -> Result<Response<Vec<u8>>, SendError> {
+) -> Result<Response<Vec<u8>>, (SendError, Option<Box<Request<Whole>>>)> {
     let response = requests.try_send_request(request).await.map_err(|mut error| {
-        let delivery = if error.take_message().is_some() { Delivery::NotSent } else { Delivery::Unknown };
-        send_error(error.into_error(), delivery)
+        let unsent = error.take_message();
+        let delivery = if unsent.is_some() { Delivery::NotSent } else { Delivery::Unknown };
+        (send_error(error.into_error(), delivery), unsent.map(Box::new))
     })?;
     let (parts, incoming) = response.into_parts();
-    let body = read(incoming, limit).await.map_err(|error| error.with_status(parts.status))?;
+    let body = read(incoming, limit).await.map_err(|error| (error.with_status(parts.status), None))?;
     Ok(Response::from_parts(parts, body))
 }
 

@@ -61,6 +61,7 @@ const WORDS: &[Words] = &[
     passes("connection closed before message completed", "the connection was closed before the response came"),
     passes("end of file before message length reached", "the connection was closed within the response"),
     passes("message head is too large", "the response's head is too long"),
+    passes("too many headers", "the response's head is too long"),
     passes("response header is too big", "the response's head is too long"),
     passes("invalid HTTP", "what came is not HTTP"),
 ];

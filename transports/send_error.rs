@@ -100,7 +100,10 @@ pub enum SendErrorKind {
     /// The proxy did not open a connection to the host: it requires credentials (407), forbids it (403) or can't reach the host (502, 503). The
     /// status is `None` if the HTTP library does not say it: reqwest says 407 alone. Nothing was sent, and the next attempt may succeed, since a
     /// host that restarts looks like this, too.
-    #[error("the proxy that the client is set to use refused to connect{}: check that the URL's host is up, and the proxy's credentials and rules", Status(*.0))]
+    #[error(
+        "the proxy that the client is set to use refused to connect{}: check that the URL's host is up, and the proxy's credentials and rules",
+        Status(*.0)
+    )]
     Proxy(Option<StatusCode>),
     /// There is no connection to the proxy, or the proxy closed it: its name is unknown, it refused, or its certificate is not trusted.
     /// Nothing was sent.

@@ -14,7 +14,12 @@
 //! target `ureq_proto`. If your program turns `trace` on for all targets, keep `ureq_proto` and `ureq` at `info`
 //! (`RUST_LOG=trace,ureq_proto=info,ureq=info`), or build without `trace` (the feature `release_max_level_debug` of `log`).
 //!
-//! **Not read.** ureq takes a `100 Continue` that has headers, and a chunk whose line with the size has more than 20 bytes, for a broken response.
+//! **Not read.** A response may have 128 headers, in 64 KiB. More is [`SendErrorKind::Broken`], and the cause is `the response's head is too
+//! long` (`max_response_header_size` raises the second limit). ureq takes a `100 Continue` that has headers, and a chunk whose line with the size
+//! has more than 20 bytes, for a broken response.
+//!
+//! **Kept connections.** Before ureq uses one again, it looks whether the server has closed it. If the server closes it after that, the call
+//! fails with [`Delivery::Unknown`]: ureq sends nothing twice.
 //!
 //! **Cookies.** If another crate of your program turns on ureq's feature `cookies`, an agent keeps the service's cookies and sends them with
 //! later requests. Then make one `Ureq` for each owner.

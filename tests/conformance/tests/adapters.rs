@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{Request, Response, Uri};
@@ -293,6 +295,97 @@ fn hyper_keeps_one_connection_for_each_origin() {
         }
     });
     assert_eq!(servers.map(|server| server.connections()), [1, 1]);
+}
+
+/// A connection in memory. Its server answers the first request, and closes the connection when it was looked at so many times afterwards.
+struct Closing {
+    looks: usize,
+    answer: &'static [u8],
+    written: Arc<AtomicUsize>,
+}
+
+impl hyper::rt::Read for Closing {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        mut buffer: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.written.load(Ordering::SeqCst) > 0 && !self.answer.is_empty() {
+            buffer.put_slice(std::mem::take(&mut self.answer));
+        } else if self.looks > 0 {
+            self.looks -= usize::from(self.answer.is_empty());
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl hyper::rt::Write for Closing {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.written.fetch_add(bytes.len(), Ordering::SeqCst);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn hyper_opens_a_connection_where_the_kept_one_closes_before_a_byte_of_the_call_is_written() {
+    let (mut unwritten, mut written) = (0, 0);
+    for looks in 1..12 {
+        let opened = Arc::new(Mutex::new(vec![]));
+        let list = Arc::clone(&opened);
+        let transport = Hyper::new(move |_| {
+            let written = Arc::new(AtomicUsize::new(0));
+            list.lock().unwrap().push(Arc::clone(&written));
+            let looks = if list.lock().unwrap().len() == 1 { looks } else { 100 };
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            async move { Ok(Closing { looks, answer, written }) }
+        });
+        let transport = transport.keeping_connections(|| std::future::ready(()));
+        let send = || tokio().block_on(transport.send(get("http://127.0.0.1/"), 100));
+        send().unwrap();
+        let whole = opened.lock().unwrap()[0].load(Ordering::SeqCst);
+        let second = send();
+        let opened = opened.lock().unwrap();
+        match (opened[0].load(Ordering::SeqCst) > whole, second) {
+            (false, Ok(_)) if opened.len() == 2 => unwritten += 1,
+            (true, Err(error)) if error.delivery() == Delivery::Unknown => written += 1,
+            (_, second) => panic!("{looks}: {second:?}"),
+        }
+    }
+    assert!(unwritten > 2 && written > 2, "{unwritten} {written}");
+}
+
+#[test]
+fn a_heads_limits_are_those_of_the_page() {
+    for (headers, length, passes) in [
+        (98, 10, &["ureq", "reqwest", "hyper"][..]),
+        (120, 10, &["ureq"]),
+        (130, 10, &[]),
+        (1, 60_000, &["ureq", "reqwest", "hyper"]),
+        (1, 90_000, &["reqwest", "hyper"]),
+        (3, 250_000, &[]),
+    ] {
+        let header = |n| format!("x-{n}: {}\r\n", "x".repeat(length));
+        let head: String = (0..headers).map(header).collect();
+        let server = answering(format!("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n{head}\r\n"));
+        for subject in &ADAPTERS {
+            let outcome = (subject.client)(&Wishes::default())(get(server.url("/")), 100);
+            assert_eq!(outcome.is_ok(), passes.contains(&subject.name), "{} {headers} {length}", subject.name);
+            if let Err(failure) = outcome {
+                assert_eq!((failure.kind, failure.delivery), (SendErrorKind::Broken, Delivery::Unknown));
+                assert_eq!(last(&*failure.error), "the response's head is too long", "{}", subject.name);
+            }
+        }
+    }
 }
 
 #[test]
