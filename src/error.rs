@@ -171,7 +171,14 @@ impl Error {
                 ErrorKind::TooLarge
                     | ErrorKind::Body(Empty | NotUtf8 | Truncated | Syntax { .. } | NotAnObject | TrailingData)
             );
+        let is_gateways = self.0.asks_for_another_login && self.code().is_none();
         match (self.0.kind, self.0.step, self.0.status.as_u16()) {
+            (ErrorKind::Refused, UserToken, 401) if is_gateways => {
+                "a gateway in front of the service seems to ask for a login of its own, since WWW-Authenticate does not name Bearer: check the user token URL and what is in front of it, then the owner's email and password"
+            }
+            (ErrorKind::Refused, LocationToken, 401) if is_gateways => {
+                "a gateway in front of the service seems to ask for a login of its own, since WWW-Authenticate does not name Bearer: check the location token URL and what is in front of it, then that the User Access Token was not revoked"
+            }
             (_, UserToken, _) if no_service => {
                 "a proxy, a firewall or a login page may have answered: check the user token URL and what is in front of it, then ask the service's support"
             }
@@ -188,12 +195,6 @@ impl Error {
             }
             (ErrorKind::Refused, ..) if self.code() == Some("invalid_client") => {
                 "check the Client ID and the Client Secret"
-            }
-            (ErrorKind::Refused, UserToken, 401) if self.0.asks_for_another_login => {
-                "a gateway in front of the service seems to ask for a login of its own, since WWW-Authenticate does not name Bearer: check the user token URL and what is in front of it, then the owner's email and password"
-            }
-            (ErrorKind::Refused, LocationToken, 401) if self.0.asks_for_another_login => {
-                "a gateway in front of the service seems to ask for a login of its own, since WWW-Authenticate does not name Bearer: check the location token URL and what is in front of it, then that the User Access Token was not revoked"
             }
             (ErrorKind::Refused, UserToken, 401) => {
                 "check the owner's email and password, and that the API Key, the Client ID and the Client Secret are this environment's"

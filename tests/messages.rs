@@ -145,7 +145,7 @@ fn plain_text_is_shown_by_its_first_line_and_html_by_its_title() {
 fn a_401_that_asks_for_another_login_is_told_as_a_gateways() {
     for (challenges, body, is_gateways) in [
         (&["Basic realm=\"staff\""][..], "", true),
-        (&["negotiate", "NTLM"], "<title>401</title>", true),
+        (&["negotiate", "NTLM"], "<html><title>401</title>", true),
         (&["Basic realm=\"staff\", Bearer"], "", false),
         (&["Basic realm=\"staff\"", "bearer realm=\"api\""], "", false),
         (&["Bearer error=\"invalid_token\""], "", false),

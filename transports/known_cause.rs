@@ -48,8 +48,8 @@ const WORDS: &[Words] = &[
     stays("certificate verify failed", "the server's certificate is not trusted here"),
     stays("CertificateRequired", "the server requires a certificate of the client, and this client has none"),
     stays("certificate required", "the server requires a certificate of the client, and this client has none"),
-    passes("received fatal alert: BadCertificate", REFUSED_MAYBE_FOR_A_CERTIFICATE),
-    passes("received fatal alert: HandshakeFailure", REFUSED_MAYBE_FOR_A_CERTIFICATE),
+    stays("received fatal alert: BadCertificate", REFUSED_MAYBE_FOR_A_CERTIFICATE),
+    stays("received fatal alert: HandshakeFailure", REFUSED_MAYBE_FOR_A_CERTIFICATE),
     passes("received fatal alert", "the server refused the TLS handshake"),
     passes("received corrupt message", "what came is not TLS"),
     stays("peer is incompatible", "the server and the client have no version or cipher of TLS in common"),
@@ -70,7 +70,7 @@ const WORDS: &[Words] = &[
 pub(super) const MAYBE_FOR_A_CERTIFICATE: &str =
     "the server closed the connection before it answered: it may require a certificate of the client";
 
-/// Under TLS 1.2 a server without a certificate of the client says no more.
+/// Under TLS 1.2 a server says no more, and Go's says this under TLS 1.3, too.
 const REFUSED_MAYBE_FOR_A_CERTIFICATE: &str =
     "the server refused the TLS handshake: it may require a certificate of the client, or another version or cipher";
 

@@ -237,10 +237,19 @@ impl Connector for Watching {
                     Ok(to_proxy) => NotOpened { is_proxys: true, ..*to_proxy },
                     Err(other) => NotOpened { error: Error::Other(other), is_proxys: false },
                 },
-                // A tunnel leaves the host's name to the proxy, so that the name is the proxy's own.
                 error => {
                     let tunnels = details.config.proxy().is_some_and(|proxy| !proxy.is_no_proxy(details.uri));
-                    NotOpened { is_proxys: tunnels && is_host_unknown(&error), error }
+                    match error {
+                        // The handshake's alert is lost if the client is still writing.
+                        Error::Io(cut) if details.needs_tls() && !tunnels && is_cut(&cut) => {
+                            NotOpened { error: maybe_for_a_certificate(&cut), is_proxys: false }
+                        }
+                        // A tunnel leaves the host's name to the proxy, and nothing but the proxy has answered.
+                        error => {
+                            let is_proxys = tunnels && (is_host_unknown(&error) || matches!(error, Error::Protocol(_)));
+                            NotOpened { error, is_proxys }
+                        }
+                    }
                 }
             };
             Error::Other(Box::new(not_opened))
@@ -260,14 +269,16 @@ struct Watched {
 impl Watched {
     /// Under TLS 1.3 the handshake has ended for the client before the server misses a certificate of the client. The alert that says so is
     /// lost if the request is still being written.
-    fn maybe_for_a_certificate(&self, error: Error) -> Error {
+    fn told(&self, error: Error) -> Error {
         match error {
-            Error::Io(cut) if !self.has_heard && self.inner.is_tls() && is_cut(&cut) => {
-                Error::Io(std::io::Error::new(cut.kind(), MAYBE_FOR_A_CERTIFICATE))
-            }
+            Error::Io(cut) if !self.has_heard && self.inner.is_tls() && is_cut(&cut) => maybe_for_a_certificate(&cut),
             error => error,
         }
     }
+}
+
+fn maybe_for_a_certificate(cut: &std::io::Error) -> Error {
+    Error::Io(std::io::Error::new(cut.kind(), MAYBE_FOR_A_CERTIFICATE))
 }
 
 fn is_cut(error: &std::io::Error) -> bool {
@@ -280,11 +291,11 @@ impl Connection for Watched {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.inner.transmit_output(amount, timeout).map_err(|error| self.maybe_for_a_certificate(error))
+        self.inner.transmit_output(amount, timeout).map_err(|error| self.told(error))
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let heard = self.inner.await_input(timeout).map_err(|error| match self.maybe_for_a_certificate(error) {
+        let heard = self.inner.await_input(timeout).map_err(|error| match self.told(error) {
             // ureq goes by these kinds, and takes a cut for the end of a body that has no length.
             Error::Io(cut) if is_cut(&cut) => Error::Io(std::io::Error::other(cut)),
             error => error,
@@ -345,11 +356,13 @@ fn error_of(error: Error, sent: Delivery, is_proxys: bool) -> SendError {
         Error::Protocol(cause) if cause.to_string() == "attempt to write larger body than content-length" => {
             (SendErrorKind::Header("content-length"), Delivery::Unknown)
         }
-        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, Delivery::Unknown),
+        Error::Protocol(_) | Error::LargeResponseHeader(..) => (SendErrorKind::Broken, sent),
         _ => (SendErrorKind::Other, sent),
     };
     let kind = match kind {
-        SendErrorKind::Connect | SendErrorKind::Tls if is_proxys => SendErrorKind::ProxyUnreachable,
+        SendErrorKind::Connect | SendErrorKind::Tls | SendErrorKind::Broken if is_proxys => {
+            SendErrorKind::ProxyUnreachable
+        }
         kind => kind,
     };
     match error {

@@ -151,6 +151,10 @@ fn a_proxy_that_is_unreachable_or_hangs_up_is_told_as_such() {
         let error = tokio().block_on(transport.send(get(url), 0)).unwrap_err();
         assert_eq!((error.kind(), error.delivery()), (SendErrorKind::ProxyUnreachable, delivery), "{error:?}");
     }
+    // reqwest takes what is not HTTP for a refusal.
+    let garbage = ureq::Proxy::new(&answering("220 mail.test ESMTP ready\r\n").url("")).unwrap();
+    let error = Ureq::with_config(|config| config.proxy(Some(garbage.clone()))).unwrap().send(get(url), 0).unwrap_err();
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::ProxyUnreachable, Delivery::NotSent), "{error:?}");
 }
 
 #[test]
