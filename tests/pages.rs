@@ -122,6 +122,31 @@ fn every_page_of_the_guide_has_a_program_its_command_what_it_prints_and_what_can
     }
 }
 
+/// The texts between quotes in a line.
+fn quoted(line: &str) -> Vec<&str> {
+    line.split('"').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_page_of_what_went_wrong_has_each_text_and_each_cause_of_a_transports_error() {
+    let page = read(&root().join("guide/what-can-go-wrong.md"));
+    let kinds = read(&root().join("transports/send_error.rs"));
+    let texts = kinds.split("\"").skip(1).step_by(2).filter_map(|text| text.split([':', '{']).next());
+    let texts: Vec<_> = texts.filter(|text| text.len() > 8 && !text.starts_with("; the response")).collect();
+    let causes = read(&root().join("transports/known_cause.rs"));
+    // Ours is the second text of a line, or stands alone.
+    let ours = |line| match quoted(line)[..] {
+        [_, ours] => Some(ours),
+        [ours] if line.trim().starts_with("\"the server") => Some(ours),
+        _ => None,
+    };
+    let causes: Vec<_> = causes.lines().filter_map(ours).filter(|ours| ours.contains(' ')).collect();
+    assert!(texts.len() > 11 && causes.len() > 24, "{texts:?} {causes:?}");
+    for text in texts.into_iter().chain(causes) {
+        assert!(page.contains(text.trim()), "{text}");
+    }
+}
+
 #[test]
 fn every_program_in_the_guide_matches_its_file() {
     for page in guide() {
