@@ -251,7 +251,7 @@ fn check(case: &Case, fleet: &Fleet, before: Counts, outcome: &Outcome) -> Resul
     if answered == 0 {
         // Each call was sent once and met a 401; the one request beside them carried the password.
         expect("passwords sent", 1, after.requests - before.requests - calls)?;
-        let same = outcome.told.iter().all(|told| told.contains("invalid_credentials"));
+        let same = outcome.told.iter().all(|told| told.contains("status 401"));
         expect("callers told why", 1, same.into())?;
         print!("; the password was sent once, and {} callers got the error", outcome.told.len());
     }

@@ -34,10 +34,10 @@ use location_auth::emulator::Emulator;
 #[cfg(feature = "cassette")]
 use location_auth::transports::cassette::{Cassette, Credentials, Player, Recorder};
 use location_auth::transports::ureq::Ureq;
-use location_auth::transports::{Cause, RunError, Transport};
+use location_auth::transports::{Cause, RESPONSE_LIMIT, RunError, Transport};
 use location_auth::{
-    App, Bytes, Environment, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, Redacted, SavedToken,
-    Session, Settings,
+    App, Bytes, Environment, Flow, LocationAccessToken, LocationLogin, Progress, Redacted, SavedToken, Session,
+    Settings,
 };
 use settings::{APP_VARIABLES, Failure, app_settings, failed, get, is_set, require, wrong_settings};
 use token_file::TokenFile;

@@ -11,9 +11,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use http::Request;
+use location_auth::driver::Call;
 use location_auth::transports::client::{Client, NoStore};
 use location_auth::transports::{run, ureq::Ureq};
-use location_auth::{Call, Owner, Session};
+use location_auth::{Owner, Session};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let emulator = Arc::new(Mutex::new(support::demo()));
@@ -28,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let client = Client::with_owner(Session::for_location(&app, token)?, owner, Ureq::new(), NoStore);
 
     let call = Request::get(format!("{base}{}", support::GUARDED_PATH)).body(())?;
-    let mut response = client.call_with(Call::new(&call), call, |call| client.transport().run(call))?;
+    let mut response = client.call_with(Call::new(call), |call| client.transport().run(call))?;
     let bytes = io::copy(&mut response.body_mut().as_reader(), &mut io::stdout())?;
     eprintln!("\n{}: {bytes} bytes as they came", response.status());
     if response.status() == 200 { Ok(()) } else { Err("the call was not answered".into()) }

@@ -6,9 +6,9 @@ use core::fmt;
 use http::{HeaderMap, Uri};
 
 use crate::body::SecretObject;
+use crate::checks::{copied, text};
 use crate::endpoint::{self, Template};
 use crate::home::Home;
-use crate::misuse::{copied, text};
 use crate::request::headers;
 use crate::secret::{REDACTED, SecretHeader};
 use crate::{Environment, Field, LocationId, Misuse, Settings, Step};
@@ -46,6 +46,7 @@ pub(crate) struct Inner {
     data_source_name: Option<Box<str>>,
 }
 
+// `App::user_login`, `Location::login` and `Location::exchange` are in `login.rs`, and `Location::session` is in `session.rs`.
 impl App {
     /// Builds an App. It checks every setting, so that no later step can fail because of one.
     ///

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{HeaderMap, Uri, header, uri::Scheme};
 use percent_encoding::utf8_percent_encode;
 
+use crate::checks::copied;
 use crate::home::Origin;
-use crate::misuse::copied;
-use crate::token::RESERVED;
+use crate::percent::RESERVED;
 use crate::{Field, LocationId, Misuse, UrlProblem};
 
 /// An origin alone: no path, no query.
@@ -130,7 +130,7 @@ fn read(text: &str) -> Result<(Uri, Origin), UrlProblem> {
 /// Whether secrets may be sent to this URI: `https`, or `http` to a loopback host. A transport checks it before it sends.
 ///
 /// ```
-/// use location_auth::may_carry_secrets;
+/// use location_auth::transports::may_carry_secrets;
 ///
 /// assert!(may_carry_secrets(&"https://api.example.com/".parse()?));
 /// assert!(may_carry_secrets(&"http://127.0.0.1:8080/".parse()?));

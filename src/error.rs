@@ -39,11 +39,11 @@ use crate::{BodyProblem, ErrorKind, Fault, Field, LocationId, Retry};
 /// ```
 // `Q8`.
 #[derive(Clone)]
-pub struct Error(Box<Answer>);
+pub struct Error(Box<Details>);
 
 /// All that is kept of a response without a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
+pub(crate) struct Details {
     pub(crate) step: Step,
     pub(crate) location: Option<LocationId>,
     pub(crate) kind: ErrorKind,
@@ -54,11 +54,17 @@ pub(crate) struct Answer {
     pub(crate) asks_for_another_login: bool,
     pub(crate) message: Message,
     pub(crate) code: Option<Box<str>>,
+    /// The body is JSON, or there is none: what stands before a service answers with a page or a text.
+    pub(crate) is_of_service: bool,
 }
 
 impl Error {
-    pub(crate) fn new(answer: Answer) -> Self {
+    pub(crate) fn new(answer: Details) -> Self {
         Self(Box::new(answer))
+    }
+
+    pub(crate) fn is_of_service(&self) -> bool {
+        self.0.is_of_service
     }
 
     pub(crate) fn at(mut self, location: &LocationId) -> Self {
@@ -94,7 +100,9 @@ impl Error {
     /// Whether, and when, the same request may be sent again without the risk of a second token.
     pub fn retry(&self) -> Retry {
         match self.0.kind {
-            ErrorKind::Throttled | ErrorKind::Unavailable => Retry::told(self.0.retry_after),
+            ErrorKind::Throttled => Retry::told(self.0.retry_after),
+            // Without a wait it may be a server that no longer waits for its own handler.
+            ErrorKind::Unavailable if self.0.retry_after.is_some() => Retry::told(self.0.retry_after),
             _ => Retry::Never,
         }
     }
@@ -220,12 +228,12 @@ impl Error {
             (ErrorKind::Refused, LocationToken, _) => {
                 "ask the service's support what it objects to, then correct the App's settings or the Location's id"
             }
-            (ErrorKind::Throttled | ErrorKind::Unavailable, ..) => match self.retry() {
+            (ErrorKind::Throttled | ErrorKind::Unavailable, ..) if self.retry() != Retry::Never => match self.retry() {
                 Retry::Now => "send the same request again",
                 Retry::After(_) => "wait as long as it asks, then send the same request again",
                 _ => "wait a little, then send the same request again",
             },
-            (ErrorKind::ServerError, ..) => {
+            (ErrorKind::ServerError | ErrorKind::Throttled | ErrorKind::Unavailable, ..) => {
                 "ask the service's support; it may have issued a token, so repeat only if a second one does no harm"
             }
             (ErrorKind::Redirected, UserToken, _) => {

@@ -25,7 +25,7 @@ pub enum ErrorKind {
     /// 429: too many requests for now.
     #[error("the service is throttling")]
     Throttled,
-    /// 503: the service did not act.
+    /// 503: with a `Retry-After` the service did not act, without one it may have.
     #[error("the service is unavailable")]
     Unavailable,
     /// A 5xx other than 503: the service may have acted.
@@ -37,7 +37,7 @@ pub enum ErrorKind {
     /// A status that no final response has: below 200 or above 599.
     #[error("the status is not that of a final response")]
     UnexpectedStatus,
-    /// A success whose body is longer than [`RESPONSE_LIMIT`](crate::RESPONSE_LIMIT).
+    /// A success whose body is longer than [`RESPONSE_LIMIT`](crate::transports::RESPONSE_LIMIT).
     #[error("the response is longer than 64 KiB")]
     TooLarge,
     /// A success whose body is not one JSON object with a usable token.

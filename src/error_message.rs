@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
-use http::{HeaderMap, HeaderName, StatusCode, header};
+use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use serde_core::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
@@ -56,25 +56,27 @@ impl Secrets<'_> {
     }
 }
 
-/// Finds a short message in a body of a usual shape, and the service's own code for what happened. A success (`success`) may hold private
+/// Finds a short message in a body of a usual shape, the service's own code for what happened, and whether the body is JSON or empty. A success (`success`) may hold private
 /// data: of it only members with usual names are shown.
 pub(crate) fn message(
     headers: &HeaderMap,
     body: &[u8],
     success: bool,
     secrets: &Secrets<'_>,
-) -> (Message, Option<Box<str>>) {
+) -> (Message, Option<Box<str>>, bool) {
     let body = unmarked(body);
     // Members with other names are read only if needed: a skipped one need not be JSON that serde accepts.
-    let usual = said(body, Place::Beside);
-    let any = usual.as_ref().filter(|said| said.words.is_none() && !success).and_then(|_| said(body, Place::Top));
-    let Some(said) = any.or(usual) else { return (not_json(headers, body, success, secrets), None) };
+    let usual = said(body, Position::Beside);
+    let any = usual.as_ref().filter(|said| said.words.is_none() && !success).and_then(|_| said(body, Position::Top));
+    let Some(said) = any.or(usual) else {
+        return (not_json(headers, body, success, secrets), None, body.trim_ascii().is_empty());
+    };
     let message = match said.words.map(|words| secrets.told(&words)) {
         None => Message::None,
         Some(None) => Message::Withheld,
         Some(Some(told)) => Message::Text(clean(&told, MESSAGE_LIMIT)),
     };
-    (message, said.code.and_then(|code| secrets.word(&code)))
+    (message, said.code.and_then(|code| secrets.word(&code)), true)
 }
 
 fn not_json(headers: &HeaderMap, body: &[u8], success: bool, secrets: &Secrets<'_>) -> Message {
@@ -116,8 +118,19 @@ fn title_of(page: &str) -> Option<&str> {
     })
 }
 
-/// Whether a 401 asks for a login that is none of this protocol: no scheme of its `WWW-Authenticate` is Bearer (RFC 9110 section 11.6.1).
-pub(crate) fn asks_for_another_login(status: StatusCode, headers: &HeaderMap) -> bool {
+/// Returns whether a response is a 401 that asks for a login which is none of this protocol, as a gateway before the service does: its
+/// `WWW-Authenticate` names Basic, Digest, Negotiate or NTLM, and not Bearer (RFC 9110 section 11.6.1). Such a 401 says nothing about the token.
+///
+/// ```
+/// use location_auth::driver::asks_for_another_login;
+///
+/// let gateways = http::Response::builder().status(401).header("www-authenticate", "Basic realm=\"staff\"").body(())?;
+/// let services = http::Response::builder().status(401).header("www-authenticate", "Bearer").body(())?;
+/// assert!(asks_for_another_login(&gateways) && !asks_for_another_login(&services));
+/// # Ok::<(), http::Error>(())
+/// ```
+pub fn asks_for_another_login<B>(response: &Response<B>) -> bool {
+    let headers = response.headers();
     let challenges = || headers.get_all(header::WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
     let starts = |challenge: &str, scheme: &str| {
         challenge.trim_ascii_start().get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
@@ -125,7 +138,7 @@ pub(crate) fn asks_for_another_login(status: StatusCode, headers: &HeaderMap) ->
     let names_bearer = challenges().any(|text| text.split(',').any(|part| starts(part, "bearer")));
     let names_another =
         challenges().any(|text| ["basic", "digest", "negotiate", "ntlm"].iter().any(|s| starts(text, s)));
-    status == StatusCode::UNAUTHORIZED && names_another && !names_bearer
+    response.status() == StatusCode::UNAUTHORIZED && names_another && !names_bearer
 }
 
 /// `x-request-id`, if it is visible ASCII within its bound and repeats nothing.
@@ -153,9 +166,9 @@ pub(crate) fn coding(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Reads the message and the code of a body, if it is JSON.
-fn said(body: &[u8], place: Place) -> Option<Said> {
+fn said(body: &[u8], position: Position) -> Option<Said> {
     let mut json = serde_json::Deserializer::from_str(core::str::from_utf8(body).ok()?);
-    let said = Words { place, depth: DEPTH }.deserialize(&mut json).ok()?;
+    let said = Words { position, depth: DEPTH }.deserialize(&mut json).ok()?;
     json.end().ok()?;
     Some(said)
 }
@@ -173,12 +186,12 @@ struct Said {
 /// first other member, behind that member's name, which says what the words are about. The depth is bounded: the rest is skipped unread.
 #[derive(Clone, Copy)]
 struct Words {
-    place: Place,
+    position: Position,
     depth: u8,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum Position {
     Top,
     /// Below a member with a usual name: each text there is about what went wrong.
     Below,
@@ -218,7 +231,8 @@ impl<'de> Visitor<'de> for Words {
     fn visit_str<E>(self, text: &str) -> Result<Said, E> {
         let mut characters = text.trim().chars().peekable();
         // It is shown untrimmed: a space at its end may be a credential's.
-        let told = characters.peek().is_some() && (self.place != Place::Beside || characters.any(char::is_whitespace));
+        let told =
+            characters.peek().is_some() && (self.position != Position::Beside || characters.any(char::is_whitespace));
         let kept = |text: &str| Zeroizing::new(String::from(text));
         Ok(Said {
             words: Some(text).filter(|_| told).map(kept),
@@ -233,8 +247,11 @@ impl<'de> Visitor<'de> for Words {
         Ok(first)
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Said, A::Error> {
-        let below = Self { place: Place::Below, ..self };
-        let beside = Self { place: if self.place == Place::Below { Place::Below } else { Place::Beside }, ..self };
+        let below = Self { position: Position::Below, ..self };
+        let beside = Self {
+            position: if self.position == Position::Below { Position::Below } else { Position::Beside },
+            ..self
+        };
         let (mut texts, mut name, mut other, mut code, mut errors_code) = (NAMES.map(|_| None), None, None, None, None);
         while let Some(member) = map.next_key::<Member<'de>>()? {
             let member = member.text().unwrap_or_default();
@@ -251,10 +268,10 @@ impl<'de> Visitor<'de> for Words {
                 name = map.next_value_seed(below)?.words;
             } else if member == NUMBER {
                 map.next_value::<IgnoredAny>()?;
-            } else if is("code") || self.place != Place::Beside {
+            } else if is("code") || self.position != Position::Beside {
                 let said = map.next_value_seed(beside)?;
                 code = code.or(said.code.filter(|_| is("code")));
-                let words = said.words.filter(|_| self.place != Place::Beside && !(is("code") && code.is_some()));
+                let words = said.words.filter(|_| self.position != Position::Beside && !(is("code") && code.is_some()));
                 other = other.or(words.map(labelled));
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -264,7 +281,7 @@ impl<'de> Visitor<'de> for Words {
         let words = if !texts.is_empty() {
             let texts: Vec<_> = name.iter().map(|name| name.as_str()).chain(texts).collect();
             Some(Zeroizing::new(texts.join(": ")))
-        } else if self.place == Place::Below {
+        } else if self.position == Position::Below {
             // There it names a field.
             other.or(name.map(|words| Zeroizing::new(["name: ", &words].concat())))
         } else {

@@ -130,3 +130,38 @@ impl<'de> Visitor<'de> for MemberVisitor {
 fn is_zero(number: &str) -> bool {
     !number.bytes().take_while(|byte| *byte | 0x20 != b'e').any(|byte| matches!(byte, b'1'..=b'9'))
 }
+
+/// A text and nothing else: some readers of environment variables take `0123` for the number 123, and nobody can tell what a number was before.
+/// serde's own error for another value quotes the value.
+pub(crate) struct Text(pub(crate) Zeroizing<String>);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // With `deserialize_str`, serde_json quotes a value that is not a text. A format without names, like postcard, has nothing else.
+        match deserializer.is_human_readable() {
+            true => deserializer.deserialize_any(TextVisitor),
+            false => deserializer.deserialize_str(TextVisitor),
+        }
+    }
+}
+
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(Zeroizing::new(text.into())))
+    }
+    fn visit_string<E>(self, text: String) -> Result<Text, E> {
+        Ok(Text(Zeroizing::new(text)))
+    }
+
+    refuse_unquoted! {
+        "a value is not a text, and what is read as a number loses digits: put it between quotes, in an environment variable within the value ('\"0123\"')";
+        visit_bool(bool), visit_i64(i64), visit_i128(i128), visit_u64(u64), visit_u128(u128), visit_f64(f64), visit_bytes(&[u8]),
+    }
+}

@@ -73,7 +73,7 @@
 //!  └──── user_login(email, password) ──────────────────────────▶ UserLogin ──▶ UserAccessToken
 //!
 //! Session::for_location(&app, token) ── authorize(&mut request) ──▶ a call with its credentials
-//! Location ── session() ── first_token() ──▶ Renewal, by an Owner ──▶ the same; the Owner logs in if it has to
+//! Location ── session() ── first_token() ──▶ Acquisition, by an Owner ──▶ the same; the Owner logs in if it has to
 //! ```
 //!
 //! [`LocationLogin`], [`TokenExchange`] and [`UserLogin`] are the three flows: each draws its states.
@@ -86,6 +86,7 @@
 //!  ├─▶ transports                       the drivers, which run a flow over a transport      │ IO
 //!  │    └─▶ ureq, reqwest, hyper        adapters for client libraries                       ┘
 //!  ├─▶ the root                         what to send, and what a response means: flows, sessions, tokens, errors  ┐
+//!  ├─▶ driver                           what is next for a call and for a new token, for a client of your own     │
 //!  ├─▶ emulator                         the service's half of the protocol, for tests                             │ pure
 //!  └─▶ testing                          scripted and failing transports, a simulated network, for tests           ┘
 //! ```
@@ -98,7 +99,7 @@
 //! | to log in with a ready-made transport, or with your own | [`transports`] |
 //! | to know how the crate reads each response | [`ErrorKind`], which has the whole table |
 //! | to retry | [`Retry`], [`Backoff`], [`transports::run_with_retries`] |
-//! | to make calls, and get the first token and new ones after a 401 | [`transports::client`], or [`Session`] and [`Call`] with a client of your own |
+//! | to make calls, and get the first token and new ones after a 401 | [`transports::client`], or [`driver`] with a client of your own |
 //! | to keep a token after a restart | [`SavedToken`] |
 //! | to log a request without its secrets | [`Redacted`] |
 //! | to log what the drivers and clients do | the feature `tracing`, in [`transports`] |
@@ -133,8 +134,8 @@
 //! | [`Misuse`] | a wrong setting or argument of the caller, found by this crate itself |
 //! | [`Error`] | a response without a usable token: [`Flow::receive`] returns it with the flow, in a [`ReceiveError`] |
 //! | [`RunError`](transports::RunError) | an [`Error`] or the transport's own error, with the flow: a driver returns it |
-//! | [`RenewError`] | why there is no new token in place of a rejected or missing one |
-//! | `CallError` | of a ready-made client: a [`Misuse`], the transport's own error, a missing or rejected token with its [`RenewError`], or a body that can't be sent again |
+//! | [`TokenError`] | why there is no new token in place of a rejected or missing one |
+//! | `CallError` | of a ready-made client: a [`Misuse`], the transport's own error, a missing or rejected token with its [`TokenError`], or a body that can't be sent again |
 //!
 //! Each prints as one line that says what happened, who is at fault and what to do. A [`Misuse`] is always the caller's fault, and does not say so.
 //!
@@ -148,8 +149,11 @@
 //! - *Owner*: a user of the service who owns one or more Locations.
 //! - *Login*: step 1 (an email and a password for a User Access Token), alone or with step 2. *Exchange*: step 2. *Call*: a request to the
 //!   API that is neither.
-//! - *Renewal*: a new Location Access Token, after a 401 on a call or before the first one, by an exchange, or by a login and an exchange.
-//! - *Flow*: a login or an exchange as a value, without IO. *Driver*: what runs a flow over a transport. *Adapter*: a transport over a client
+//! - *Acquisition*: the way to a Location Access Token, by an exchange or by a login and an exchange: to the first one, or, after a 401, to a new one
+//!   (a *renewal*).
+//! - *Count*: how many token requests there were since a token has helped a call. After two of them there is a *pause* before each: [`protocol`] has
+//!   the rules.
+//! - *Flow*: a login or an exchange as a value, without IO. *Driver*: what runs a flow, a call or a renewal over a transport. *Adapter*: a transport over a client
 //!   library.
 //! - *Fault*: who has to change something: [`Fault::Caller`], [`Fault::Transport`] or [`Fault::Service`].
 //! - *Rules*: `P1` to `P9` are in the service's documentation, and those with a `Q` are this crate's decisions where it says nothing:
@@ -202,30 +206,39 @@ mod app;
 mod attempt;
 mod body;
 mod call;
+mod checks;
 mod delivery;
+pub mod driver;
 #[cfg(feature = "emulator")]
 pub mod emulator;
+#[cfg(feature = "emulator")]
+mod emulator_request;
 mod endpoint;
 mod environment;
+mod environment_name;
 mod error;
 mod error_kind;
 mod error_message;
 mod fault;
 mod flow;
-mod gate;
 mod home;
+mod identity;
 mod json;
+mod location_id;
 mod login;
 mod misuse;
 mod outcome;
 mod owner;
+mod percent;
 #[doc = include_str!("protocol.md")]
+///
+#[doc = include_str!("count.md")]
 pub mod protocol {}
+mod acquiring;
+mod acquisition;
 mod query;
+mod record;
 mod redacted;
-mod renew_error;
-mod renewal;
-mod renewing;
 mod request;
 mod response;
 mod retry;
@@ -233,40 +246,39 @@ mod saved;
 mod secret;
 mod session;
 mod settings;
+mod slot;
 mod spelling;
 #[cfg(feature = "testing")]
-#[path = "../transports/testing/mod.rs"]
 pub mod testing;
 mod text;
 mod token;
+mod token_error;
+mod token_state;
 #[path = "../transports/mod.rs"]
 pub mod transports;
 
 pub use app::{App, Location};
-pub use attempt::{Attempt, Renewal, Replay, Verdict};
 pub use bytes::Bytes;
-pub use call::{Call, CallFailure, Next, WaitingCall};
 pub use delivery::Delivery;
-pub use endpoint::may_carry_secrets;
 pub use environment::Environment;
 pub use error::{Error, Step};
 pub use error_kind::{BodyProblem, ErrorKind};
 pub use fault::Fault;
 pub use flow::{Flow, Progress, ReceiveError};
+pub use location_id::LocationId;
 pub use login::{LocationLogin, TokenExchange, UserLogin};
 pub use misuse::{Field, Misuse, UrlProblem};
+pub use outcome::LastOutcome;
 pub use owner::Owner;
 pub use redacted::Redacted;
-pub use renew_error::{RenewError, RenewErrorKind};
-pub use renewing::{AwaitTurn, Keep, Renewing, SendToken, Turn};
-pub use request::{RequestHead, is_token_request};
-pub use response::RESPONSE_LIMIT;
 pub use retry::{Backoff, Retry};
 pub use saved::SavedToken;
-pub use session::{Session, TokenState};
+pub use session::Session;
 pub use settings::Settings;
 pub use text::{StrikeOut, strike_out};
-pub use token::{LocationAccessToken, LocationId, UserAccessToken};
+pub use token::{LocationAccessToken, UserAccessToken};
+pub use token_error::{TokenError, TokenErrorKind};
+pub use token_state::TokenState;
 
 #[cfg(doctest)]
 #[doc = include_str!("../tests/misuse.md")]

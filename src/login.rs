@@ -7,9 +7,9 @@ use bytes::Bytes;
 use http::{Request, Response, header};
 
 use crate::body::SecretObject;
+use crate::checks::line;
 use crate::error_message::Secrets;
 use crate::flow::sealed::Sealed;
-use crate::misuse::line;
 use crate::request::post;
 use crate::token::BearerToken;
 use crate::{
@@ -134,6 +134,11 @@ impl UserLogin {
     /// The App that it logs in to.
     pub fn app(&self) -> &App {
         &self.app
+    }
+
+    /// Whether the other login would send the same.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.credentials.body() == other.credentials.body()
     }
 
     /// Returns the token of a response, or an error that says why there is none.

@@ -80,9 +80,17 @@ pub enum Misuse {
     /// A session got a token of another Location, or it is not a Location's session.
     #[error("the token or login belongs to another Location than this session's: use that Location's own")]
     WrongLocation,
-    /// An attempt or a replay was used with another session than its own.
+    /// An attempt, a replay or a renewal was used with another session than its own.
     #[error("the attempt belongs to another session: give it to the session that authorized the call")]
     ForeignAttempt,
+    /// A renewal was used with another owner than the one that it began with.
+    #[error("the renewal belongs to another owner: give it the owner that it began with")]
+    ForeignOwner,
+    /// A driver granted a turn that another caller still has, or gave up a turn too early.
+    #[error(
+        "a turn was granted while another caller has it: give it to one caller at a time, who keeps it until `Acquiring::holds` is false"
+    )]
+    TurnTaken,
     /// The session of a Location has no token yet. The request is unchanged.
     #[error("the Location has no access token yet: set one, or let an Owner get it before the call")]
     NoToken,
@@ -116,32 +124,6 @@ impl Misuse {
     /// Returns [`Fault::Caller`], for every mistake.
     pub fn fault(&self) -> Fault {
         Fault::Caller
-    }
-}
-
-/// Returns the value, unless it is empty or has white space or quotes around it.
-pub(crate) fn copied(field: Field, value: &str) -> Result<&str, Misuse> {
-    const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
-    let quoted = |(start, end)| value.strip_prefix(start).is_some_and(|rest: &str| rest.ends_with(end));
-    match value {
-        "" => Err(Misuse::Empty(field)),
-        _ if value.trim().len() < value.len() => Err(Misuse::WhiteSpaceAround(field)),
-        _ if QUOTES.into_iter().any(quoted) => Err(Misuse::QuotesAround(field)),
-        _ => Ok(value),
-    }
-}
-
-/// Likewise for a text that is sent in JSON: it may hold anything except control characters.
-pub(crate) fn text(field: Field, value: &str) -> Result<&str, Misuse> {
-    if copied(field, value)?.chars().any(char::is_control) { Err(Misuse::Character(field)) } else { Ok(value) }
-}
-
-/// Returns an owner's email or password, unless it is empty or ends in a line break.
-pub(crate) fn line(field: Field, value: &str) -> Result<&str, Misuse> {
-    match value {
-        "" => Err(Misuse::Empty(field)),
-        _ if value.ends_with(['\n', '\r']) => Err(Misuse::LineEnd(field)),
-        _ => Ok(value),
     }
 }
 

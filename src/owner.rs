@@ -1,12 +1,14 @@
 //! What the Locations of one owner share.
 
 use core::fmt;
+use core::time::Duration;
 
-use crate::attempt::Identity;
-use crate::gate::Gate;
 use crate::home::Home;
-use crate::renewing::Unsaved;
-use crate::{App, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
+use crate::identity::Identity;
+use crate::record::Record;
+use crate::slot::Slot;
+use crate::token::BearerToken;
+use crate::{App, Misuse, SavedToken, Step, TokenError, TokenErrorKind, UserAccessToken, UserLogin};
 
 /// The credentials of one owner, for all their Locations: a User Access Token, or the login that gets one, or both.
 ///
@@ -34,73 +36,79 @@ use crate::{App, Misuse, RenewError, SavedToken, UserAccessToken, UserLogin};
 /// ```
 pub struct Owner {
     pub(crate) home: Home,
-    pub(crate) identity: Identity,
     pub(crate) login: Option<UserLogin>,
-    pub(crate) token: Option<UserAccessToken>,
-    /// Which token it is: how many the owner has had.
-    pub(crate) generation: u64,
-    /// The service issued a Location Access Token for the token, or the program has set credentials since the token was requested: a 401 for it
-    /// does not show that another new one would be rejected, too.
-    pub(crate) works: bool,
-    /// Step 2 refused the token, and there is no newer one.
-    rejected: bool,
-    pub(crate) unsaved: Option<Unsaved<UserAccessToken>>,
-    /// How often the program has set credentials.
-    armed: u64,
-    pub(crate) gate: Gate,
+    pub(crate) slot: Slot,
+    pub(crate) acts: Acts,
+}
+
+/// What a person has done to an owner. The count of token requests follows it: an owner's at once, a Location's at its next turn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Acts {
+    pub(crate) owner: Identity,
+    /// How often the program has set other credentials.
+    set: u64,
+    /// How often it has tried again.
+    tried: u64,
+}
+
+impl Acts {
+    pub(crate) fn has_credentials_of(&self, other: &Self) -> bool {
+        (self.owner, self.set) == (other.owner, other.set)
+    }
 }
 
 impl Owner {
     /// Makes an owner without credentials. It gets no token: a caller whose token is rejected or missing gets an error.
     pub fn new(app: &App) -> Self {
-        Self {
-            home: app.home().clone(),
-            identity: Identity::new(),
-            login: None,
-            token: None,
-            generation: 0,
-            works: true,
-            rejected: false,
-            unsaved: None,
-            armed: 0,
-            gate: Gate::default(),
-        }
+        let acts = Acts { owner: Identity::new(), set: 0, tried: 0 };
+        Self { home: app.home().clone(), login: None, slot: Slot::new(None), acts }
     }
 
-    /// Sets the login for a new User Access Token, when one is needed: a User Access Token that is set stays, and is used first. It also clears
-    /// what stopped the owner or their Locations: they try again.
+    /// Sets the login for a new User Access Token, when one is needed: a User Access Token that is set stays, and is used first. With another login
+    /// the counts of token requests begin anew. The login that is set already changes nothing: [`try_again`](Self::try_again) does.
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the login is for an App of elsewhere.
     pub fn set_login(&mut self, login: UserLogin) -> Result<(), Misuse> {
         self.home.accept(login.app().home())?;
+        if self.login.as_ref().is_none_or(|set| !set.is_same(&login)) {
+            self.slot.record = Record::default();
+            self.acts.set = self.acts.set.saturating_add(1);
+        }
         self.login = Some(login);
-        self.arm();
         Ok(())
     }
 
-    /// Sets the User Access Token. It also clears what stopped the owner or their Locations: they try again.
+    /// Sets the User Access Token. With another token the counts of token requests begin anew. The token that is set already changes nothing:
+    /// [`try_again`](Self::try_again) does.
     ///
     /// # Errors
     /// [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`] if the token is of an App of elsewhere.
     pub fn set_user_token(&mut self, token: UserAccessToken) -> Result<(), Misuse> {
         self.home.accept(&token.home)?;
-        self.replace_token(Some(token));
-        self.arm();
+        if self.slot.token().is_none_or(|set| set.expose() != token.expose_secret()) {
+            self.set(Some(token.secret));
+        }
         Ok(())
+    }
+
+    /// Ends the pauses between token requests: the owner and each Location may send one more at once. For a person who has corrected what was
+    /// wrong.
+    pub fn try_again(&mut self) {
+        self.slot.record.try_again();
+        self.acts.tried = self.acts.tried.saturating_add(1);
     }
 
     /// Removes the login and the User Access Token. A token request in flight still ends, and its token is still saved in the store: a Location's is
     /// used, a User Access Token is not.
     pub fn forget(&mut self) {
         self.login = None;
-        self.replace_token(None);
-        self.arm();
+        self.set(None);
     }
 
-    /// Whether the owner has a User Access Token.
+    /// Whether the owner has a User Access Token that step 2 has not refused.
     pub fn has_user_token(&self) -> bool {
-        self.token.is_some()
+        self.slot.token().is_some() && !self.slot.is_rejected()
     }
 
     /// Whether the owner has a login.
@@ -108,66 +116,40 @@ impl Owner {
         self.login.is_some()
     }
 
-    /// The error that stops the owner from getting a new User Access Token until the program sets credentials.
-    pub fn stopped(&self) -> Option<&RenewError> {
-        self.gate.latched()
-    }
-
-    /// Whether the outcome of two logins in a row is unknown, so that the owner does not try a third.
-    pub fn in_doubt(&self) -> bool {
-        self.gate.in_doubt()
-    }
-
     /// A new User Access Token that is not in the program's store yet: the next renewal saves it first.
     pub fn unsaved(&self) -> Option<SavedToken> {
-        self.unsaved.as_ref().map(|unsaved| SavedToken::from(&unsaved.token))
+        let secret = self.slot.unsaved()?.clone();
+        Some(SavedToken::from(&UserAccessToken { home: self.home.clone(), secret }))
     }
 
-    pub(crate) fn can_renew(&self) -> bool {
-        self.login.is_some() || self.token.is_some() || self.unsaved.is_some() || self.gate.latched().is_some()
+    /// Whether the owner has something that could get a token.
+    pub(crate) fn has_means(&self) -> bool {
+        self.has_login() || self.slot.token().is_some() || self.slot.unsaved().is_some()
     }
 
-    /// Tells one time that the program has set credentials from any other.
-    pub(crate) fn armed(&self) -> (Identity, u64) {
-        (self.identity, self.armed)
+    /// The token for step 2. One that step 2 has refused is sent again only if there is no other way.
+    pub(crate) fn usable_token(&self) -> Option<&BearerToken> {
+        self.slot.token().filter(|_| self.slot.unsaved().is_none() && (!self.slot.is_rejected() || !self.has_login()))
     }
 
-    /// Step 2 refused the token.
-    pub(crate) fn token_rejected(&mut self) {
-        self.token = None;
-        self.rejected = true;
-    }
-
-    /// Uses the new token, now that the store has it, unless the program has set another one meanwhile that was not rejected.
-    pub(crate) fn saved(&mut self) {
-        if let Some(unsaved) = self.unsaved.take() {
-            if unsaved.replaced == self.generation || self.rejected {
-                self.replace_token(Some(unsaved.token));
-                self.works = self.gate.is_armed_since(unsaved.ticket);
-            }
+    /// Returns an error if the owner can't help a Location to a token now.
+    pub(crate) fn may_renew(&self, now: Duration) -> Result<(), TokenError> {
+        match (self.usable_token(), self.slot.unsaved(), &self.login) {
+            (None, None, None) => Err(TokenErrorKind::NotEnabled.into()),
+            (None, None, Some(_)) => self.slot.check(now).map_err(|error| error.at(Step::UserToken)),
+            _ => Ok(()),
         }
     }
 
-    /// Records that the service issued a Location Access Token for the token.
-    pub(crate) fn token_works(&mut self, generation: u64) {
-        if generation == self.generation && !self.rejected {
-            self.works = true;
-            self.gate.token_works();
-        }
+    /// The login, if it may be sent now by the caller whose turn it is.
+    pub(crate) fn may_log_in(&self, now: Duration) -> Result<&UserLogin, TokenError> {
+        self.slot.record.check(now).map_err(|error| error.at(Step::UserToken))?;
+        self.login.as_ref().ok_or(TokenErrorKind::NotEnabled.into())
     }
 
-    fn replace_token(&mut self, token: Option<UserAccessToken>) {
-        self.token = token;
-        self.generation = self.generation.saturating_add(1);
-        self.works = true;
-        self.rejected = false;
-    }
-
-    fn arm(&mut self) {
-        self.armed = self.armed.saturating_add(1);
-        // Whether a token from before works says nothing about what was set now.
-        self.works = true;
-        self.gate.arm();
+    fn set(&mut self, token: Option<BearerToken>) {
+        self.slot.set(token);
+        self.acts.set = self.acts.set.saturating_add(1);
     }
 }
 
@@ -177,13 +159,8 @@ impl fmt::Debug for Owner {
         f.debug_struct("Owner")
             .field("environment", &self.home.environment)
             .field("has_login", &self.has_login())
-            .field("has_user_token", &self.has_user_token())
-            .field("generation", &self.generation)
-            .field("works", &self.works)
-            .field("rejected", &self.rejected)
-            .field("unsaved", &self.unsaved.as_ref().map(|unsaved| unsaved.replaced))
-            .field("armed", &self.armed)
-            .field("gate", &self.gate)
+            .field("slot", &self.slot)
+            .field("acts", &self.acts)
             .finish_non_exhaustive()
     }
 }

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::Misuse;
 use crate::endpoint::URI_LIMIT;
-use crate::token::RESERVED;
+use crate::percent::RESERVED;
 
 /// Adds the token to the URI as one more query parameter, in a buffer that is overwritten.
 pub(crate) fn append(uri: &Uri, parameter: &str, token: &str) -> Result<Uri, Misuse> {

@@ -44,7 +44,8 @@ fn as_body_of_credentials(mut content_type: HeaderValue) -> HeaderValue {
 ///
 /// ```
 /// use http::{HeaderValue, Request, header::CONTENT_TYPE};
-/// use location_auth::{App, Flow, is_token_request};
+/// use location_auth::transports::is_token_request;
+/// use location_auth::{App, Flow};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[doc = include_str!("doctest_app.txt")]
@@ -66,7 +67,8 @@ pub fn is_token_request<B>(request: &Request<B>) -> bool {
 /// A request that credentials can be put on: `http::Request<B>` or `http::request::Parts`. Sealed.
 ///
 /// ```
-/// use location_auth::{Misuse, RequestHead, Session};
+/// use location_auth::driver::RequestHead;
+/// use location_auth::{Misuse, Session};
 ///
 /// fn sign(session: &Session, head: &mut impl RequestHead) -> Result<(), Misuse> {
 ///     session.authorize(head).map(drop)

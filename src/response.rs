@@ -17,7 +17,7 @@ use http::Response;
 use serde_core::de::{self, Deserializer, Expected, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::error::Category;
 
-use crate::error::Answer;
+use crate::error::Details;
 use crate::error_message::{Message, Secrets};
 use crate::json::{Member, refuse_unquoted, unmarked};
 use crate::token::BearerToken;
@@ -29,7 +29,8 @@ use crate::{BodyProblem, Error, ErrorKind, Step, error_message, retry};
 ///
 /// ```
 /// use location_auth::transports::run;
-/// use location_auth::{Misuse, RESPONSE_LIMIT};
+/// use location_auth::transports::RESPONSE_LIMIT;
+/// use location_auth::Misuse;
 #[doc = include_str!("doctest_app.txt")]
 /// let transport = |_request, limit| {
 ///     assert_eq!(limit, RESPONSE_LIMIT);
@@ -82,7 +83,7 @@ pub(crate) fn error<B: AsRef<[u8]>>(
     use BodyProblem::{EmptyToken, Encoded, NoToken, Syntax, TokenNotAString};
     use ErrorKind::{Body, Refused, ServerError, Throttled, Unavailable};
     let (headers, body) = (response.headers(), response.body().as_ref());
-    let (message, code) = match kind {
+    let (message, code, is_of_service) = match kind {
         Refused
         | Throttled
         | Unavailable
@@ -92,9 +93,9 @@ pub(crate) fn error<B: AsRef<[u8]>>(
         {
             error_message::message(headers, body, response.status().is_success(), secrets)
         }
-        _ => (Message::None, None),
+        _ => (Message::None, None, false),
     };
-    Error::new(Answer {
+    Error::new(Details {
         step,
         location: None,
         kind,
@@ -103,9 +104,10 @@ pub(crate) fn error<B: AsRef<[u8]>>(
         retry_after: retry::retry_after(headers).filter(|wait| !secrets.include(wait.as_secs())),
         request_id: error_message::request_id(headers, secrets),
         media_type: error_message::media_type(headers, secrets).filter(|_| matches!(kind, Body(_))),
-        asks_for_another_login: error_message::asks_for_another_login(response.status(), headers),
+        asks_for_another_login: error_message::asks_for_another_login(response),
         message,
         code,
+        is_of_service,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use http::{HeaderMap, Response, header};
+use http::{HeaderMap, Method, StatusCode, header};
 
 /// Whether, and when, the same request may be sent again without the risk of a second token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,20 +21,25 @@ impl Retry {
     /// The longest wait: 365 days. A longer one is reduced to this, so that adding it to a clock can't overflow.
     pub const MAX_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-    /// Returns whether, and when, an ordinary call with this response may be sent again. After 429 and 503 it may: the service did not act, and
-    /// may have asked for a wait. After any other status it is [`Retry::Never`].
+    /// Returns whether, and when, an ordinary call with this method may be sent again after a response with this status and these headers.
+    ///
+    /// After a 429 it may, and after a 503 with a `Retry-After`: then the service did not act. After a 503 without one it may if the method is
+    /// idempotent (RFC 9110 section 9.2.2), since a server that no longer waits for its own handler answers so, too. After any other status it is
+    /// [`Retry::Never`].
     ///
     /// ```
-    /// use std::time::Duration;
+    /// use http::{HeaderMap, Method, StatusCode};
     /// use location_auth::Retry;
     ///
-    /// let response = http::Response::builder().status(429).header("retry-after", "30").body(())?;
-    /// assert_eq!(Retry::from_response(&response), Retry::After(Duration::from_secs(30)));
-    /// # Ok::<(), http::Error>(())
+    /// let (busy, headers) = (StatusCode::SERVICE_UNAVAILABLE, HeaderMap::new());
+    /// assert_eq!(Retry::after(&Method::GET, busy, &headers), Retry::Unspecified);
+    /// assert_eq!(Retry::after(&Method::POST, busy, &headers), Retry::Never);
     /// ```
-    pub fn from_response<B>(response: &Response<B>) -> Self {
-        match response.status().as_u16() {
-            429 | 503 => Self::told(retry_after(response.headers())),
+    pub fn after(method: &Method, status: StatusCode, headers: &HeaderMap) -> Self {
+        match (status.as_u16(), retry_after(headers)) {
+            (429, wait) => Self::told(wait),
+            (503, Some(wait)) => Self::told(Some(wait)),
+            (503, None) if method.is_idempotent() => Self::Unspecified,
             _ => Self::Never,
         }
     }

@@ -2,20 +2,22 @@
 
 use alloc::string::String;
 use core::fmt;
-use core::time::Duration;
 
 use http::{StatusCode, header};
 
-use crate::attempt::Identity;
-use crate::gate::Gate;
+use crate::acquiring::{Acquisition, Replay};
+use crate::attempt::{Attempt, Verdict};
 use crate::home::Home;
-use crate::outcome::shows_that_token_works;
-use crate::renewing::Unsaved;
+use crate::identity::Identity;
+use crate::owner::Acts;
+use crate::record::Record;
+use crate::request::RequestHead;
 use crate::request::X_API_KEY;
+use crate::slot::Slot;
 use crate::token::BearerToken;
 use crate::{
-    App, Attempt, Field, Location, LocationAccessToken, LocationId, Misuse, Owner, RenewError, RenewErrorKind, Renewal,
-    Replay, RequestHead, SavedToken, Step, UserAccessToken, Verdict,
+    App, Field, Location, LocationAccessToken, LocationId, Misuse, Owner, SavedToken, Step, TokenError, TokenErrorKind,
+    UserAccessToken,
 };
 use crate::{endpoint, query};
 
@@ -25,7 +27,8 @@ use crate::{endpoint, query};
 /// use a ready-made client (feature `client`).
 ///
 /// ```
-/// use location_auth::{Session, Verdict};
+/// use location_auth::Session;
+/// use location_auth::driver::Verdict;
 /// # use location_auth::{Flow, Progress};
 #[doc = include_str!("doctest_app.txt")]
 /// # let login = app.user_login("owner@example.com", "hunter2")?;
@@ -51,7 +54,7 @@ use crate::{endpoint, query};
 /// let unauthorized = http::StatusCode::UNAUTHORIZED;
 /// let mut late = call.clone();
 /// let late_attempt = session.authorize(&mut late)?;
-/// assert!(matches!(session.received(attempt, unauthorized)?, Verdict::Renew(_)));
+/// assert!(matches!(session.received(attempt, unauthorized)?, Verdict::Acquire(_)));
 /// session.set_location_token(new_token)?;
 ///
 /// // Now there is one, and a call that gets a 401 is sent again, once.
@@ -70,48 +73,10 @@ pub struct Session {
     pub(crate) identity: Identity,
     /// Where step 2 gets a new token, if the token is a Location's.
     pub(crate) target: Option<Location>,
-    pub(crate) token: Option<BearerToken>,
+    pub(crate) slot: Slot,
     parameter: Option<String>,
-    /// Which token it is: how many the session has had.
-    pub(crate) generation: u64,
-    /// A renewal has got the token, not the program.
-    requested: bool,
-    /// The token has worked, or the program has set it, or the owner's credentials since it was requested.
-    works: bool,
-    /// Whether the token was rejected, and has not worked since.
-    rejected: bool,
-    /// The last token that was rejected before it has worked, or for the call that it was requested for. Cleared when a call that is sent again
-    /// gets another status.
-    in_vain: Option<u64>,
-    pub(crate) unsaved: Option<Unsaved<LocationAccessToken>>,
-    /// When the program had last set the owner's credentials, as far as this session has seen.
-    armed: Option<(Identity, u64)>,
-    pub(crate) gate: Gate,
-}
-
-/// The state of a session's token, for a health check.
-///
-/// ```
-/// use location_auth::{Owner, Session, TokenState};
-///
-/// fn needs_its_owner(session: &Session, owner: &Owner) -> bool {
-///     matches!(session.state(owner), TokenState::Rejected | TokenState::Stopped(_) | TokenState::InDoubt)
-/// }
-/// ```
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum TokenState {
-    /// There is no token: the first one is not there yet, or calls carry the API Key alone.
-    NoToken,
-    /// Calls carry a token that was not rejected.
-    Present,
-    /// The token was rejected, and there is no newer one yet.
-    Rejected,
-    /// The token was rejected or is still missing, and this error stops the requests for a new one until the program sets credentials.
-    Stopped(RenewError),
-    /// The token was rejected or is still missing, and the outcome of two token requests in a row is unknown. No other is sent until the program
-    /// sets credentials.
-    InDoubt,
+    /// What the program had last done to the owner, as far as this session has seen.
+    seen: Option<Acts>,
 }
 
 impl Session {
@@ -139,22 +104,15 @@ impl Session {
             app: app.clone(),
             identity: Identity::new(),
             target: None,
-            token: None,
+            slot: Slot::new(None),
             parameter: None,
-            generation: 0,
-            requested: false,
-            works: true,
-            rejected: false,
-            in_vain: None,
-            unsaved: None,
-            armed: None,
-            gate: Gate::default(),
+            seen: None,
         }
     }
 
     fn new(app: &App, home: &Home, secret: BearerToken) -> Result<Self, Misuse> {
         app.home().accept(home)?;
-        Ok(Self { token: Some(secret), ..Self::without_token(app) })
+        Ok(Self { slot: Slot::new(Some(secret)), ..Self::without_token(app) })
     }
 
     /// Sends the token in a query parameter instead of the `Authorization` header. Prefer the header: URLs end up in logs. The usual
@@ -182,53 +140,31 @@ impl Session {
 
     /// Whether calls carry a token.
     pub fn has_token(&self) -> bool {
-        self.token.is_some()
+        self.slot.token().is_some()
     }
 
     /// What gets the first token, if the session is a Location's and has none: run it before the first [`authorize`](Self::authorize).
-    pub fn first_token(&self) -> Option<Renewal> {
-        self.needs_token().then_some(Renewal { session: self.identity, generation: self.generation })
-    }
-
-    /// Returns an error if no token may be requested now.
-    pub(crate) fn check_renewal(&self, now: Duration) -> Result<(), RenewError> {
-        self.stopped().map_or_else(|| self.gate.check(now), Err)
-    }
-
-    /// The error that stops the session. A token that was rejected before it has worked does, as long as it does not work for another call.
-    fn stopped(&self) -> Option<RenewError> {
-        let is_in_vain = self.rejected && !self.works;
-        is_in_vain.then(|| RenewErrorKind::InVain.into()).or_else(|| self.gate.latched().cloned())
+    pub fn first_token(&self) -> Option<Acquisition> {
+        self.needs_token().then(|| self.renewal())
     }
 
     /// Adds to an error whose token it is about.
-    pub(crate) fn about(&self, error: RenewError) -> RenewError {
+    pub(crate) fn about(&self, error: TokenError) -> TokenError {
         error.of(self.location(), self.needs_token())
     }
 
-    fn needs_token(&self) -> bool {
-        self.target.is_some() && self.token.is_none()
-    }
-
-    /// Returns the token's state, and the error that stops its renewal.
-    pub fn state(&self, owner: &Owner) -> TokenState {
-        // The next renewal clears what stopped the session before the program set credentials.
-        let own = (self.armed == Some(owner.armed())).then_some(self);
-        let stopped = own.and_then(Self::stopped).or(owner.gate.latched().cloned());
-        let in_doubt = own.is_some_and(|own| own.gate.in_doubt()) || owner.gate.in_doubt();
-        let wants_token = self.rejected || self.needs_token();
-        match stopped.filter(|_| wants_token) {
-            Some(error) => TokenState::Stopped(self.about(error)),
-            None if wants_token && in_doubt => TokenState::InDoubt,
-            None if self.rejected => TokenState::Rejected,
-            None if self.has_token() => TokenState::Present,
-            None => TokenState::NoToken,
-        }
+    #[inline]
+    pub(crate) fn needs_token(&self) -> bool {
+        self.target.is_some() && self.slot.token().is_none()
     }
 
     /// A new token that is not in the program's store yet: the next renewal saves it first.
     pub fn unsaved(&self) -> Option<SavedToken> {
-        self.unsaved.as_ref().map(|unsaved| SavedToken::from(&unsaved.token))
+        Some(SavedToken::from(&LocationAccessToken {
+            home: self.app.home().clone(),
+            location: self.location()?.clone(),
+            secret: self.slot.unsaved()?.clone(),
+        }))
     }
 
     /// Puts the API Key and the token on a request: an `http::Request` with any body, or its `Parts`.
@@ -242,48 +178,40 @@ impl Session {
     /// [`Misuse::RequestTooLarge`]; and, if nothing else is wrong, [`Misuse::NoToken`] as long as [`first_token`](Self::first_token) returns a renewal.
     pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.put_credentials(request)?;
-        Ok(Attempt { session: self.identity, generation: self.generation, again: false, renewed: false })
+        Ok(Attempt { session: self.identity, generation: self.slot.generation(), again: false })
     }
 
     /// Returns what to do after a response with this status. It consumes the attempt, so that no attempt leads to two replays.
+    ///
+    /// Nothing ties the status to the attempt's own response: [`Call`](crate::driver::Call) does.
     ///
     /// # Errors
     /// [`Misuse::ForeignAttempt`] if another session made the attempt.
     #[inline]
     pub fn received(&mut self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {
         self.check(attempt.session)?;
-        if status == StatusCode::UNAUTHORIZED && self.token.is_some() {
-            return Ok(self.unauthorized(&attempt));
+        let is_newest = attempt.generation == self.slot.generation();
+        if status == StatusCode::UNAUTHORIZED && self.slot.token().is_some() {
+            return Ok(self.unauthorized(attempt.again, is_newest));
         }
-        let is_news = !self.works || self.rejected || attempt.again;
-        if is_news && attempt.generation == self.generation && shows_that_token_works(status) {
-            self.token_works(attempt.again);
+        if is_newest && !self.slot.is_settled() && status.is_success() {
+            self.slot.accepted(attempt.again);
         }
         Ok(Verdict::Answered)
     }
 
-    /// The service rejected the token of the attempt.
-    fn unauthorized(&mut self, attempt: &Attempt) -> Verdict {
-        let rejected = |kind: RenewErrorKind| self.about(RenewError::from(kind).at(Step::LocationToken));
-        let (in_vain, again) = (rejected(RenewErrorKind::InVain), rejected(RenewErrorKind::RejectedAgain));
-        let is_newest = attempt.generation == self.generation;
-        let mut stops = false;
+    /// The service rejected the token of an attempt.
+    #[cold]
+    fn unauthorized(&mut self, again: bool, is_newest: bool) -> Verdict {
         if is_newest {
-            self.rejected = true;
-            // A new token did not help the call that it was for, or has not worked at all. After the second such token, no other is requested.
-            let is_in_vain = attempt.renewed || !self.works;
-            let again_in_vain =
-                is_in_vain && self.in_vain.replace(self.generation).is_some_and(|last| last != self.generation);
-            if again_in_vain {
-                self.gate.latch(in_vain.clone());
-            }
-            stops = again_in_vain || !self.works;
+            self.slot.reject();
         }
-        match (attempt.again, is_newest) {
-            (true, _) if stops => Verdict::Rejected(in_vain),
-            (true, _) => Verdict::Rejected(again),
-            (false, false) => Verdict::Replay(Replay { session: self.identity, renewed: false }),
-            (false, true) => Verdict::Renew(Renewal { session: self.identity, generation: self.generation }),
+        match (again, is_newest) {
+            (true, _) => {
+                Verdict::Rejected(self.about(TokenError::from(TokenErrorKind::RejectedAgain).at(Step::LocationToken)))
+            }
+            (false, false) => Verdict::Replay(self.replay_now()),
+            (false, true) => Verdict::Acquire(self.renewal()),
         }
     }
 
@@ -293,11 +221,11 @@ impl Session {
     /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session made the replay.
     pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.check(replay.session)?;
-        Ok(Attempt { again: true, renewed: replay.renewed, ..self.authorize(request)? })
+        Ok(Attempt { again: true, ..self.authorize(request)? })
     }
 
-    /// Takes a new token from outside, such as one from a login in another process. Whatever stopped the session so
-    /// far is cleared. Calls in flight that get a 401 are sent again with the new token.
+    /// Takes a new token from outside, such as one from a login in another process, and with it the count of token requests begins anew. Calls
+    /// in flight that get a 401 are sent again with the new token.
     ///
     /// # Errors
     /// They leave the session unchanged: [`Misuse::WrongEnvironment`] and [`Misuse::WrongOrigin`]; [`Misuse::WrongLocation`] for a token of
@@ -307,58 +235,34 @@ impl Session {
         if self.location() != Some(&token.location) {
             return Err(Misuse::WrongLocation);
         }
-        self.replace_token(token, false);
-        self.arm();
+        self.slot.set(Some(token.secret));
         Ok(())
     }
 
-    /// Uses the new token, now that the store has it, unless the program has set another one meanwhile that was not rejected.
-    pub(crate) fn saved(&mut self) {
-        if let Some(unsaved) = self.unsaved.take() {
-            if unsaved.replaced == self.generation || self.rejected {
-                self.replace_token(unsaved.token, true);
-                self.works = self.gate.is_armed_since(unsaved.ticket);
-            }
+    /// Sees what the program has done to the owner since. Returns whether it has changed the owner's credentials.
+    pub(crate) fn see(&mut self, owner: &Owner) -> bool {
+        let before = self.seen.replace(owner.acts);
+        let changed = before.is_some_and(|before| !before.has_credentials_of(&owner.acts));
+        if changed {
+            self.slot.record = Record::default();
+        } else if before.is_some_and(|before| before != owner.acts) {
+            self.slot.record.try_again();
         }
+        changed
     }
 
-    /// Clears what stopped the session, if the program has set its owner's credentials since.
-    pub(crate) fn arm_after(&mut self, owner: &Owner) {
-        if self.armed != Some(owner.armed()) {
-            self.armed = Some(owner.armed());
-            self.arm();
-        }
+    /// Whether the session has seen all that the program has done to the owner.
+    pub(crate) fn has_seen(&self, owner: &Owner) -> bool {
+        self.seen.is_none_or(|seen| seen == owner.acts)
     }
 
-    /// After a renewal.
-    pub(crate) fn leave_to_replay(&self) -> Replay {
-        Replay { session: self.identity, renewed: self.requested }
+    /// After a renewal, or if another caller has got a newer token.
+    pub(crate) fn replay_now(&self) -> Replay {
+        Replay { session: self.identity }
     }
 
-    fn token_works(&mut self, for_a_call_sent_again: bool) {
-        if !self.works {
-            self.works = true;
-            self.gate.token_works();
-        }
-        self.rejected = false;
-        if for_a_call_sent_again {
-            self.in_vain = None;
-        }
-    }
-
-    fn arm(&mut self) {
-        // Whether a token from before works says nothing about what was set now.
-        self.works = true;
-        self.in_vain = None;
-        self.gate.arm();
-    }
-
-    fn replace_token(&mut self, token: LocationAccessToken, requested: bool) {
-        self.token = Some(token.secret);
-        self.requested = requested;
-        self.generation = self.generation.saturating_add(1);
-        self.works = true;
-        self.rejected = false;
+    fn renewal(&self) -> Acquisition {
+        Acquisition { session: self.identity, generation: self.slot.generation() }
     }
 
     fn check(&self, session: Identity) -> Result<(), Misuse> {
@@ -370,9 +274,9 @@ impl Session {
     pub(crate) fn check_request(&self, request: &impl RequestHead) -> Result<(), Misuse> {
         self.check_head(request)?;
         match &self.parameter {
-            Some(parameter) if self.token.is_some() || self.needs_token() => {
+            Some(parameter) if self.has_token() || self.needs_token() => {
                 // How long a token will be is not known before it is there: the shortest stands in for it.
-                let token = self.token.as_ref().map_or("t", BearerToken::expose);
+                let token = self.slot.token().map_or("t", BearerToken::expose);
                 query::append(request.uri(), parameter, token).map(drop)
             }
             _ => Ok(()),
@@ -393,7 +297,7 @@ impl Session {
 
     fn put_credentials(&self, request: &mut impl RequestHead) -> Result<(), Misuse> {
         self.check_head(request)?;
-        match (&self.token, &self.parameter) {
+        match (self.slot.token(), &self.parameter) {
             (Some(token), Some(parameter)) => {
                 let uri = query::append(request.uri(), parameter, token.expose())?;
                 *request.uri_mut() = uri;
@@ -442,14 +346,8 @@ impl fmt::Debug for Session {
             .field("environment", &self.app.environment())
             .field("location", &self.location())
             .field("query_parameter", &self.parameter)
-            .field("generation", &self.generation)
-            .field("requested", &self.requested)
-            .field("works", &self.works)
-            .field("rejected", &self.rejected)
-            .field("in_vain", &self.in_vain)
-            .field("unsaved", &self.unsaved.as_ref().map(|unsaved| unsaved.replaced))
-            .field("armed", &self.armed)
-            .field("gate", &self.gate)
+            .field("slot", &self.slot)
+            .field("seen", &self.seen)
             .finish_non_exhaustive()
     }
 }

@@ -2,14 +2,13 @@
 
 use alloc::{string::String, vec::Vec};
 use core::fmt;
-use core::str::FromStr;
 
 use serde_core::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
-use crate::json::{Member, refuse_unquoted};
+use crate::Environment;
+use crate::json::{Member, Text, refuse_unquoted};
 use crate::secret::REDACTED;
-use crate::{Environment, LocationId, Misuse};
 
 /// The settings of an [`App`](crate::App): the credentials that the service issued, and the URLs that came with them.
 ///
@@ -144,31 +143,6 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// [`Misuse::UnknownEnvironment`] for any name except `staging` and `production`.
-impl FromStr for Environment {
-    type Err = Misuse;
-
-    fn from_str(name: &str) -> Result<Self, Misuse> {
-        match name {
-            "staging" => Ok(Self::Staging),
-            "production" => Ok(Self::Production),
-            _ => Err(Misuse::UnknownEnvironment),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Environment {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Text::deserialize(deserializer)?.0.parse().map_err(de::Error::custom)
-    }
-}
-
-impl<'de> Deserialize<'de> for LocationId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::new(&Text::deserialize(deserializer)?.0).map_err(de::Error::custom)
-    }
-}
-
 const NAMES: [&str; 8] = [
     "environment",
     "user_token_url",
@@ -244,41 +218,6 @@ fn unknown<E: de::Error>(name: &str) -> E {
 
 fn text<'de, A: MapAccess<'de>>(map: &mut A) -> Result<String, A::Error> {
     Ok(core::mem::take(&mut *map.next_value::<Text>()?.0))
-}
-
-/// A text and nothing else: some readers of environment variables take `0123` for the number 123, and nobody can tell what a number was before.
-/// serde's own error for another value quotes the value.
-struct Text(Zeroizing<String>);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // With `deserialize_str`, serde_json quotes a value that is not a text. A format without names, like postcard, has nothing else.
-        match deserializer.is_human_readable() {
-            true => deserializer.deserialize_any(TextVisitor),
-            false => deserializer.deserialize_str(TextVisitor),
-        }
-    }
-}
-
-struct TextVisitor;
-
-impl Visitor<'_> for TextVisitor {
-    type Value = Text;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
-    }
-    fn visit_str<E>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(Zeroizing::new(text.into())))
-    }
-    fn visit_string<E>(self, text: String) -> Result<Text, E> {
-        Ok(Text(Zeroizing::new(text)))
-    }
-
-    refuse_unquoted! {
-        "a value is not a text, and what is read as a number loses digits: put it between quotes, in an environment variable within the value ('\"0123\"')";
-        visit_bool(bool), visit_i64(i64), visit_i128(i128), visit_u64(u64), visit_u128(u128), visit_f64(f64), visit_bytes(&[u8]),
-    }
 }
 
 /// A list of texts, or one text with commas between them.

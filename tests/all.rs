@@ -2,6 +2,8 @@
 //! Empty without `--cfg mutants`, since every test here also has a program of its own.
 #![cfg(mutants)]
 
+#[path = "acquisition.rs"]
+mod acquisition;
 #[path = "client.rs"]
 mod client;
 #[path = "drawings.rs"]
@@ -14,8 +16,6 @@ mod errors;
 mod memory;
 #[path = "messages.rs"]
 mod messages;
-#[path = "renewal.rs"]
-mod renewal;
 #[path = "requests.rs"]
 mod requests;
 #[path = "responses.rs"]

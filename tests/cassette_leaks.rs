@@ -11,9 +11,9 @@ use std::convert::Infallible;
 
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
-use location_auth::transports::Transport;
 use location_auth::transports::cassette::{Credentials, Recorder};
-use location_auth::{App, Bytes, Flow, Progress, RESPONSE_LIMIT, Session};
+use location_auth::transports::{RESPONSE_LIMIT, Transport};
+use location_auth::{App, Bytes, Flow, Progress, Session};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use spellings::spellings;
 

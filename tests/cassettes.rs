@@ -14,10 +14,10 @@ use std::task::{Context, Poll, Waker};
 use http::{Request, Response};
 use location_auth::emulator::{Access, Emulator};
 use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Player, Recorder};
-use location_auth::transports::{AsyncTransport, Cause, Delivery, RunError, SendErrorKind, Transport, run, run_async};
-use location_auth::{
-    App, Bytes, Flow, LocationAccessToken, LocationLogin, Progress, RESPONSE_LIMIT, SavedToken, Session,
+use location_auth::transports::{
+    AsyncTransport, Cause, RESPONSE_LIMIT, RunError, SendError, SendErrorKind, Transport, run, run_async,
 };
+use location_auth::{App, Bytes, Delivery, Flow, LocationAccessToken, LocationLogin, Progress, SavedToken, Session};
 use now::now;
 
 const OF_0_1: &str = include_str!("data/cassette-0.1.json");
@@ -234,6 +234,21 @@ fn the_async_transports_record_and_replay_the_same() {
     let token = now(run_async(MADE_UP.login(), &player)).unwrap();
     assert_eq!(token.expose_secret(), "<location-token-1>");
     player.finish().unwrap();
+}
+
+#[test]
+fn a_recorder_tells_of_a_failure_what_its_transport_tells_and_records_nothing_of_it() {
+    let error = || SendError::new(SendErrorKind::TimedOut, Delivery::NotSent, None);
+    let blocking = Recorder::new(|_, _| Err::<Response<Vec<u8>>, _>(error()), RECORDED.credentials());
+    let sent = Transport::send(&blocking, get("https://api.example.com/x"), 0).unwrap_err();
+    let told = (Transport::delivery(&blocking, &sent), Transport::kind(&blocking, &sent));
+    assert_eq!(told, (Delivery::NotSent, SendErrorKind::TimedOut));
+    let asynchronous =
+        Recorder::new(|_, _| std::future::ready(Err::<Response<Vec<u8>>, _>(error())), RECORDED.credentials());
+    let sent = now(AsyncTransport::send(&asynchronous, get("https://api.example.com/x"), 0)).unwrap_err();
+    let told = (AsyncTransport::delivery(&asynchronous, &sent), AsyncTransport::kind(&asynchronous, &sent));
+    assert_eq!(told, (Delivery::NotSent, SendErrorKind::TimedOut));
+    assert!(!blocking.cassette().to_string().contains("/x") && !asynchronous.cassette().to_string().contains("/x"));
 }
 
 #[test]

@@ -16,15 +16,16 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
+use location_auth::driver::{Attempt, Call, Replay};
 use location_auth::emulator::{Access, Condition};
 use location_auth::transports::client::{
     AsyncClient, AsyncTokenStore, CallError, Client, NotSaved, StoreError, TokenStore,
 };
 use location_auth::transports::{AsyncTransport, Transport};
 use location_auth::{
-    App, Attempt, Backoff, Bytes, Call, Delivery, Environment, Fault, LocationAccessToken, Misuse, Owner, RenewError,
-    RenewErrorKind, Replay, Retry, SavedToken, Session, Step, TokenState, UserAccessToken, UserLogin,
+    App, Backoff, Bytes, Delivery, Environment, Fault, LocationAccessToken, Misuse, Owner, Retry, SavedToken, Session,
+    Step, TokenError, TokenErrorKind, TokenState, UserAccessToken, UserLogin,
 };
 use now::now;
 use over::OVER;
@@ -94,7 +95,7 @@ impl<'a> Line<'a> {
 impl Transport for &Line<'_> {
     type Error = Cut;
     fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, Cut> {
-        assert_eq!(limit, if is_login(&request) { location_auth::RESPONSE_LIMIT } else { 1000 });
+        assert_eq!(limit, if is_login(&request) { location_auth::transports::RESPONSE_LIMIT } else { 1000 });
         self.carry(request)
     }
 }
@@ -146,13 +147,16 @@ impl Either<'_> {
     fn call_with<B>(
         &self,
         call: Call<B>,
-        request: Request<B>,
         send: impl Fn(Request<B>) -> Result<Response<Vec<u8>>, Cut>,
     ) -> Result<Response<Vec<u8>>, CallError<Cut>> {
         match self {
-            Self::Blocking(client) => client.call_with(call, request, send),
-            Self::Async(client) => now(client.call_with(call, request, |request| ready(send(request)))),
+            Self::Blocking(client) => client.call_with(call, send),
+            Self::Async(client) => now(client.call_with(call, |request| ready(send(request)))),
         }
+    }
+
+    fn try_again(&self) {
+        both!(self, client => client.try_again());
     }
 
     fn call_with_retries(
@@ -171,7 +175,7 @@ impl Either<'_> {
         }
     }
 
-    fn received(&self, attempt: Attempt, status: u16) -> Result<Option<Replay>, RenewError> {
+    fn received(&self, attempt: Attempt, status: u16) -> Result<Option<Replay>, TokenError> {
         let status = status.try_into().unwrap();
         match self {
             Self::Blocking(client) => client.received(attempt, status),
@@ -179,7 +183,7 @@ impl Either<'_> {
         }
     }
 
-    fn ensure_token(&self) -> Result<(), RenewError> {
+    fn ensure_token(&self) -> Result<(), TokenError> {
         match self {
             Self::Blocking(client) => client.ensure_token(),
             Self::Async(client) => now(client.ensure_token()),
@@ -219,7 +223,7 @@ impl Either<'_> {
     }
 
     /// The call met a 401 that could not be helped, and this is why.
-    fn rejection(&self, request: Request<Bytes>) -> RenewError {
+    fn rejection(&self, request: Request<Bytes>) -> TokenError {
         match self.call(request) {
             Err(CallError::TokenRejected { error, response, .. }) => {
                 assert_eq!(response.status(), 401, "the caller gets what the service answered to the call");
@@ -230,6 +234,10 @@ impl Either<'_> {
     }
 }
 
+thread_local! {
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
 /// Runs the test against both clients, each with a service of its own.
 fn with_both(
     session: fn(&TestService) -> Session,
@@ -237,13 +245,16 @@ fn with_both(
     test: impl Fn(&TestService, &Line<'_>, Either<'_>),
 ) {
     for blocking in [true, false] {
+        NOW.set(Duration::from_secs(1000));
         let service = TestService::new();
         let line = Line::new(&service);
         let (session, owner) = (session(&service), owner(&service));
         let client = if blocking {
-            Either::Blocking(Client::with_owner(session, owner, &line, &line).with_limit(1000))
+            Either::Blocking(Client::with_owner(session, owner, &line, &line).with_limit(1000).with_clock(|| NOW.get()))
         } else {
-            Either::Async(AsyncClient::with_owner(session, owner, &line, &line).with_limit(1000))
+            Either::Async(
+                AsyncClient::with_owner(session, owner, &line, &line).with_limit(1000).with_clock(|| NOW.get()),
+            )
         };
         test(&service, &line, client);
     }
@@ -285,7 +296,7 @@ fn a_rejected_token_is_reported_with_its_location_and_no_login_is_sent() {
         let error = client.call(call(1)).unwrap_err();
         assert!(
             matches!(&error, CallError::TokenRejected { error, response, .. } if error.location().unwrap().as_str() == "loc-1"
-            && matches!(error.kind(), RenewErrorKind::NotEnabled) && response.headers().contains_key("x-request-id"))
+            && matches!(error.kind(), TokenErrorKind::NotEnabled) && response.headers().contains_key("x-request-id"))
         );
         assert_eq!(
             error.to_string(),
@@ -309,6 +320,7 @@ fn with_the_owners_login_a_rejected_token_is_renewed_and_each_new_token_is_saved
         assert_eq!(line.take(), STEP_2_ALONE, "the User Access Token is kept: no second login");
 
         service.revoke_all();
+        NOW.set(NOW.get() + Duration::from_secs(60));
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
         let from_step_1 =
             ["contacts", "token", "user_token", "save a user's", "token", "save loc-1", "contacts"].map(String::from);
@@ -325,13 +337,12 @@ fn with_a_user_access_token_there_is_no_login_at_all() {
 
         service.revoke_all();
         let error = client.rejection(call(1));
-        assert!(matches!(error.kind(), RenewErrorKind::Response(error) if error.step() == Step::LocationToken));
+        assert!(matches!(error.kind(), TokenErrorKind::Response(error) if error.step() == Step::LocationToken));
         for _ in 0..20 {
-            let error = client.rejection(call(1));
-            assert!(error.is_final() && matches!(error.kind(), RenewErrorKind::Response(_)), "{error:?}");
+            client.rejection(call(1));
         }
         assert_eq!(line.take().iter().filter(|noted| *noted != "contacts").count(), 1, "the owner has to log in");
-        assert!(matches!(client.state(), TokenState::Stopped(_)));
+        assert!(matches!(client.state(), TokenState::Paused(_)));
         client.set_user_token(service.user_token()).unwrap();
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
     });
@@ -363,6 +374,7 @@ fn a_failed_save_is_reported_with_the_response_that_the_program_gets_after_retri
     for status in [429, 503] {
         with_both(TestService::revoked_session, with_user_token, |_, line, client| {
             line.store_fails.set(true);
+            line.retry_after.set(true);
             line.answers.borrow_mut().extend([("contacts", 401), ("contacts", status)]);
             let response = client.call_with_retries(call(1), Backoff::default(), &RefCell::default()).unwrap();
             assert_eq!(line.take(), ["contacts", "token", "save loc-1", "contacts", "contacts"]);
@@ -402,7 +414,7 @@ fn a_failed_save_is_reported_with_the_next_response_if_the_call_has_none() {
         assert!(matches!(client.call(call(1)), Err(CallError::Transport { error: Cut, .. })));
         line.answers.borrow_mut().push(("contacts", 401));
         assert!(
-            matches!(client.rejection(call(1)).kind(), RenewErrorKind::InVain),
+            matches!(client.rejection(call(1)).kind(), TokenErrorKind::RejectedAgain),
             "401 to the first and to the second"
         );
         assert_eq!(client.call(call(1)).unwrap().extensions().get::<NotSaved>().unwrap().tokens().count(), 2);
@@ -431,144 +443,9 @@ fn a_call_is_not_sent_again_after_a_second_401() {
         // A route that no Location's token opens: the new token meets a 401 as well.
         service.emulator.lock().unwrap().add_route("/me", Access::User);
         let me = || Request::get("https://api.example.com/me").body(Bytes::new()).unwrap();
-        assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
+        assert!(matches!(client.rejection(me()).kind(), TokenErrorKind::RejectedAgain));
         assert_eq!(line.take(), ["me", "user_token", "save a user's", "token", "save loc-1", "me"]);
-
-        // It has not worked, so there is no other one; it works elsewhere, so there is one more, and no third.
-        assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
-        assert_eq!(service.issued(), (2, 2));
-        for _ in 0..50 {
-            assert_eq!(client.call(call(1)).unwrap().status(), 200);
-            assert!(matches!(client.rejection(me()).kind(), RenewErrorKind::InVain));
-        }
-        assert_eq!(service.issued(), (2, 3));
-        client.set_login(service.login(PASSWORD)).unwrap();
-        assert!(client.call(me()).is_err());
-        assert_eq!(service.issued(), (2, 4), "setting credentials again allows one more");
     });
-}
-
-#[test]
-fn a_route_that_answers_401_costs_at_most_two_tokens_whatever_the_repeat_is_answered_with() {
-    for met in [302, 401, 403, 407, 408, 425, 429, 500, 502, 503, 504] {
-        with_both(TestService::session, with_login, |service, line, client| {
-            for _ in 0..30 {
-                line.answers.borrow_mut().extend([("contacts", 401), ("contacts", met)]);
-                let _ = client.call(call(1));
-                line.answers.borrow_mut().clear();
-            }
-            assert!(service.issued().1 <= 1 + 2, "{met}: {:?}", service.issued());
-        });
-    }
-    with_both(TestService::session, with_login, |service, line, client| {
-        for _ in 0..30 {
-            line.answers.borrow_mut().push(("contacts", 401));
-            let attempt = client.authorize(&mut call(1));
-            if let Ok(Some(replay)) = client.received(attempt, 401) {
-                client.replay(replay, &mut call(1)); // its answer never comes
-            }
-        }
-        assert_eq!(service.issued(), (2, 2), "a token that was not seen to work is the last one");
-    });
-}
-
-#[test]
-fn a_token_that_has_worked_is_renewed_after_a_later_revocation() {
-    for works in [200, 201, 204, 404, 409, 422] {
-        with_both(TestService::session, with_login, |service, line, client| {
-            for round in 1..5 {
-                line.answers.borrow_mut().extend([("contacts", 401), ("contacts", works)]);
-                assert_eq!(client.call(call(1)).unwrap().status(), works);
-                assert_eq!(service.issued().1, 1 + round, "{works}");
-            }
-        });
-    }
-}
-
-#[test]
-fn a_login_is_sent_once_whatever_final_answer_it_receives() {
-    for status in [200, 204, 302, 307, 400, 401, 403, 404, 422, 451] {
-        with_both(TestService::revoked_session, with_login, |service, line, client| {
-            line.answers.borrow_mut().push(("user_token", status));
-            for _ in 0..50 {
-                let error = client.rejection(call(1));
-                assert!(error.is_final() && error.retry() == Retry::Never, "{status}: {error:?}");
-                assert!(error.to_string().ends_with(
-                    "; no new token is requested until the program sets the owner's login or User Access Token again"
-                ));
-            }
-            assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1, "{status}");
-            client.set_login(service.login(PASSWORD)).unwrap();
-            assert_eq!(client.call(call(1)).unwrap().status(), 200);
-        });
-    }
-}
-
-#[test]
-fn a_login_whose_outcome_is_unknown_is_sent_twice_at_most() {
-    for status in [408, 425, 500, 502, 504, 599] {
-        with_both(TestService::revoked_session, with_login, |_, line, client| {
-            line.answers.borrow_mut().extend([("user_token", status); 3]);
-            for _ in 0..50 {
-                assert!(!matches!(client.call(call(1)), Ok(response) if response.status() == 401));
-            }
-            assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 2, "{status}");
-            assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::InDoubt));
-        });
-    }
-    with_both(TestService::revoked_session, with_login, |service, line, client| {
-        line.cut_after.borrow_mut().extend(["user_token"; 3]);
-        for _ in 0..50 {
-            client.rejection(call(1));
-        }
-        assert_eq!(service.issued(), (3, 1), "two tokens that nobody has, and no third");
-        line.cut_after.borrow_mut().clear();
-        client.set_login(service.login(PASSWORD)).unwrap();
-        assert_eq!(client.call(call(1)).unwrap().status(), 200);
-    });
-}
-
-#[test]
-fn a_login_that_the_service_did_not_act_on_may_be_tried_by_the_next_caller() {
-    for status in [407, 429, 503] {
-        with_both(TestService::revoked_session, with_login, |_, line, client| {
-            line.answers.borrow_mut().extend([("user_token", status); 5]);
-            for _ in 0..5 {
-                assert!(!client.rejection(call(1)).is_final());
-            }
-            assert_eq!(client.call(call(1)).unwrap().status(), 200, "{status}");
-            assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 6);
-        });
-    }
-}
-
-thread_local! {
-    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
-}
-
-#[test]
-fn a_wait_that_the_service_asks_for_holds_for_the_next_callers() {
-    for condition in [Condition::Throttling(Some(3600)), Condition::Down(Some(3600))] {
-        let service = TestService::new();
-        let line = Line::new(&service);
-        let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), &line, &line);
-        let client = client.with_limit(1000).with_clock(|| NOW.get());
-        let tell = |condition| service.emulator.lock().unwrap().set_condition(condition);
-        NOW.set(Duration::from_secs(1000));
-        line.answers.borrow_mut().push(("contacts", 401));
-        tell(condition);
-        let Err(CallError::TokenRejected { error, .. }) = client.call(call(1)) else { panic!("there is no token") };
-        assert!(matches!(error.kind(), RenewErrorKind::Response(_)));
-        tell(Condition::Up);
-        for second in [1000, 1001, 4599] {
-            NOW.set(Duration::from_secs(second));
-            let Err(error) = client.call(call(1)) else { panic!("there is no token") };
-            assert_eq!(error.retry(), Retry::After(Duration::from_secs(4600 - second)));
-        }
-        assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1);
-        NOW.set(Duration::from_secs(4600));
-        assert_eq!(client.call(call(1)).unwrap().status(), 200);
-    }
 }
 
 #[test]
@@ -591,20 +468,22 @@ fn an_exchange_that_failed_is_sent_again_without_another_login() {
 }
 
 #[test]
-fn a_refused_login_is_not_tried_again_until_there_are_new_credentials() {
+fn a_refused_login_pauses_until_there_are_other_credentials() {
     with_both(TestService::revoked_session, with_old_password, |service, line, client| {
         let error = client.call(call(1)).unwrap_err();
         assert_eq!(
             error.to_string(),
             "the access token of Location loc-1 was rejected, and renewing it failed: step 1 (User Access Token): the service refused \
              (status 401), saying \"invalid_credentials: Wrong email or password\", request id 4; the caller is at fault: \
-             check the owner's email and password; no new token is requested until the program sets the owner's login or User Access Token again"
+             check the owner's email and password"
         );
         for _ in 0..50 {
-            assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::Response(_)));
+            assert!(matches!(client.rejection(call(1)).kind(), TokenErrorKind::Paused { .. }));
         }
         assert_eq!(line.take().iter().filter(|noted| *noted == "user_token").count(), 1);
-        assert!(matches!(client.state(), TokenState::Stopped(error) if error.step() == Some(Step::UserToken)));
+        assert!(matches!(client.state(), TokenState::Paused(error) if error.step() == Some(Step::UserToken)));
+        client.try_again();
+        assert!(matches!(client.rejection(call(1)).kind(), TokenErrorKind::Response(_)));
         client.set_login(service.login(PASSWORD)).unwrap();
         assert_eq!(client.call(call(1)).unwrap().status(), 200);
     });
@@ -617,12 +496,12 @@ fn a_call_whose_body_cannot_be_sent_again_gets_an_error_and_the_token_is_renewed
         struct Stream;
         let upload = || call(1).map(|_| Stream);
         let send = |request: Request<Stream>| line.carry(request.map(|Stream| Bytes::new()));
-        let error = client.call_with(Call::once(), upload(), send).unwrap_err();
+        let error = client.call_with(Call::once(upload()), send).unwrap_err();
         assert!(matches!(&error, CallError::NotRepeated { response, .. } if response.status() == 401));
         assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
         assert_eq!(format!("{error:?}"), "NotRepeated { location: Some(\"loc-1\"), .. }");
         assert_eq!(line.take(), BOTH_STEPS[..5]);
-        assert_eq!(client.call_with(Call::once(), upload(), send).unwrap().status(), 200);
+        assert_eq!(client.call_with(Call::once(upload()), send).unwrap().status(), 200);
     });
 }
 
@@ -635,7 +514,7 @@ fn a_call_whose_body_can_be_rebuilt_is_sent_again_with_the_new_token() {
             sent.borrow_mut().push(request.body().get());
             line.carry(request.map(|_| Bytes::new()))
         };
-        let response = client.call_with(Call::repeating(Some(upload("made again"))), upload("first"), send);
+        let response = client.call_with(Call::repeating(upload("first"), Some(upload("made again"))), send);
         assert_eq!((response.unwrap().status().as_u16(), sent.take()), (200, vec!["first", "made again"]));
     });
 }
@@ -646,9 +525,9 @@ fn a_busy_service_is_retried_after_its_wait_only_if_the_caller_asks_for_it() {
         let waits = RefCell::new(Vec::new());
         let seconds = Duration::from_secs;
         let backoff = || Backoff::new(2, seconds(1), seconds(60));
-        let busy = |times| line.answers.borrow_mut().extend([("contacts", 503)].repeat(times));
+        let busy = |times| line.answers.borrow_mut().extend([("contacts", 429)].repeat(times));
         busy(1);
-        assert_eq!(client.call(call(1)).unwrap().status(), 503);
+        assert_eq!(client.call(call(1)).unwrap().status(), 429);
         busy(2);
         assert_eq!(client.call_with_retries(call(1), backoff(), &waits).unwrap().status(), 200);
         assert_eq!(waits.take(), [seconds(1), seconds(2)]);
@@ -658,7 +537,7 @@ fn a_busy_service_is_retried_after_its_wait_only_if_the_caller_asks_for_it() {
         assert_eq!(waits.take(), [seconds(7)], "what the service asks for");
         line.retry_after.set(false);
         busy(3);
-        assert_eq!(client.call_with_retries(call(1), backoff(), &waits).unwrap().status(), 503, "the budget is two");
+        assert_eq!(client.call_with_retries(call(1), backoff(), &waits).unwrap().status(), 429, "the budget is two");
         assert_eq!(waits.take().len(), 2);
         line.answers.borrow_mut().push(("contacts", 500));
         assert_eq!(client.call_with_retries(call(1), backoff(), &waits).unwrap().status(), 500);
@@ -687,7 +566,7 @@ fn a_request_that_the_program_sends_itself_shares_the_clients_state() {
         let replay = client.received(early, 401).unwrap().unwrap();
         let attempt = client.replay(replay, &mut call(1));
         let error = client.received(attempt, 401).unwrap_err();
-        assert!(matches!(error.kind(), RenewErrorKind::RejectedAgain), "and not a third time");
+        assert!(matches!(error.kind(), TokenErrorKind::RejectedAgain), "and not a third time");
     });
 }
 
@@ -702,7 +581,7 @@ fn the_first_call_of_a_location_without_a_token_gets_one_and_is_sent_once() {
     });
     with_both(TestService::session_without_a_token, with_user_token, |service, line, client| {
         // It was not sent before, so it need not be sent again.
-        let response = client.call_with(Call::once(), call(1), |request| line.carry(request)).unwrap();
+        let response = client.call_with(Call::once(call(1)), |request| line.carry(request)).unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(line.take(), &STEP_2_ALONE[1..]);
         service.emulator.lock().unwrap().revoke_location("loc-1");
@@ -721,13 +600,13 @@ fn a_call_that_gets_no_first_token_is_not_sent_and_says_why() {
         let error = client.call(call(1)).unwrap_err();
         assert_eq!((error.fault(), error.retry(), error.source().is_none()), (Fault::Caller, Retry::Never, true));
         let (error, _) = no_token(Err(error));
-        assert!(matches!(error.kind(), RenewErrorKind::NotEnabled));
+        assert!(matches!(error.kind(), TokenErrorKind::NotEnabled));
         assert!(line.take().is_empty());
     });
     with_both(TestService::session_without_a_token, with_old_password, |_, line, client| {
         for sent in [1, 0] {
             let (error, _) = no_token(client.call(call(1)));
-            assert!(error.is_final() && error.location().unwrap().as_str() == "loc-1");
+            assert_eq!(error.location().unwrap().as_str(), "loc-1");
             assert_eq!(line.take().len(), sent, "the password is sent once");
         }
     });
@@ -735,9 +614,9 @@ fn a_call_that_gets_no_first_token_is_not_sent_and_says_why() {
         line.cut.borrow_mut().push("user_token");
         let error = client.call(call(1)).unwrap_err();
         assert!(error.source().unwrap().is::<Cut>());
-        assert!(format!("{error:?}").starts_with("NoToken { error: RenewError { "), "{error:?}");
+        assert!(format!("{error:?}").starts_with("NoToken { error: TokenError { "), "{error:?}");
         assert_eq!(no_token(Err(error)).1, Some(Cut));
-        line.answers.borrow_mut().push(("token", 503));
+        line.answers.borrow_mut().push(("token", 429));
         let waits = RefCell::default();
         let response = client.call_with_retries(call(1), Backoff::default(), &waits).unwrap();
         assert_eq!((response.status().as_u16(), waits.take().len(), service.issued()), (200, 1, (1, 1)));
@@ -770,8 +649,8 @@ fn a_call_that_can_never_be_sent_requests_no_first_token() {
                 };
                 refused(client.call(request.clone()));
                 let send = |request| line.carry(request);
-                refused(client.call_with(Call::once(), request.clone(), send));
-                refused(client.call_with(Call::repeating(Some(request.clone())), call(1), send));
+                refused(client.call_with(Call::once(request.clone()), send));
+                refused(client.call_with(Call::repeating(call(1), Some(request.clone())), send));
                 if let Either::Async(client) = &client {
                     OVER.iter().for_each(|over| refused(now(over.call(client, &line, request.clone()))));
                 }
@@ -802,7 +681,10 @@ fn a_token_request_that_was_cut_is_not_blamed_for_what_came_after_it() {
     client.set_location_token(revoked).unwrap();
     is_cut.set(true);
     let Poll::Ready(Err(error)) = called.as_mut().poll(context) else { panic!("the token is revoked") };
-    assert!(matches!(&error, CallError::TokenRejected { error, transport: None, .. } if error.is_final()), "{error:?}");
+    assert!(
+        matches!(&error, CallError::TokenRejected { error, transport: None, .. } if matches!(error.kind(), TokenErrorKind::RejectedAgain)),
+        "{error:?}"
+    );
 }
 
 #[test]
@@ -816,7 +698,7 @@ fn a_program_that_sends_its_calls_itself_gets_the_first_token_before() {
         assert_eq!(line.carry(request).unwrap().status(), 200);
     });
     with_both(TestService::session_without_a_token, nobody, |_, _, client| {
-        assert!(matches!(client.ensure_token().unwrap_err().kind(), RenewErrorKind::NotEnabled));
+        assert!(matches!(client.ensure_token().unwrap_err().kind(), TokenErrorKind::NotEnabled));
     });
 }
 
@@ -836,7 +718,7 @@ fn a_token_set_by_the_program_is_used_by_calls_in_flight() {
 fn a_client_that_forgets_its_owner_no_longer_renews() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
         client.forget();
-        assert!(matches!(client.rejection(call(1)).kind(), RenewErrorKind::NotEnabled));
+        assert!(matches!(client.rejection(call(1)).kind(), TokenErrorKind::NotEnabled));
         assert_eq!(line.take(), ["contacts"]);
     });
 }
@@ -873,7 +755,7 @@ fn an_owner_and_a_session_of_two_hosts_send_nothing() {
                     CallError::NoToken { error, .. } | CallError::TokenRejected { error, .. } => error,
                     other => panic!("{other:?}"),
                 };
-                let RenewErrorKind::Misuse(misuse) = error.kind() else { panic!("{error}") };
+                let TokenErrorKind::Misuse(misuse) = error.kind() else { panic!("{error}") };
                 assert!(matches!(misuse, Misuse::WrongOrigin { .. }), "{misuse}");
                 assert_eq!(line.take(), vec!["contacts".to_owned(); sent], "no token request");
             });
@@ -899,7 +781,8 @@ fn a_call_that_meets_503_429_or_a_broken_connection_is_not_sent_again() {
         ] {
             service.emulator.lock().unwrap().set_condition(condition);
             let response = client.call(call(1)).unwrap();
-            assert_eq!((Retry::from_response(&response), line.take()), (retry, vec!["contacts".to_owned()]));
+            let told = Retry::after(&Method::GET, response.status(), response.headers());
+            assert_eq!((told, line.take()), (retry, vec!["contacts".to_owned()]));
         }
         line.cut.borrow_mut().push("contacts");
         let error = client.call(call(1)).unwrap_err();
@@ -937,7 +820,7 @@ fn the_token_of_a_user_is_not_renewed() {
     let session = |service: &TestService| Session::for_user(&service.app, service.user_token()).unwrap();
     with_both(session, with_login, |_, line, client| {
         let error = client.rejection(call(1));
-        assert!(matches!(error.kind(), RenewErrorKind::NotEnabled) && error.location().is_none());
+        assert!(matches!(error.kind(), TokenErrorKind::NotEnabled) && error.location().is_none());
         assert_eq!(line.take(), ["contacts"]);
     });
 }

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 
 use callers::{Callers, Outcome, call};
 use http::{Response, StatusCode};
-use location_auth::{Call, CallFailure, Delivery, Next, Owner, RenewErrorKind, Renewing, Session, Step, Turn};
+use location_auth::driver::{Acquiring, Call, CallFailure, Next, Turn};
+use location_auth::{Delivery, Owner, Session, Step, TokenErrorKind};
 use support::{app, location_token, token_response, user_token};
 
 /// A state's name in the documentation, and its words in the guide.
@@ -19,29 +20,29 @@ type State = (&'static str, &'static str);
 struct Edge(State, &'static str, State);
 
 const BEGIN: State = ("start", "a call");
-const FIRST_TOKEN: State = ("Renew, first", "get the Location's first token");
+const FIRST_TOKEN: State = ("Acquire, first", "get the Location's first token");
 const SEND: State = ("Send", "send the call");
-const SEND_AGAIN: State = ("Send, again", "send the call once more, with the new token");
-const RENEW: State = ("Renew", "get a new token");
+const SEND_AGAIN: State = ("Send, last", "send the call for the last time, with the new token");
+const ACQUIRE: State = ("Acquire", "get a new token");
 const RESPONSE: State = ("Done(Ok)", "the response");
 const NO_FIRST_TOKEN: State = ("Done(NoToken)", "NoToken");
-const NOT_RENEWED: State = ("Done(NotRenewed)", "TokenRejected");
+const TOKEN_REJECTED: State = ("Done(TokenRejected)", "TokenRejected");
 const NOT_REPEATED: State = ("Done(NotRepeated)", "NotRepeated");
 
 const CALL: &[Edge] = &[
     Edge(BEGIN, "the session needs no first token", SEND),
     Edge(BEGIN, "the Location has no token yet", FIRST_TOKEN),
-    Edge(FIRST_TOKEN, "a token", SEND),
+    Edge(FIRST_TOKEN, "a token", SEND_AGAIN),
     Edge(FIRST_TOKEN, "no token", NO_FIRST_TOKEN),
     Edge(SEND, "any status except 401", RESPONSE),
     Edge(SEND, "401, and there is a newer token", SEND_AGAIN),
-    Edge(SEND, "401, and there is a newer token, but the body can't be sent again", NOT_REPEATED),
-    Edge(SEND, "401, and there is no newer token", RENEW),
-    Edge(RENEW, "a new token", SEND_AGAIN),
-    Edge(RENEW, "a new token, but the body can't be sent again", NOT_REPEATED),
-    Edge(RENEW, "no new token", NOT_RENEWED),
+    Edge(SEND, "the same, but the body can't be sent again", NOT_REPEATED),
+    Edge(SEND, "401, and there is no newer token", ACQUIRE),
+    Edge(ACQUIRE, "a new token", SEND_AGAIN),
+    Edge(ACQUIRE, "the same, but the body can't be sent again", NOT_REPEATED),
+    Edge(ACQUIRE, "no new token", TOKEN_REJECTED),
     Edge(SEND_AGAIN, "any status except 401", RESPONSE),
-    Edge(SEND_AGAIN, "401", NOT_RENEWED),
+    Edge(SEND_AGAIN, "401", TOKEN_REJECTED),
 ];
 
 const START: State = ("start", "a call got a 401, or the Location has no token yet");
@@ -54,7 +55,7 @@ const KEEP_OWNER: State = ("Keep(owner's)", "save the owner's token");
 const NEW_TOKEN: State = ("Done(Ok)", "a new token");
 const NO_TOKEN: State = ("Done(Err)", "no new token");
 
-const RENEWAL: &[Edge] = &[
+const ACQUISITION: &[Edge] = &[
     Edge(START, "the owner can renew", AWAIT_LOCATION),
     Edge(START, "the owner can't renew, or must not", NO_TOKEN),
     Edge(AWAIT_LOCATION, "another caller got a new token", NEW_TOKEN),
@@ -152,12 +153,12 @@ enum Event {
     AfterADrop,
 }
 
-fn events(of: &Renewing) -> &'static [Event] {
+fn events(of: &Acquiring) -> &'static [Event] {
     match of {
-        Renewing::AwaitTurn(_) => &[Event::GoesOn, Event::AfterAnother, Event::AfterARefusal, Event::AfterADrop],
-        Renewing::SendToken(_) => &[Event::GoesOn, Event::Unauthorized, Event::Forbidden, Event::NoAnswer],
-        Renewing::Keep(_) => &[Event::GoesOn],
-        Renewing::Done(_) => &[],
+        Acquiring::AwaitTurn(_) => &[Event::GoesOn, Event::AfterAnother, Event::AfterARefusal, Event::AfterADrop],
+        Acquiring::SendToken(_) => &[Event::GoesOn, Event::Unauthorized, Event::Forbidden, Event::NoAnswer],
+        Acquiring::Keep(_) => &[Event::GoesOn],
+        Acquiring::Done(_) => &[],
     }
 }
 
@@ -166,10 +167,10 @@ fn another(callers: &mut Callers, place: usize, event: Event) {
     let other = callers.enter(place);
     loop {
         match (callers.state(other), event) {
-            (Renewing::Done(_), _) => return,
-            (Renewing::Keep(_), Event::AfterADrop) => return callers.drop(other),
-            (Renewing::SendToken(_), Event::AfterARefusal) => callers.answer(other, Outcome::Status(403)),
-            (Renewing::SendToken(_), _) => callers.answer(other, Outcome::Token),
+            (Acquiring::Done(_), _) => return,
+            (Acquiring::Keep(_), Event::AfterADrop) => return callers.drop(other),
+            (Acquiring::SendToken(_), Event::AfterARefusal) => callers.answer(other, Outcome::Status(403)),
+            (Acquiring::SendToken(_), _) => callers.answer(other, Outcome::Token),
             _ => callers.go_on(other),
         }
     }
@@ -177,14 +178,14 @@ fn another(callers: &mut Callers, place: usize, event: Event) {
 
 /// One state further, for the caller at Location 0.
 fn step(callers: &mut Callers, caller: usize, event: Event) {
-    if let (Renewing::AwaitTurn(waiting), Event::AfterAnother | Event::AfterARefusal | Event::AfterADrop) =
+    if let (Acquiring::AwaitTurn(waiting), Event::AfterAnother | Event::AfterARefusal | Event::AfterADrop) =
         (callers.state(caller), event)
     {
         // For the owner's turn it competes with callers of other Locations.
         let place = if waiting.turn() == Turn::Location { 0 } else { 1 };
         another(callers, place, event);
     }
-    if !matches!(callers.state(caller), Renewing::SendToken(_)) {
+    if !matches!(callers.state(caller), Acquiring::SendToken(_)) {
         return callers.go_on(caller);
     }
     let outcome = match event {
@@ -196,16 +197,16 @@ fn step(callers: &mut Callers, caller: usize, event: Event) {
     callers.answer(caller, outcome);
 }
 
-fn state_of(next: &Renewing) -> State {
+fn state_of(next: &Acquiring) -> State {
     match next {
-        Renewing::AwaitTurn(waiting) if waiting.turn() == Turn::Location => AWAIT_LOCATION,
-        Renewing::AwaitTurn(_) => AWAIT_OWNER,
-        Renewing::SendToken(step) if step.step() == Step::UserToken => STEP_1,
-        Renewing::SendToken(_) => STEP_2,
-        Renewing::Keep(keep) if keep.token().location().is_some() => KEEP_LOCATION,
-        Renewing::Keep(_) => KEEP_OWNER,
-        Renewing::Done(Ok(_)) => NEW_TOKEN,
-        Renewing::Done(Err(_)) => NO_TOKEN,
+        Acquiring::AwaitTurn(waiting) if waiting.turn() == Turn::Location => AWAIT_LOCATION,
+        Acquiring::AwaitTurn(_) => AWAIT_OWNER,
+        Acquiring::SendToken(step) if step.step() == Step::UserToken => STEP_1,
+        Acquiring::SendToken(_) => STEP_2,
+        Acquiring::Keep(keep) if keep.token().location().is_some() => KEEP_LOCATION,
+        Acquiring::Keep(_) => KEEP_OWNER,
+        Acquiring::Done(Ok(_)) => NEW_TOKEN,
+        Acquiring::Done(Err(_)) => NO_TOKEN,
     }
 }
 
@@ -241,8 +242,8 @@ fn the_drawing_of_a_renewal_shows_every_way_through_it() {
     for start in starts {
         walk(start, &mut vec![], &mut walked);
     }
-    are_walked(RENEWAL, &walked);
-    is_drawn("## One renewal", RENEWAL, "src/renewal_states.md");
+    are_walked(ACQUISITION, &walked);
+    is_drawn("## One renewal", ACQUISITION, "src/acquisition_states.md");
 }
 
 #[test]
@@ -257,31 +258,31 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
             true => app.location("loc-1").unwrap().session(),
             false => Session::for_location(&app, location_token(&app)).unwrap(),
         };
-        let call_state = if can_repeat { Call::new(&call()) } else { Call::once() };
-        let mut next: Next<(), ()> = call_state.start(call(), &session);
+        let call = if can_repeat { Call::new(call()) } else { Call::once(call()) };
+        let mut next: Next<(), ()> = call.start(&session);
         let (mut from, mut statuses) = (BEGIN, statuses.into_iter());
         loop {
             let to = call_state_of(from, &next);
             walked.insert((from.0, to.0));
             from = to;
             next = match next {
-                Next::Send(mut request, call) => {
-                    let attempt = call.authorize(&session, &mut request).unwrap();
+                Next::Send(call) => {
+                    let (_, sent) = call.authorize(&session).unwrap();
                     if has_newer && from == SEND {
                         session.set_location_token(location_token(&app)).unwrap();
                     }
                     let status = StatusCode::from_u16(statuses.next().unwrap()).unwrap();
                     let answer = Response::builder().status(status).body(()).unwrap();
-                    call.received(session.received(attempt, status).unwrap(), answer)
+                    sent.received(answer, &mut session).unwrap()
                 }
-                Next::Renew(renewal, call) => {
+                Next::Acquire(renewal, call) => {
                     let mut owner = Owner::new(&app);
                     if renews {
                         owner.set_user_token(user_token(&app)).unwrap();
                     }
                     let result = support::renew(renewal, &mut session, &mut owner, |_| token_response("t-2"));
                     assert_eq!(result.is_ok(), renews);
-                    call.renewed(result).into()
+                    call.acquired(result).into()
                 }
                 Next::Done(_) => break,
             };
@@ -292,16 +293,15 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
 }
 
 fn call_state_of(from: State, next: &Next<(), ()>) -> State {
-    let is_sent = from != BEGIN && from != FIRST_TOKEN;
     match next {
-        Next::Send(..) if is_sent => SEND_AGAIN,
-        Next::Send(..) => SEND,
-        Next::Renew(..) if is_sent => RENEW,
-        Next::Renew(..) => FIRST_TOKEN,
+        Next::Send(_) if from == BEGIN => SEND,
+        Next::Send(_) => SEND_AGAIN,
+        Next::Acquire(..) if from == BEGIN => FIRST_TOKEN,
+        Next::Acquire(..) => ACQUIRE,
         Next::Done(Ok(_)) => RESPONSE,
-        Next::Done(Err(CallFailure::NotRenewed { error, .. })) => {
-            assert!(!matches!(error.kind(), RenewErrorKind::Misuse(_)));
-            NOT_RENEWED
+        Next::Done(Err(CallFailure::TokenRejected { error, .. })) => {
+            assert!(!matches!(error.kind(), TokenErrorKind::Misuse(_)));
+            TOKEN_REJECTED
         }
         Next::Done(Err(CallFailure::NoToken { .. })) => NO_FIRST_TOKEN,
         Next::Done(Err(CallFailure::NotRepeated { .. })) => NOT_REPEATED,

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::transports::{
-    AsyncTransport, Cause, Delivery, RunError, Transport, run, run_async, run_async_with_retries, run_with_retries,
+    AsyncTransport, Cause, Delivery, RESPONSE_LIMIT, RunError, Transport, run, run_async, run_async_with_retries,
+    run_with_retries,
 };
-use location_auth::{Backoff, Bytes, Fault, Flow, LocationLogin, RESPONSE_LIMIT, Retry, Step};
+use location_auth::{Backoff, Bytes, Fault, Flow, LocationLogin, Retry, Step};
 use now::now;
 use support::{EMAIL, PASSWORD, app, response, token_response};
 

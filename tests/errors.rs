@@ -5,9 +5,9 @@
 mod cases;
 #[path = "support/now.rs"]
 mod now;
-#[path = "support/renew_errors.rs"]
-mod renew_errors;
 mod support;
+#[path = "support/token_errors.rs"]
+mod token_errors;
 
 use std::collections::BTreeMap;
 use std::error::Error as StdError;
@@ -311,8 +311,8 @@ fn of_clients(texts: &mut Texts) {
     let error = service_error();
     assert!(error.source().unwrap().is::<SendError>());
     texts.say("of the layer", error);
-    texts.title("RenewError, and CallError::TokenRejected and NoToken, which say the same");
-    for (name, error) in renew_errors::renew_errors() {
+    texts.title("TokenError, and CallError::TokenRejected and NoToken, which say the same");
+    for (name, error) in token_errors::token_errors() {
         let rejected = CallError::<SendError>::TokenRejected {
             response: Box::new(response(401, &[], "no")),
             error: error.clone(),
@@ -323,6 +323,10 @@ fn of_clients(texts: &mut Texts) {
         assert_eq!(none.to_string(), error.to_string());
         texts.say(name, error);
     }
+    let (_, error) = token_errors::token_errors().into_iter().next().unwrap();
+    let response = Box::new(response(401, &[("www-authenticate", "Basic realm=\"staff\"")], "no"));
+    let rejected = CallError::<SendError>::TokenRejected { response, error, transport: None };
+    texts.say("TokenRejected, by a gateway with a login of its own", rejected);
 }
 
 /// What the layer tells of a service that fails.
@@ -391,6 +395,7 @@ fn of_cassettes(texts: &mut Texts) {
         CassetteError::Missing { number: 3, line: line() },
         CassetteError::Withheld { number: 1, part: "response's body".into(), reason: "encoded".into() },
         CassetteError::TooLarge(3),
+        CassetteError::Refused(2, SendErrorKind::Header("connection")),
     ] {
         let debug = format!("{error:?}");
         texts.say(debug.split([' ', '{', '(']).next().unwrap_or_default(), error);
@@ -413,7 +418,7 @@ fn texts() -> Texts {
 
 #[test]
 fn every_error_has_the_text_in_the_file() {
-    support::is_documented("tests/data/errors.txt", "What every error says", &texts().file);
+    support::documented::is_documented("tests/data/errors.txt", "What every error says", &texts().file);
 }
 
 #[test]
@@ -485,11 +490,11 @@ fn no_text_of_the_sources_is_missing_from_the_file() {
         "src/error_kind.rs",
         "src/misuse.rs",
         "src/saved.rs",
-        "src/renew_error.rs",
+        "src/token_error.rs",
         "transports/cassette/error.rs",
         "transports/client/error.rs",
         "transports/client/service_error.rs",
-        "transports/drivers.rs",
+        "transports/run_error.rs",
         "transports/send_error.rs",
     ] {
         let text = fs::read_to_string(root.join(file)).unwrap();

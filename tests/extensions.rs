@@ -12,8 +12,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
+use location_auth::driver::Call;
 use location_auth::transports::client::{AsyncClient, Client, NoStore};
-use location_auth::{Backoff, Bytes, Call};
+use location_auth::{Backoff, Bytes};
 use now::now;
 use test_service::{PASSWORD, TestService, call, is_login};
 
@@ -66,12 +67,12 @@ fn an_async_calls_extensions_reach_the_transport_also_with_its_repeat_after_a_40
 }
 
 #[test]
-fn a_call_that_waits_out_a_503_carries_its_extensions_again() {
+fn a_call_that_waits_out_a_429_carries_its_extensions_again() {
     let (service, noted, busy) = (TestService::new(), Noted::default(), Mutex::new(true));
     let transport = |request, _limit| {
         let response = noted.carry(&service, request)?;
         let busy = std::mem::take(&mut *busy.lock().unwrap());
-        Ok::<_, Infallible>(if busy { Response::builder().status(503).body(vec![]).unwrap() } else { response })
+        Ok::<_, Infallible>(if busy { Response::builder().status(429).body(vec![]).unwrap() } else { response })
     };
     let client = Client::new(service.session(), transport);
     let backoff = Backoff::new(3, Duration::ZERO, Duration::ZERO);
@@ -85,8 +86,8 @@ fn a_rebuilt_request_has_the_extensions_it_was_built_with() {
     let (service, noted) = (TestService::new(), Noted::default());
     let transport = |request, _limit| noted.carry(&service, request);
     let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), &transport, NoStore);
-    let again = Call::repeating(Some(traced(8)));
-    let response = client.call_with(again, traced(7), |request| noted.carry(&service, request)).unwrap();
+    let call = Call::repeating(traced(7), Some(traced(8)));
+    let response = client.call_with(call, |request| noted.carry(&service, request)).unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     drop(client);
     assert_eq!(noted.traces(), [TraceId(7), TraceId(8)]);

@@ -12,11 +12,10 @@ use std::fs;
 use std::os::unix::fs::FileExt;
 
 use http::{Request, Response, StatusCode};
-use location_auth::transports::Transport;
+use location_auth::driver::Verdict;
 use location_auth::transports::cassette::{Credentials, Recorder};
-use location_auth::{
-    App, Bytes, Flow, LocationLogin, Owner, Progress, RESPONSE_LIMIT, SavedToken, Session, Settings, Step, Verdict,
-};
+use location_auth::transports::{RESPONSE_LIMIT, Transport};
+use location_auth::{App, Bytes, Flow, LocationLogin, Owner, Progress, SavedToken, Session, Settings, Step};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Frees nothing, so that nothing is written over what a buffer had when it was given back, or when it moved.
@@ -100,7 +99,7 @@ fn session_call() {
     let mut session = Session::for_location(&app(), logged_in()).unwrap();
     let mut request = call();
     let attempt = session.authorize(&mut request).unwrap();
-    session.received(attempt, StatusCode::OK).unwrap();
+    drop(session.received(attempt, StatusCode::OK).unwrap());
 }
 
 fn renewal() {
@@ -108,7 +107,9 @@ fn renewal() {
     let mut owner = Owner::new(&app());
     owner.set_login(app().user_login("owner@example.com", &secret(PASSWORD)).unwrap()).unwrap();
     let attempt = session.authorize(&mut call()).unwrap();
-    let Verdict::Renew(renewal) = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap() else { panic!("a 401") };
+    let Verdict::Acquire(renewal) = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap() else {
+        panic!("a 401")
+    };
     let token = |step| if step == Step::UserToken { USER } else { CALLS };
     drop(support::renew(renewal, &mut session, &mut owner, |step| response(200, "access_token", token(step))).unwrap());
 }

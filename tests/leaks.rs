@@ -25,10 +25,11 @@ use std::time::Duration;
 use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use location_auth::Bytes;
+use location_auth::driver::*;
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::testing::{Executor, Failing, Interaction, Network, NetworkFault, Rng, Scripted, Silent};
 use location_auth::transports::cassette::{Credentials, Recorder};
-use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore, NotSaved};
+use location_auth::transports::client::{Async, AsyncClient, Blocking, CallError, Client, NoStore, NotSaved};
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
@@ -144,7 +145,7 @@ fn sweep() -> Sweep {
     sweep.display("environment::Environment", Environment::Production);
     sweep.debug("app::App", &app);
     sweep.debug("app::Location", &location);
-    sweep.display("token::LocationId", location.id());
+    sweep.display("location_id::LocationId", location.id());
 
     let token = |text: &str| token_response(&text.replace('\\', "\\\\").replace('"', "\\\""));
     let user_login = app.user_login(EMAIL, PASSWORD).unwrap();
@@ -238,6 +239,10 @@ fn sweep() -> Sweep {
 
     transports(&mut sweep, &login);
     kit(&mut sweep, &login);
+    let mut credentials = StrikeOut::default();
+    credentials.add_named(PASSWORD, "[password]");
+    credentials.add_secret(PASSWORD);
+    sweep.debug("text::StrikeOut", &credentials);
     clients(&mut sweep, sessions, &user_login);
     sweep
 }
@@ -249,9 +254,9 @@ fn to_contacts() -> http::Request<Bytes> {
 }
 
 /// A 401 for the session's newest token.
-fn rejected(session: &mut Session) -> Renewal {
+fn rejected(session: &mut Session) -> Acquisition {
     let attempt = session.authorize(&mut to_contacts()).unwrap();
-    let Ok(Verdict::Renew(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else { unreachable!() };
+    let Ok(Verdict::Acquire(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else { unreachable!() };
     renewal
 }
 
@@ -278,38 +283,42 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
         // Again and again, until what stops it is kept.
         for _ in 0..3 {
             let renewal = rejected(&mut session);
-            sweep.debug("attempt::Renewal", &renewal);
+            sweep.debug("acquiring::Acquisition", &renewal);
             let mut next = renewal.start(&mut session, &mut owner, NOW);
             let result = loop {
-                sweep.debug("renewing::Renewing", &next);
+                sweep.debug("acquiring::Acquiring", &next);
                 sweep.debug("owner::Owner", &owner);
                 sweep.debug("session::Session", &session);
                 next = match next {
-                    Renewing::AwaitTurn(waiting) => {
-                        sweep.debug("renewing::AwaitTurn", &waiting);
-                        sweep.debug("renewing::Turn", waiting.turn());
+                    Acquiring::AwaitTurn(waiting) => {
+                        sweep.debug("acquiring::AwaitTurn", &waiting);
+                        sweep.debug("acquiring::Turn", waiting.turn());
                         waiting.granted(&mut session, &mut owner, NOW)
                     }
-                    Renewing::SendToken(step) => {
-                        sweep.debug("renewing::SendToken", &step);
+                    Acquiring::SendToken(step) => {
+                        sweep.debug("acquiring::SendToken", &step);
                         sweep.display("redacted::Redacted", Redacted(&step.request()));
                         match &answer {
                             Some(answer) => step.received(answer, &mut session, &mut owner, NOW),
                             None => step.failed(Delivery::Unknown, &mut session, &mut owner, NOW),
                         }
                     }
-                    Renewing::Keep(keep) => {
-                        sweep.debug("renewing::Keep", &keep);
+                    Acquiring::Keep(keep) => {
+                        sweep.debug("acquiring::Keep", &keep);
                         keep.kept(&mut session, &mut owner, NOW)
                     }
-                    Renewing::Done(result) => break result,
+                    Acquiring::Done(result) => break result,
                 };
             };
             if let Err(error) = result {
-                sweep.error("renew_error::RenewError", &error);
-                sweep.debug("renew_error::RenewErrorKind", error.kind());
+                sweep.error("token_error::TokenError", &error);
+                sweep.debug("token_error::TokenErrorKind", error.kind());
+                if let TokenErrorKind::Paused { after, .. } = error.kind() {
+                    sweep.debug("outcome::LastOutcome", after);
+                    sweep.display("outcome::LastOutcome", after);
+                }
             }
-            sweep.debug("session::TokenState", session.state(&owner));
+            sweep.debug("token_state::TokenState", session.state(&owner, NOW));
         }
     }
     // A token that nobody kept.
@@ -317,8 +326,8 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
     let mut owner = Owner::new(session.app());
     owner.set_user_token(user_token.clone()).unwrap();
     let next = rejected(&mut session).start(&mut session, &mut owner, NOW);
-    let Renewing::AwaitTurn(waiting) = next else { unreachable!() };
-    let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, NOW) else { unreachable!() };
+    let Acquiring::AwaitTurn(waiting) = next else { unreachable!() };
+    let Acquiring::SendToken(step) = waiting.granted(&mut session, &mut owner, NOW) else { unreachable!() };
     drop(step.received(&token(LOCATION_TOKEN), &mut session, &mut owner, NOW));
     sweep.debug("session::Session", &session);
     sweep.debug("saved::SavedToken", session.unsaved().unwrap());
@@ -326,32 +335,33 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
 
 /// Every state of a call, and every end of it.
 fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationAccessToken) {
-    for call in [Call::new(&to_contacts()), Call::once()] {
+    for call in [Call::new(to_contacts()), Call::once(to_contacts())] {
         let [mut session, ..] = sessions();
-        let mut next = call.start(to_contacts(), &session);
+        let mut next = call.start(&session);
         loop {
             sweep.debug("call::Next", &next);
             next = match next {
-                Next::Send(mut request, call) => {
+                Next::Send(call) => {
                     sweep.debug("call::Call", &call);
-                    let attempt = call.authorize(&session, &mut request).unwrap();
+                    let (request, sent) = call.authorize(&session).unwrap();
                     sweep.display("redacted::Redacted", Redacted(&request));
-                    let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
-                    sweep.debug("attempt::Verdict", &verdict);
-                    call.received(verdict, response(401, PASSWORD))
+                    sweep.debug("call::SentCall", &sent);
+                    let attempt = session.authorize(&mut to_contacts()).unwrap();
+                    sweep.debug("attempt::Verdict", session.received(attempt, StatusCode::UNAUTHORIZED).unwrap());
+                    sent.received(response(401, PASSWORD), &mut session).unwrap()
                 }
-                Next::Renew(_, waiting) => {
+                Next::Acquire(_, waiting) => {
                     sweep.debug("call::WaitingCall", &waiting);
                     let late = session.authorize(&mut to_contacts()).unwrap();
                     session.set_location_token(new.clone()).unwrap();
                     let Ok(Verdict::Replay(replay)) = session.received(late, StatusCode::UNAUTHORIZED) else {
                         unreachable!()
                     };
-                    sweep.debug("attempt::Replay", &replay);
-                    waiting.renewed(Ok(replay)).into()
+                    sweep.debug("acquiring::Replay", &replay);
+                    waiting.acquired(Ok(replay)).into()
                 }
                 Next::Done(result) => {
-                    sweep.debug("call::CallFailure", result.unwrap_err());
+                    sweep.error("call::CallFailure", &result.unwrap_err());
                     break;
                 }
             };
@@ -378,8 +388,8 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
     let [session, _, _] = sessions();
     let client = Client::with_owner(session, owner(), refused, NoStore);
     sweep.error("error::CallError", &client.call(call()).unwrap_err());
-    sweep.debug("session::TokenState", client.state());
-    sweep.debug("blocking::Client", client);
+    sweep.debug("token_state::TokenState", client.state());
+    sweep.debug("shared::AnyClient", client);
     let fresh = || sessions()[0].app().location("loc-1").unwrap().session();
     for error in [
         Client::with_owner(fresh(), owner(), refused, NoStore).call(call()).unwrap_err(),
@@ -413,10 +423,12 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
     let not_saved = answered.extensions().get::<NotSaved>().unwrap();
     assert_eq!(not_saved.tokens().count(), 2);
     sweep.debug("store::NotSaved", not_saved);
-    sweep.debug("blocking::Client", client);
+    sweep.debug("shared::AnyClient", client);
     let [session, _, _] = sessions();
     let client = AsyncClient::new(session, |_, _| std::future::ready(dead(call(), 0)));
-    sweep.debug("asynchronous::AsyncClient", client);
+    sweep.debug("shared::AnyClient", client);
+    sweep.debug("blocking::Blocking", Blocking::default());
+    sweep.debug("asynchronous::Async", Async::default());
     layers(sweep, sessions, call);
 }
 
@@ -478,18 +490,18 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
     sweep.error("send_error::SendError", &error());
     for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
         let stopped = RunError { flow: login.clone(), cause: Cause::Transport { error: error(), delivery } };
-        sweep.error("drivers::RunError", &stopped);
-        sweep.debug("drivers::Cause", stopped.cause);
+        sweep.error("run_error::RunError", &stopped);
+        sweep.debug("run_error::Cause", stopped.cause);
     }
     let answers =
         |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
     let stopped = run(login.clone(), &answers).unwrap_err();
-    sweep.error("drivers::RunError", &stopped);
-    sweep.debug("drivers::Cause", stopped.cause);
+    sweep.error("run_error::RunError", &stopped);
+    sweep.debug("run_error::Cause", stopped.cause);
     // Nothing listens on port 1, so the client library's own errors are behind these.
     let dead = App::new(settings().user_token_url("http://127.0.0.1:1/?q=Xq9")).unwrap();
     let stopped = run(dead.user_login(EMAIL, PASSWORD).unwrap(), &Ureq::new()).unwrap_err();
-    sweep.error("drivers::RunError", &stopped);
+    sweep.error("run_error::RunError", &stopped);
     sweep.debug("ureq::Ureq", Ureq::new());
     sweep.debug("reqwest::Reqwest", Reqwest::new().unwrap());
     let connect = |_| std::future::ready(Err::<TokioIo<tokio::net::TcpStream>, _>(std::io::ErrorKind::NotFound.into()));

@@ -5,7 +5,8 @@ mod memory;
 mod support;
 
 use http::{Response, StatusCode};
-use location_auth::{App, Call, Flow, Owner, Progress, Session, Settings, Step, Verdict};
+use location_auth::driver::{Call, Verdict};
+use location_auth::{App, Flow, Owner, Progress, Session, Settings, Step};
 use memory::{allocations, left_behind};
 use support::{EMAIL, app, next, settings, token_response};
 use zeroize::Zeroizing;
@@ -69,16 +70,14 @@ fn a_call_that_is_answered_at_once_allocates_no_more_than_its_copy() {
         call
     };
     let mut answered = |call: Call<()>| {
-        let mut request = request();
         allocations(|| {
-            let attempt = call.authorize(&session, &mut request).unwrap();
-            let verdict = session.received(attempt, StatusCode::OK).unwrap();
-            call.received(verdict, Response::new(()))
+            let (_request, sent) = call.authorize(&session).unwrap();
+            sent.received(Response::new(()), &mut session).unwrap()
         })
         .0
     };
-    let copied = Call::new(&request());
-    assert_eq!([answered(Call::once()), answered(copied)], [0, 0]);
+    let copied = Call::new(request());
+    assert_eq!([answered(Call::once(request())), answered(copied)], [0, 0]);
 }
 
 #[test]
@@ -145,7 +144,7 @@ fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
         owner.set_login(app.user_login(SECRET, SECRET).unwrap()).unwrap();
         let attempt = session.authorize(&mut call).unwrap();
         let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
-        let Verdict::Renew(renewal) = verdict else { panic!("there is no newer one") };
+        let Verdict::Acquire(renewal) = verdict else { panic!("there is no newer one") };
         let answer = |step| {
             let answer = if step == Step::UserToken { &user } else { &location };
             answer.clone().map(Zeroizing::new)

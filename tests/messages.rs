@@ -7,7 +7,8 @@ mod support;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use location_auth::{App, Error, Flow, Owner, RenewErrorKind, Renewing, Session, Step, StrikeOut, Verdict, strike_out};
+use location_auth::driver::{Acquiring, Verdict};
+use location_auth::{App, Error, Flow, Owner, Session, Step, StrikeOut, TokenErrorKind, strike_out};
 use spellings::spellings;
 use support::{EMAIL, app, done, settings, token_response};
 
@@ -469,20 +470,20 @@ fn renewal_refused(step: Step, answer: &Response<String>, before: impl Fn(&mut O
     owner.set_login(app.user_login(EMAIL, "hunter2-password").unwrap()).unwrap();
     owner.set_user_token(support::user_token(&app)).unwrap();
     let attempt = session.authorize(&mut Request::get("https://api.example.com/").body(()).unwrap()).unwrap();
-    let Ok(Verdict::Renew(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else { unreachable!() };
+    let Ok(Verdict::Acquire(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else { unreachable!() };
     let mut next = renewal.start(&mut session, &mut owner, Duration::ZERO);
     loop {
         next = match next {
-            Renewing::AwaitTurn(waiting) => waiting.granted(&mut session, &mut owner, Duration::ZERO),
-            Renewing::SendToken(sent) if sent.step() == step => {
+            Acquiring::AwaitTurn(waiting) => waiting.granted(&mut session, &mut owner, Duration::ZERO),
+            Acquiring::SendToken(sent) if sent.step() == step => {
                 before(&mut owner);
                 sent.received(answer, &mut session, &mut owner, Duration::ZERO)
             }
-            Renewing::SendToken(sent) => {
+            Acquiring::SendToken(sent) => {
                 sent.received(&support::response(401, ""), &mut session, &mut owner, Duration::ZERO)
             }
-            Renewing::Done(Err(error)) => match error.kind() {
-                RenewErrorKind::Response(error) => break error.clone(),
+            Acquiring::Done(Err(error)) => match error.kind() {
+                TokenErrorKind::Response(error) => break error.clone(),
                 kind => panic!("{kind:?}"),
             },
             next => panic!("{next:?}"),

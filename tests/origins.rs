@@ -3,9 +3,10 @@
 mod support;
 
 use http::{Request, StatusCode};
+use location_auth::driver::Verdict;
 use location_auth::{
-    App, Environment, Flow, LocationAccessToken, Misuse, Owner, RenewError, RenewErrorKind, SavedToken, Session,
-    Settings, UserAccessToken, UserLogin, Verdict,
+    App, Environment, Flow, LocationAccessToken, Misuse, Owner, SavedToken, Session, Settings, TokenError,
+    TokenErrorKind, UserAccessToken, UserLogin,
 };
 use support::{EMAIL, PASSWORD, location_token, renew, token_response, user_token};
 
@@ -69,18 +70,18 @@ fn met(mut session: Session, mut owner: Owner, has_token: bool) -> Result<(), Mi
         // Its App may have another origin: the test is of what follows the 401.
         let url = "https://data.example.com:8443/contacts";
         let attempt = session.authorize(&mut Request::get(url).body(()).unwrap()).unwrap();
-        let Ok(Verdict::Renew(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else { panic!() };
+        let Ok(Verdict::Acquire(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else { panic!() };
         renewal
     } else {
         session.first_token().unwrap()
     };
     let sent = std::cell::Cell::new(false);
-    let result: Result<_, RenewError> = renew(renewal, &mut session, &mut owner, |step| {
+    let result: Result<_, TokenError> = renew(renewal, &mut session, &mut owner, |step| {
         sent.set(true);
         token_response(&format!("new-{step:?}"))
     });
     let Err(error) = result else { return Ok(()) };
-    let RenewErrorKind::Misuse(misuse) = error.kind() else { panic!("{error}") };
+    let TokenErrorKind::Misuse(misuse) = error.kind() else { panic!("{error}") };
     assert!(!sent.get(), "{misuse}");
     Err(misuse.clone())
 }

@@ -8,10 +8,10 @@ use http::{Request, StatusCode};
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::testing::{self, Failing, Interaction, Network, Scripted};
 use location_auth::transports::client::Client;
-use location_auth::transports::{Cause, RunError, SendError, Transport, run};
+use location_auth::transports::{Cause, RESPONSE_LIMIT, RunError, SendError, Transport, run};
 use location_auth::{
-    App, Bytes, Delivery, Environment, ErrorKind, Fault, LocationLogin, Owner, RESPONSE_LIMIT, Retry, SavedToken,
-    Session, Settings, Step,
+    App, Bytes, Delivery, Environment, ErrorKind, Fault, LocationLogin, Owner, Retry, SavedToken, Session, Settings,
+    Step,
 };
 use serde_json::Value;
 

@@ -5,7 +5,8 @@ mod support;
 use std::collections::BTreeMap;
 
 use http::Request;
-use location_auth::{Bytes, Flow, Session, Step, is_token_request};
+use location_auth::transports::is_token_request;
+use location_auth::{Bytes, Flow, Session, Step};
 use support::{EMAIL, PASSWORD, app, next, response, token_response, whole};
 
 /// The headers of a `curl` command: `--header 'Name: value'`.

@@ -62,5 +62,5 @@ fn table() -> String {
 
 #[test]
 fn every_state_handles_every_class_of_response_as_documented() {
-    support::is_documented("src/responses.md", "| response", &table());
+    support::documented::is_documented("src/responses.md", "| response", &table());
 }

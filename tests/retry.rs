@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 
-use http::{HeaderValue, Response};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use location_auth::{Backoff, Error, Flow, Retry};
 use support::{EMAIL, PASSWORD, app};
 
@@ -78,7 +78,8 @@ fn only_a_request_that_the_service_says_it_did_not_act_on_may_be_repeated() {
         let (retry, wait) = error(&[("retry-after", "7")]);
         assert_eq!(retry, if may_repeat { seven } else { Retry::Never }, "{status}");
         assert_eq!(wait, Some(Duration::from_secs(7)), "what was asked for is kept in any case");
-        assert_eq!(error(&[]).0, if may_repeat { Retry::Unspecified } else { Retry::Never }, "{status}");
+        // A server that no longer waits for its own handler answers 503 without a wait.
+        assert_eq!(error(&[]).0, if status == 429 { Retry::Unspecified } else { Retry::Never }, "{status}");
     }
     assert_eq!(error(200, &[("retry-after", "7")]).retry(), Retry::Never);
 }
@@ -115,20 +116,30 @@ fn no_backoff_overflows() {
 }
 
 #[test]
-fn a_call_is_to_wait_only_if_the_service_did_not_act_on_it() {
-    let from_response = |status, wait: Option<&str>| {
-        let mut response = Response::builder().status(status);
-        if let Some(wait) = wait {
-            response = response.header("retry-after", wait);
-        }
-        Retry::from_response(&response.body(()).unwrap())
+fn a_call_is_to_wait_only_if_the_service_did_not_act_on_it_or_a_second_one_does_no_harm() {
+    let after = |method: Method, status: u16, wait: Option<&'static str>| {
+        let headers = wait.map(|wait| (header::RETRY_AFTER, HeaderValue::from_static(wait))).into_iter().collect();
+        Retry::after(&method, StatusCode::from_u16(status).unwrap(), &headers)
     };
-    for status in [429, 503] {
-        assert_eq!(from_response(status, Some("7")), Retry::After(Duration::from_secs(7)));
-        assert_eq!(from_response(status, Some("0")), Retry::Now);
-        assert_eq!(from_response(status, None), Retry::Unspecified);
+    for method in [Method::GET, Method::POST] {
+        for status in [429, 503] {
+            assert_eq!(after(method.clone(), status, Some("7")), Retry::After(Duration::from_secs(7)));
+            assert_eq!(after(method.clone(), status, Some("0")), Retry::Now);
+        }
+        assert_eq!(after(method.clone(), 429, None), Retry::Unspecified);
+        for status in [200, 302, 401, 404, 500, 502, 504] {
+            assert_eq!(after(method.clone(), status, Some("7")), Retry::Never, "{status}");
+        }
     }
-    for status in [200, 302, 401, 404, 500, 502, 504] {
-        assert_eq!(from_response(status, Some("7")), Retry::Never, "{status}");
+    // A server that no longer waits for its own handler answers 503, too, while the handler goes on.
+    for (method, expected) in [
+        (Method::GET, Retry::Unspecified),
+        (Method::PUT, Retry::Unspecified),
+        (Method::DELETE, Retry::Unspecified),
+        (Method::POST, Retry::Never),
+        (Method::PATCH, Retry::Never),
+    ] {
+        assert_eq!(after(method.clone(), 503, None), expected, "{method}");
+        assert_eq!(after(method.clone(), 503, Some("in a while")), expected, "{method}");
     }
 }

@@ -5,10 +5,9 @@ mod support;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
-use location_auth::{
-    App, Attempt, Bytes, Call, Environment, LocationAccessToken, Misuse, Next, Owner, Renewing, Session, TokenState,
-    Verdict, may_carry_secrets,
-};
+use location_auth::driver::{Acquiring, Attempt, Call, Next, Verdict};
+use location_auth::transports::may_carry_secrets;
+use location_auth::{App, Bytes, Environment, LocationAccessToken, Misuse, Owner, Session};
 use support::{app, done, renew, settings, settings_for, token_response, user_token, whole};
 
 fn token(app: &App, id: &str, token: &str) -> LocationAccessToken {
@@ -316,34 +315,17 @@ fn never_sent() -> [(Request<Bytes>, Session, Misuse); 9] {
 fn what_is_refused_is_refused_before_a_token_is_requested() {
     for (request, session, misuse) in never_sent() {
         refuses(&session, request.clone(), misuse.clone());
-        let starts = [
-            (Call::new(&request), request.clone()),
-            (Call::once(), request.clone()),
+        let calls = [
+            Call::new(request.clone()),
+            Call::once(request.clone()),
             // What would be refused after a 401 and a renewal.
-            (Call::repeating(Some(request.clone())), get(CALL)),
+            Call::repeating(get(CALL), Some(request.clone())),
         ];
-        for (call, first) in starts {
-            let Next::Send(mut first, call) = call.start::<()>(first, &session) else {
-                panic!("{misuse} costs a token")
-            };
-            assert_eq!(call.authorize(&session, &mut first).unwrap_err(), misuse);
+        for call in calls {
+            let Next::Send(call) = call.start::<()>(&session) else { panic!("{misuse} costs a token") };
+            assert_eq!(call.authorize(&session).unwrap_err(), misuse);
         }
     }
-}
-
-#[test]
-fn a_call_that_is_refused_when_it_is_sent_again_is_still_the_last_one_of_its_call() {
-    let mut session = session();
-    let (mut first, call) = (get(CALL), Call::new(&get(CALL)));
-    let early = call.authorize(&session, &mut first).unwrap();
-    session.set_location_token(token(&app(), "loc-1", "t-2")).unwrap();
-    let verdict = session.received(early, StatusCode::UNAUTHORIZED).unwrap();
-    let Next::Send(mut second, call) = call.received(verdict, http::Response::new(())) else { unreachable!() };
-    second.headers_mut().insert("host", "elsewhere.example.com".parse().unwrap());
-    assert_eq!(call.authorize(&session, &mut second).unwrap_err(), Misuse::HostMismatch);
-    second.headers_mut().remove("host");
-    let attempt = call.authorize(&session, &mut second).unwrap();
-    assert!(matches!(session.received(attempt, StatusCode::UNAUTHORIZED).unwrap(), Verdict::Rejected(_)));
 }
 
 #[test]
@@ -362,7 +344,7 @@ fn renewed_by_owner(app: &App) -> (Session, Attempt) {
     let mut owner = Owner::new(app);
     owner.set_user_token(user_token(app)).unwrap();
     let attempt = session.authorize(&mut get(CALL)).unwrap();
-    let Ok(Verdict::Renew(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else {
+    let Ok(Verdict::Acquire(renewal)) = session.received(attempt, StatusCode::UNAUTHORIZED) else {
         panic!("no newer one")
     };
     let replay = renew(renewal, &mut session, &mut owner, |_| token_response("t-2")).unwrap();
@@ -418,11 +400,7 @@ fn received(session: &mut Session, attempt: Attempt, statuses: &[u16]) -> Result
             assert_eq!(again.headers()["authorization"], "Bearer t-2", "the newest");
         }
     }
-    let state = match session.state(&Owner::new(session.app())) {
-        TokenState::Stopped(error) => format!("`Stopped`: {}", code(format!("{:?}", error.kind()))),
-        state => code(format!("{state:?}")),
-    };
-    Ok(format!("{text}; {state}"))
+    Ok(format!("{text}; {}", state(session)))
 }
 
 fn renewed(session: &mut Session, environment: Environment, location: &str) -> Result<String, Misuse> {
@@ -431,7 +409,13 @@ fn renewed(session: &mut Session, environment: Environment, location: &str) -> R
     let mut call = get(CALL);
     session.authorize(&mut call)?;
     assert_eq!(call.headers()["authorization"], "Bearer t-3");
-    Ok(format!("renewed; {}", code(format!("{:?}", session.state(&Owner::new(session.app()))))))
+    Ok(format!("renewed; {}", state(session)))
+}
+
+fn state(session: &Session) -> String {
+    let mut owner = Owner::new(session.app());
+    owner.set_user_token(user_token(session.app())).unwrap();
+    code(format!("{:?}", session.state(&owner, Duration::ZERO)))
 }
 
 fn table() -> String {
@@ -467,7 +451,7 @@ fn table() -> String {
 
 #[test]
 fn every_state_handles_every_event_as_documented() {
-    support::is_documented("src/session.md", "| event", &table());
+    support::documented::is_documented("src/session.md", "| event", &table());
 }
 
 #[test]
@@ -477,14 +461,16 @@ fn a_renewal_that_ends_late_does_not_replace_a_newer_token_and_its_own_is_saved(
     owner.set_user_token(user_token(&app)).unwrap();
     let attempts = [(); 3].map(|()| session.authorize(&mut get(CALL)).unwrap());
     let [first, rest @ ..] = attempts;
-    let Ok(Verdict::Renew(renewal)) = session.received(first, StatusCode::UNAUTHORIZED) else { panic!("no newer one") };
-    let Renewing::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, Duration::ZERO) else { panic!() };
-    let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    let Ok(Verdict::Acquire(renewal)) = session.received(first, StatusCode::UNAUTHORIZED) else {
+        panic!("no newer one")
+    };
+    let Acquiring::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    let Acquiring::SendToken(step) = waiting.granted(&mut session, &mut owner, Duration::ZERO) else { panic!() };
     session.set_location_token(token(&app, "loc-1", "t-2")).unwrap();
     let next = step.received(&token_response("t-late"), &mut session, &mut owner, Duration::ZERO);
-    let Renewing::Keep(keep) = next else { panic!("{next:?}") };
+    let Acquiring::Keep(keep) = next else { panic!("{next:?}") };
     assert!(serde_json::to_string(&keep.token()).unwrap().contains("t-late"), "it lives for ever, so it is kept");
-    let Renewing::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    let Acquiring::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, Duration::ZERO) else { panic!() };
     let mut again = get(CALL);
     session.replay(replay, &mut again).unwrap();
     assert_eq!(again.headers()["authorization"], "Bearer t-2");

@@ -20,14 +20,14 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{Method, Request, Response};
 use location_auth::emulator::{Access, Condition, Emulator};
 use location_auth::testing::{self, NetworkFault};
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
 use location_auth::transports::{AsyncTransport, SendError, Transport, run_async, run_async_with_retries};
 use location_auth::{
     App, Backoff, Bytes, Delivery, Environment, Flow, LocationAccessToken, LocationLogin, Misuse, Owner, Retry,
-    SavedToken, Session, Step, UserLogin,
+    SavedToken, Session, Step, TokenErrorKind, UserLogin,
 };
 use over::{OVER, Over};
 
@@ -36,8 +36,9 @@ const CALLERS: usize = 5;
 const CALLS: usize = 8;
 const LOGINS: usize = 8;
 const TRIES: u32 = 3;
-/// All callers of a seed are through within some minutes of virtual time.
-const LONG_ENOUGH: Duration = Duration::from_secs(3600);
+/// All callers of a seed are through within some pauses of virtual time.
+const LONG_ENOUGH: Duration = Duration::from_secs(10 * 60 * 60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
 
 const CLIENT_ID: &str = "m4rk3r-client";
 const CLIENT_SECRET: &str = "m4rk3r-secret";
@@ -183,15 +184,44 @@ struct Watch {
     rejected: RefCell<BTreeSet<String>>,
     /// Whose token request is on its way: a Location's, or the owner's.
     under_way: RefCell<BTreeSet<String>>,
-    /// How many token requests in a row had an unknown outcome, for each of these.
-    unknown: RefCell<BTreeMap<String, u32>>,
-    /// How often the program has set credentials again.
-    armed: Cell<u64>,
+    /// The token requests of each of these since a token has helped.
+    counted: RefCell<BTreeMap<String, Counted>>,
+    /// How often a caller met a pause, and how many requests were sent after one.
+    paused: Cell<u64>,
+    sent_after_pause: Cell<u64>,
     received: RefCell<BTreeSet<String>>,
     stored: RefCell<BTreeSet<String>>,
     sent: Cell<u64>,
     /// How many token requests have got no response that they waited for.
     without_response: Cell<u64>,
+}
+
+/// The token requests that may have been acted on, since a token has helped.
+#[derive(Clone, Copy, Default)]
+struct Counted {
+    requests: u32,
+    first: Option<Duration>,
+    /// How often the program has tried again.
+    tried: u32,
+    /// How often a token has helped before.
+    helped: u32,
+}
+
+impl Counted {
+    /// So many may have been sent by now: two at once, one for each pause that has ended, one for each time that the program tries again.
+    fn allowed(self, now: Duration) -> u32 {
+        let since = now - self.first.unwrap_or(now);
+        let pauses = [1, 2, 4, 8, 16, 32].into_iter().chain(std::iter::repeat(60));
+        let ends = pauses.scan(0, |end, minutes| {
+            *end += minutes * 60;
+            Some(Duration::from_secs(*end))
+        });
+        2 + self.tried + ends.take_while(|end| *end <= since).count() as u32
+    }
+
+    fn helped(&mut self) {
+        *self = Self { helped: self.helped + 1, ..Self::default() };
+    }
 }
 
 impl Wire {
@@ -214,19 +244,30 @@ impl Wire {
             if whose == OWNER { !watch.rejected.borrow().is_empty() } else { watch.rejected.borrow().contains(whose) };
         assert!(needed, "a token request that was not needed: {whose}");
         assert!(watch.under_way.borrow_mut().insert(whose.to_owned()), "two token requests at once: {whose}");
-        assert!(
-            watch.unknown.borrow().get(whose).is_none_or(|unknown| *unknown < 2),
-            "a third after two in doubt: {whose}"
-        );
+        let (counted, now) = (self.counted(whose), self.network.now());
+        assert!(counted.requests < counted.allowed(now), "a request before the pause has ended: {whose}");
+        watch.sent_after_pause.set(watch.sent_after_pause.get() + u64::from(counted.requests >= 2 + counted.tried));
     }
 
-    fn note(&self, answer: &Result<Response<Vec<u8>>, SendError>, whose: &str, is_call: bool, armed: u64) {
+    fn counted(&self, whose: &str) -> Counted {
+        self.watch.counted.borrow().get(whose).copied().unwrap_or_default()
+    }
+
+    /// `before` is what was counted when the request was sent, at the time `sent`.
+    fn note(
+        &self,
+        answer: &Result<Response<Vec<u8>>, SendError>,
+        whose: &str,
+        is_call: bool,
+        (before, sent): (Counted, Duration),
+    ) {
         let watch = &self.watch;
+        let helped = |whose: &str| watch.counted.borrow_mut().entry(whose.to_owned()).or_default().helped();
         let status = answer.as_ref().map_or(0, |response| response.status().as_u16());
         if is_call {
             match status {
                 401 => _ = watch.rejected.borrow_mut().insert(whose.to_owned()),
-                200..=299 => _ = watch.unknown.borrow_mut().remove(whose),
+                200..=299 => helped(whose),
                 _ => {}
             }
             return;
@@ -234,28 +275,34 @@ impl Wire {
         watch.under_way.borrow_mut().remove(whose);
         let token = answer.as_ref().ok().filter(|_| status == 200).and_then(token);
         let token = token.filter(|token| !token.contains("forged"));
-        let is_unknown = match answer {
-            Ok(_) => matches!(status, 408 | 425 | 500..=502 | 504..),
-            Err(error) => error.delivery() == Delivery::Unknown,
+        let may_be_lost = answer.as_ref().is_err_and(|error| error.delivery() == Delivery::Unknown);
+        watch.without_response.set(watch.without_response.get() + u64::from(may_be_lost));
+        let counts = match answer {
+            Ok(response) if matches!(status, 429 | 503) => !response.headers().contains_key("retry-after"),
+            // Of the User Access Token: it creates no token, and sends no password.
+            Ok(_) => status != 401 || whose == OWNER,
+            Err(_) => may_be_lost,
         };
-        if answer.is_err() && is_unknown {
-            watch.without_response.set(watch.without_response.get() + 1);
+        let mut all = watch.counted.borrow_mut();
+        let counted = all.entry(whose.to_owned()).or_default();
+        if counts && counted.helped == before.helped {
+            counted.first = counted.first.or(Some(sent));
+            counted.requests = if status == 401 { 2.max(counted.requests + 1) } else { counted.requests + 1 };
         }
-        if is_unknown && armed == watch.armed.get() {
-            *watch.unknown.borrow_mut().entry(whose.to_owned()).or_default() += 1;
-        }
+        drop(all);
         if let Some(token) = token {
             watch.received.borrow_mut().insert(token);
             if whose != OWNER {
                 watch.rejected.borrow_mut().remove(whose);
-                watch.unknown.borrow_mut().remove(OWNER);
+                helped(OWNER);
             }
         }
     }
 
-    fn set_credentials(&self) {
-        self.watch.armed.set(self.watch.armed.get() + 1);
-        self.watch.unknown.borrow_mut().clear();
+    /// A person tries again.
+    fn try_again(&self, client: &Client) {
+        client.try_again();
+        self.watch.counted.borrow_mut().values_mut().for_each(|counted| counted.tried += 1);
     }
 }
 
@@ -276,9 +323,9 @@ impl AsyncTransport for Wire {
         self.network.note(hasher.finish());
         let number = format!("{:?}-{}", self.environment, self.watch.sent.replace(self.watch.sent.get() + 1));
         request.headers_mut().insert(NUMBER, number.parse().unwrap());
-        let armed = self.watch.armed.get();
+        let before = (self.counted(whose), self.network.now());
         let answer = AsyncTransport::send(&self.network, request, limit).await;
-        self.note(&answer, whose, is_call, armed);
+        self.note(&answer, whose, is_call, before);
         answer
     }
 }
@@ -304,6 +351,8 @@ struct Tally {
     events: u64,
     faults: BTreeMap<String, u64>,
     logins: u64,
+    paused: u64,
+    sent_after_pause: u64,
     trace: String,
 }
 
@@ -330,14 +379,17 @@ fn simulate(over: Over, seed: u64) -> Tally {
     let trouble = Box::pin(trouble(&network, &services, &under_way)) as Task<'_>;
     network.run_all(calls.chain(logins).chain([trouble]));
 
-    // Once faults stop, every call whose credentials are valid succeeds.
+    // Once faults stop, every call whose credentials are valid succeeds: after the longest pause, or when a person tries again.
     network.disable_faults();
     services.set_condition(Condition::Up, None);
     let recovered = (0..LOCATIONS).map(|location| {
-        let (client, wire) = (&clients[location], &wires[location % 2]);
+        let (network, client, wire) = (&network, &clients[location], &wires[location % 2]);
         Box::pin(async move {
-            wire.set_credentials();
-            client.set_login(user_login(environment(location))).unwrap();
+            if seed % 2 == 0 {
+                network.sleep(HOUR).await;
+            } else {
+                wire.try_again(client);
+            }
             assert_eq!(over.call(client, wire, call(location)).await.unwrap().status(), 200);
         }) as Task<'_>
     });
@@ -358,8 +410,10 @@ fn simulate(over: Over, seed: u64) -> Tally {
     assert!(counts.iter().all(|counts| counts.wrong_location == 0), "a token reached another Location");
     let faults = NetworkFault::ALL.iter().map(|fault| (format!("{fault:?}"), network.injected(*fault)));
     let faults = faults.chain(issuers.interventions.iter().map(|(name, count)| ((*name).to_owned(), *count))).collect();
+    let paused = wires.iter().map(|wire| wire.watch.paused.get()).sum();
+    let sent_after_pause = wires.iter().map(|wire| wire.watch.sent_after_pause.get()).sum();
     let logins = counts.iter().map(|counts| counts.location_tokens).sum();
-    Tally { events: network.events(), faults, logins, trace: network.trace() }
+    Tally { events: network.events(), faults, logins, paused, sent_after_pause, trace: network.trace() }
 }
 
 fn first_token(network: &Network, location: usize) -> LocationAccessToken {
@@ -405,25 +459,41 @@ async fn call_many(over: Over, network: &Network, client: &Client, wire: &Wire, 
             Ok(response) => {
                 assert_ne!(response.status(), 401, "a 401 is the client's to deal with");
                 network.note(response.status());
-                if let Some(wait) = backoff.next_delay(Retry::from_response(&response)) {
+                if let Some(wait) =
+                    backoff.next_delay(Retry::after(&Method::POST, response.status(), response.headers()))
+                {
                     network.sleep(wait).await;
                 }
             }
             Err(error) => {
                 shows_no_secret(&error);
                 network.note(&error);
-                if matches!(&error, CallError::TokenRejected { error, .. } | CallError::NoToken { error, .. } if error.is_final())
-                {
-                    // A forged refusal stops the owner, as a real one does: somebody sets the login again, after a while.
-                    network.sleep(Duration::from_millis(network.random_below(3000) as u64)).await;
+                if let Some(wait) = pause(&error) {
+                    wire.watch.paused.set(wire.watch.paused.get() + 1);
                     let other = client.set_login(user_login(environment(location + 1)));
                     assert!(matches!(other, Err(Misuse::WrongEnvironment { .. })));
-                    wire.set_credentials();
+                    // What is set already changes nothing.
                     client.set_login(user_login(environment(location))).unwrap();
+                    match network.random_below(8) {
+                        0 => wire.try_again(client),
+                        1..4 => network.sleep(wait).await,
+                        _ => {}
+                    }
                 }
             }
         }
         network.sleep(Duration::from_millis(network.random_below(2000) as u64)).await;
+    }
+}
+
+/// How long the pause is that a call met.
+fn pause(error: &CallError<SendError>) -> Option<Duration> {
+    match error {
+        CallError::TokenRejected { error, .. } | CallError::NoToken { error, .. } => match error.kind() {
+            TokenErrorKind::Paused { wait, .. } => Some(*wait),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -477,6 +547,7 @@ fn shows_no_secret(error: &(dyn Error + 'static)) {
 /// Simulates so many seeds, and sees to it that enough has happened.
 fn simulate_all(seeds: u64) {
     let (mut events, mut logins, mut faults) = (0, 0, BTreeMap::<String, u64>::new());
+    let (mut paused, mut sent_after_pause) = (0, 0);
     for seed in 0..seeds {
         let simulated = std::panic::catch_unwind(|| {
             let tally = simulate(Over::Client, seed);
@@ -492,9 +563,14 @@ fn simulate_all(seeds: u64) {
         });
         events += tally.events;
         logins += tally.logins;
+        paused += tally.paused;
+        sent_after_pause += tally.sent_after_pause;
         tally.faults.into_iter().for_each(|(fault, count)| *faults.entry(fault).or_default() += count);
     }
-    println!("{events} events, {logins} logins, {faults:?}");
+    println!(
+        "{events} events, {logins} logins, {paused} pauses met, {sent_after_pause} requests after one, {faults:?}"
+    );
+    assert!(paused >= seeds && sent_after_pause >= seeds, "{paused} pauses met, {sent_after_pause} requests after one");
     let all: u64 = faults.values().sum();
     assert!(
         events >= 500 * seeds && logins >= 5 * seeds && all * 5 >= events,

@@ -4,7 +4,7 @@ mod support;
 
 use std::thread;
 
-use http::{HeaderValue, Request, Response};
+use http::{HeaderValue, Method, Request, Response};
 use location_auth::{Flow, Retry, SavedToken, Session};
 use support::{EMAIL, PASSWORD, app, location_token, next, token_response, user_token};
 
@@ -114,7 +114,7 @@ fn what_headers_say() {
             for name in ["retry-after", "date", "x-request-id", "content-type", "content-encoding", "location"] {
                 response.headers_mut().insert(name, HeaderValue::from_str(value).unwrap());
             }
-            Retry::from_response(&response);
+            Retry::after(&Method::GET, response.status(), response.headers());
             let failed = app().user_login(EMAIL, PASSWORD).unwrap().receive(&response).unwrap_err();
             assert!(failed.error.to_string().len() < 2000);
         }

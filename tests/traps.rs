@@ -3,7 +3,8 @@
 mod support;
 
 use http::Response;
-use location_auth::{BodyProblem, Error, ErrorKind, Flow, Progress, RESPONSE_LIMIT};
+use location_auth::transports::RESPONSE_LIMIT;
+use location_auth::{BodyProblem, Error, ErrorKind, Flow, Progress};
 use support::{EMAIL, PASSWORD, app, response};
 
 fn receive(response: &Response<impl AsRef<[u8]>>) -> Result<String, Error> {

@@ -6,9 +6,11 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
+use location_auth::driver::{Acquiring, Call, CallFailure, Next, Verdict};
+use location_auth::transports::RESPONSE_LIMIT;
 use location_auth::{
-    App, Bytes, Call, CallFailure, Environment, Error, ErrorKind, Fault, Flow, Misuse, Next, Owner, RESPONSE_LIMIT,
-    Redacted, RenewError, Renewing, Retry, SavedToken, Session, Settings, Step, Verdict,
+    App, Bytes, Environment, Error, ErrorKind, Fault, Flow, Misuse, Owner, Redacted, Retry, SavedToken, Session,
+    Settings, Step, TokenError,
 };
 use support::{
     EMAIL, PASSWORD, app, location_token, next, response, settings, settings_for, token_response, user_token,
@@ -48,37 +50,41 @@ fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     begins(&user_token(&app), "UserAccessToken { ");
     begins(&location_token(&app), "LocationAccessToken { ");
     begins(&SavedToken::from(&location_token(&app)), "SavedToken { ");
-    begins(&session, "Session { environment: Staging, location: Some(\"loc-1\"), query_parameter: None, generation: 1");
+    begins(
+        &session,
+        "Session { environment: Staging, location: Some(\"loc-1\"), query_parameter: None, slot: Slot { held: Some(",
+    );
     begins(
         &with_query_parameter,
-        "Session { environment: Staging, location: None, query_parameter: Some(\"token\"), generation: 0",
+        "Session { environment: Staging, location: None, query_parameter: Some(\"token\"), slot: Slot { held: Some(",
     );
-    begins(&attempt, "Attempt { generation: 0");
+    begins(&attempt, "Attempt { session: Identity, generation: 1");
     begins(&replay, "Replay { ");
     begins(&Redacted(&Request::new("")), "GET /");
 
     let mut owner = Owner::new(&app);
     owner.set_user_token(user_token(&app)).unwrap();
-    begins(&owner, "Owner { environment: Staging, has_login: false, has_user_token: true, generation: 1");
-    let mut request = Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
-    let rejected = Call::new(&request);
+    begins(&owner, "Owner { environment: Staging, has_login: false, slot: Slot { held: Some(");
+    let request = Request::get("https://api.example.com/x").body(PASSWORD).unwrap();
+    let rejected = Call::new(request.clone());
     begins(&rejected, "Call { is_replay: false");
-    let attempt = rejected.authorize(&session, &mut request).unwrap();
-    let verdict = session.received(attempt, StatusCode::UNAUTHORIZED).unwrap();
-    let Next::Renew(renewal, call) = rejected.received(verdict, response(401, "")) else { panic!("it is the newest") };
-    begins(&renewal, "Renewal { ");
+    let (_, sent) = rejected.authorize(&session).unwrap();
+    begins(&sent, "SentCall { attempt: Attempt { ");
+    let next = sent.received(response(401, ""), &mut session).unwrap();
+    let Next::Acquire(renewal, call) = next else { panic!("it is the newest") };
+    begins(&renewal, "Acquisition { ");
     begins(&call, "WaitingCall(Rejected)");
     let now = Duration::ZERO;
-    let Renewing::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, now) else { panic!("it has an owner") };
+    let Acquiring::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, now) else { panic!("it has an owner") };
     begins(&waiting, "AwaitTurn { ");
-    let Renewing::SendToken(step) = waiting.granted(&mut session, &mut owner, now) else { panic!("it has a token") };
+    let Acquiring::SendToken(step) = waiting.granted(&mut session, &mut owner, now) else { panic!("it has a token") };
     begins(&step, "SendToken { ");
-    let Renewing::Keep(keep) = step.received(&token_response("t"), &mut session, &mut owner, now) else { panic!() };
+    let Acquiring::Keep(keep) = step.received(&token_response("t"), &mut session, &mut owner, now) else { panic!() };
     begins(&keep, "Keep { ");
-    let Renewing::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, now) else { panic!("it is kept") };
-    let next = Next::from(call.renewed(Ok(replay)));
+    let Acquiring::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, now) else { panic!("it is kept") };
+    let next = Next::from(call.acquired(Ok(replay)));
     assert_eq!(format!("{next:?}"), "Send(Call { is_replay: true, .. })");
-    let Next::Send(_, again) = next else { panic!("it can be sent again") };
+    let Next::Send(again) = next else { panic!("it can be sent again") };
     begins(&again, "Call { is_replay: true");
     let failure = CallFailure::NotRepeated { response: Response::new(PASSWORD) };
     assert_eq!(format!("{failure:?}"), "NotRepeated");
@@ -86,14 +92,15 @@ fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     assert_eq!(ends, ["Done(200)", "Done(NotRepeated)"]);
 
     let fresh = app.location("loc-1").unwrap().session();
-    begins(&fresh, "Session { environment: Staging, location: Some(\"loc-1\"), query_parameter: None, generation: 0");
-    let Next::Renew(renewal, call) = Call::new(&request).start::<()>(request, &fresh) else {
-        panic!("it has no token")
-    };
-    begins(&renewal, "Renewal { ");
+    begins(
+        &fresh,
+        "Session { environment: Staging, location: Some(\"loc-1\"), query_parameter: None, slot: Slot { held: None",
+    );
+    let Next::Acquire(renewal, call) = Call::new(request).start::<()>(&fresh) else { panic!("it has no token") };
+    begins(&renewal, "Acquisition { ");
     begins(&call, "WaitingCall(First)");
-    let Next::Done(Err(failure)) = Next::from(call.renewed(Err(Misuse::ForeignAttempt.into()))) else { panic!() };
-    begins(&failure, "NoToken(RenewError { ");
+    let Next::Done(Err(failure)) = Next::from(call.acquired(Err(Misuse::ForeignAttempt.into()))) else { panic!() };
+    begins(&failure, "NoToken(TokenError { ");
 }
 
 #[test]
@@ -188,8 +195,14 @@ fn what_a_program_shares_survives_a_caught_panic() {
     safe::<(Session, Owner, location_auth::TokenState)>();
     safe::<(location_auth::UserAccessToken, location_auth::LocationAccessToken, SavedToken)>();
     safe::<(location_auth::UserLogin, location_auth::LocationLogin, location_auth::TokenExchange)>();
-    safe::<(location_auth::Attempt, Verdict, location_auth::Replay, location_auth::Renewal, Renewing)>();
-    safe::<(Error, Misuse, RenewError, location_auth::ReceiveError<location_auth::UserLogin>)>();
+    safe::<(
+        location_auth::driver::Attempt,
+        Verdict,
+        location_auth::driver::Replay,
+        location_auth::driver::Acquisition,
+        Acquiring,
+    )>();
+    safe::<(Error, Misuse, TokenError, location_auth::ReceiveError<location_auth::UserLogin>)>();
     safe::<(Retry, location_auth::Backoff)>();
     #[cfg(feature = "emulator")]
     safe::<location_auth::emulator::Emulator>();

@@ -2,9 +2,7 @@
 
 use alloc::vec::Vec;
 
-use location_auth::RESPONSE_LIMIT;
-
-use super::{Delivery, SendError, SendErrorKind};
+use super::{Delivery, RESPONSE_LIMIT, SendError, SendErrorKind};
 
 pub(super) struct BoundedBody {
     bytes: Vec<u8>,

@@ -5,15 +5,15 @@
     allow(dead_code, unused_imports, unused_variables, reason = "without the feature each function is empty")
 )]
 
+#[cfg(feature = "client")]
+use core::fmt::Display;
 use core::time::Duration;
 
 use http::StatusCode;
-use location_auth::{Error, Flow, LocationId};
 #[cfg(feature = "client")]
-use location_auth::{RenewError, RenewErrorKind, Renewing, Step};
+use location_auth::driver::Acquiring;
+use location_auth::{Error, Fault, Flow, LocationId, Step, TokenError, TokenErrorKind};
 
-#[cfg(feature = "client")]
-use super::client::CallError;
 use super::{Cause, Delivery, RunError, SendErrorKind};
 
 /// Logs an event, or does nothing without the feature. A field that is `None` is left out.
@@ -71,9 +71,9 @@ pub(super) fn call_answered(location: Option<&LocationId>, status: StatusCode) {
 
 /// A renewal's token request has a response, and `next` is the step after it.
 #[cfg(feature = "client")]
-pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status: StatusCode, next: &Renewing) {
+pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status: StatusCode, next: &Acquiring) {
     match next {
-        Renewing::Keep(_) => {
+        Acquiring::Keep(_) => {
             tell!(
                 DEBUG,
                 "step done",
@@ -82,9 +82,9 @@ pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status
                 status = status.as_u16()
             );
         }
-        Renewing::Done(Err(error)) => renewal_step_failed(step, location, Some(status), None, error),
+        Acquiring::Done(Err(error)) => renewal_step_failed(step, location, Some(status), None, error),
         // The program has set a token meanwhile, so that nothing failed.
-        Renewing::Done(Ok(_)) => {}
+        Acquiring::Done(Ok(_)) => {}
         _ => {
             tell!(
                 INFO,
@@ -103,9 +103,9 @@ pub(super) fn renewal_failed(
     step: Step,
     location: Option<&LocationId>,
     failed: (Delivery, SendErrorKind),
-    next: &Renewing,
+    next: &Acquiring,
 ) {
-    if let Renewing::Done(Err(error)) = next {
+    if let Acquiring::Done(Err(error)) = next {
         renewal_step_failed(step, location, None, Some(failed), error);
     }
 }
@@ -116,7 +116,7 @@ fn renewal_step_failed(
     location: Option<&LocationId>,
     status: Option<StatusCode>,
     failed: Option<(Delivery, SendErrorKind)>,
-    error: &RenewError,
+    error: &TokenError,
 ) {
     tell!(
         WARN,
@@ -138,19 +138,23 @@ pub(super) fn token_not_saved(location: Option<&LocationId>) {
     tell!(WARN, "token not saved", location = location.map(LocationId::as_str));
 }
 
+/// `failed` is set if the call has no response.
 #[cfg(feature = "client")]
-pub(super) fn call_failed<E, R>(
+pub(super) fn call_failed(
     location: Option<&LocationId>,
-    error: &CallError<E, R>,
-    kind: impl FnOnce(&E) -> SendErrorKind,
+    failed: Option<(Delivery, impl FnOnce() -> SendErrorKind)>,
+    fault: Fault,
+    error: impl Display,
 ) {
+    #[cfg(feature = "tracing")]
+    let (delivery, kind) = failed.unzip();
     tell!(
         WARN,
         "call failed",
         location = location.map(LocationId::as_str),
-        delivery = call_sent(error).map(|(_, delivery)| ::tracing::field::debug(delivery)),
-        kind = call_sent(error).map(|(error, _)| ::tracing::field::debug(kind(error))),
-        fault = ?error.fault(),
+        delivery = delivery.map(::tracing::field::debug),
+        kind = kind.map(|kind| ::tracing::field::debug(kind())),
+        fault = ?fault,
         error = %error
     );
 }
@@ -169,18 +173,10 @@ fn delivery<F, E>(stopped: &RunError<F, E>) -> Option<Delivery> {
     }
 }
 
-#[cfg(feature = "client")]
-fn call_sent<E, R>(error: &CallError<E, R>) -> Option<(&E, Delivery)> {
-    match error {
-        CallError::Transport { error, delivery, .. } => Some((error, *delivery)),
-        _ => None,
-    }
-}
-
 #[cfg(all(feature = "client", feature = "tracing"))]
-fn answer(error: &RenewError) -> Option<&Error> {
+fn answer(error: &TokenError) -> Option<&Error> {
     match error.kind() {
-        RenewErrorKind::Response(error) => Some(error),
+        TokenErrorKind::Response(error) => Some(error),
         _ => None,
     }
 }

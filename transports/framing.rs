@@ -3,9 +3,8 @@
 use alloc::string::ToString;
 
 use http::{HeaderMap, HeaderValue, Method, Request, Version, header};
-use location_auth::may_carry_secrets;
 
-use super::{Delivery, SendError, SendErrorKind};
+use super::{Delivery, SendError, SendErrorKind, may_carry_secrets};
 
 /// Checks a request and completes it for HTTP/1.1, as each adapter here does first. Your own transport can do the same by this one call.
 ///

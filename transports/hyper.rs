@@ -32,12 +32,12 @@ use ::hyper::client::conn::http1::{Connection, SendRequest, handshake};
 use ::hyper::rt::{Read, ReadBufCursor, Write};
 use http::uri::{PathAndQuery, Uri};
 use http::{HeaderValue, Request, Response, header};
-use location_auth::{Bytes, is_token_request};
+use location_auth::Bytes;
 
 use super::bounded::BoundedBody;
 use super::known_cause::failed;
 use super::own_wakes::on_its_own_wakes;
-use super::{AsyncTransport, Delivery, SendError, SendErrorKind, prepare};
+use super::{AsyncTransport, Delivery, SendError, SendErrorKind, is_token_request, prepare};
 
 /// A transport over connections that your own function opens: one for each request, unless the transport
 /// [keeps them for calls](Self::keeping_connections).

@@ -37,7 +37,7 @@
 //! A transport carries secrets, so it must keep these rules:
 //!
 //! - It sends no token request on a connection that had a response to anybody else's request: it opens a new one.
-//!   [`is_token_request`](crate::is_token_request) says which requests these are. On a used connection, a late response for another owner
+//!   [`is_token_request`] says which requests these are. On a used connection, a late response for another owner
 //!   could be read as this owner's token. And if the server has already closed it, nobody knows whether the service issued a token. A new
 //!   connection costs 0.1 ms over loopback, 0.5 to 0.9 ms with TLS (hyper, reqwest), and the round trips of the network.
 //! - It sends the request once, to the request's URI, and does not change its headers. It may add `host`, `content-length`, `accept`,
@@ -50,7 +50,7 @@
 //! - It reads at most `limit` bytes of the body. For a longer body it stops reading and returns an error (`Q13`).
 //! - It returns an error if the body is cut short.
 //! - It has a time-out. Its errors show no query of a URL, no header and no body.
-//! - It uses TLS for any host that is not loopback: [`prepare()`] and [`may_carry_secrets`](crate::may_carry_secrets) check a URL.
+//! - It uses TLS for any host that is not loopback: [`prepare()`] and [`may_carry_secrets`] check a URL.
 //!
 //! If the service refuses a large upload before it has read all of it, the response can be lost, also a 401. The service closes the connection
 //! while the client still writes, and the reset arrives before the response (RFC 9112, section 9.6). With every transport, the error then says
@@ -115,6 +115,7 @@ mod known_cause;
 mod own_wakes;
 #[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
 pub mod reqwest;
+mod run_error;
 mod send_error;
 mod shared;
 #[cfg(feature = "ureq")]
@@ -127,9 +128,12 @@ compile_error!(
 );
 
 pub use location_auth::Delivery;
+#[doc(inline)]
+pub use location_auth::driver::{RESPONSE_LIMIT, is_token_request, may_carry_secrets};
 
-pub use drivers::{Cause, RunError, run, run_async, run_async_with_retries, run_with_retries};
+pub use drivers::{run, run_async, run_async_with_retries, run_with_retries};
 pub use framing::prepare;
+pub use run_error::{Cause, RunError};
 pub use send_error::{SendError, SendErrorKind};
 pub use shared::SharedTransport;
 

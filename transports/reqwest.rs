@@ -47,9 +47,9 @@ use ::hyper::body::{Body as HttpBody, Frame};
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Body, Client, ClientBuilder, Url};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use location_auth::Bytes;
 #[cfg(feature = "client")]
-use location_auth::Call;
-use location_auth::{Bytes, is_token_request};
+use location_auth::driver::Call;
 use tokio::task::yield_now;
 
 use super::bounded::BoundedBody;
@@ -58,7 +58,7 @@ use super::client::{AsyncClient, AsyncTokenStore, CallError};
 use super::known_cause::{failed, links};
 use super::own_wakes::on_its_own_wakes;
 use super::send_error::refused_by_proxy;
-use super::{AsyncTransport, Delivery, SendError, SendErrorKind, prepare};
+use super::{AsyncTransport, Delivery, SendError, SendErrorKind, is_token_request, prepare};
 
 /// A transport over reqwest that follows no redirect and never reads more than the limit. Clones share the connections for calls. Each token
 /// request has a connection of its own ([`is_token_request`]).
@@ -164,11 +164,11 @@ impl Reqwest {
     /// #     client: location_auth::transports::client::AsyncClient<location_auth::transports::reqwest::Reqwest, S>,
     /// # ) -> Result<(), Box<dyn std::error::Error>> {
     /// use http::Request;
-    /// use location_auth::Call;
+    /// use location_auth::driver::Call;
     ///
     /// let upload = Request::post("https://api.example.com/contacts").body(vec![b' '; 1024])?;
     /// let reqwest = client.transport();
-    /// let response = client.call_with(Call::new(&upload), upload, |upload| reqwest.execute(upload)).await?;
+    /// let response = client.call_with(Call::new(upload), |upload| reqwest.execute(upload)).await?;
     /// # Ok(())
     /// # }
     /// ```
@@ -239,7 +239,7 @@ impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
     /// ```
     ///
     /// # Errors
-    /// As [`call`](AsyncClient::call), and [`CallError::NotRepeated`].
+    /// As [`call`](AsyncClient#method.call), and [`CallError::NotRepeated`].
     pub async fn execute(
         &self,
         request: ::reqwest::Request,
@@ -251,7 +251,7 @@ impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
         let again = request.try_clone().map(Request::try_from).transpose().map_err(unsendable)?;
         let request = Request::try_from(request).map_err(unsendable)?;
         let send = |request| self.transport().execute(request);
-        self.call_with(Call::repeating(again), request, send).await.map(Into::into)
+        self.call_with(Call::repeating(request, again), send).await.map(Into::into)
     }
 }
 

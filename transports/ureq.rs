@@ -42,11 +42,11 @@ use ::ureq::unversioned::transport::{
 };
 use ::ureq::{Agent, AsSendBody, Body, Error, Proxy, ProxyProtocol};
 use http::{Request, Response, StatusCode};
-use location_auth::{Bytes, is_token_request};
+use location_auth::Bytes;
 
 use super::known_cause::{MAYBE_FOR_A_CERTIFICATE, failed};
 use super::send_error::refused_by_proxy;
-use super::{Delivery, SendError, SendErrorKind, Transport, prepare};
+use super::{Delivery, SendError, SendErrorKind, Transport, is_token_request, prepare};
 
 /// A transport over ureq that follows no redirect and never reads more than the limit. Clones share the connections for calls. Each token
 /// request has a connection of its own ([`is_token_request`]).
@@ -169,13 +169,12 @@ impl Ureq {
     /// #     client: location_auth::transports::client::Client<location_auth::transports::ureq::Ureq, S>,
     /// # ) -> Result<(), Box<dyn std::error::Error>> {
     /// use http::Request;
-    /// use location_auth::Call;
+    /// use location_auth::driver::Call;
     /// use std::fs::File;
     ///
     /// let upload = |file| Request::post("https://api.example.com/contacts").body(file);
-    /// let again = Call::repeating(Some(upload(File::open("contacts.csv")?)?));
-    /// let upload = upload(File::open("contacts.csv")?)?;
-    /// let response = client.call_with(again, upload, |upload| client.transport().run(upload))?;
+    /// let call = Call::repeating(upload(File::open("contacts.csv")?)?, Some(upload(File::open("contacts.csv")?)?));
+    /// let response = client.call_with(call, |upload| client.transport().run(upload))?;
     /// std::io::copy(&mut response.into_body().into_reader(), &mut std::io::stdout())?;
     /// # Ok(())
     /// # }

@@ -6,9 +6,8 @@ use std::sync::LazyLock;
 use http::{Request, Response, StatusCode};
 use location_auth::transports::cassette::{Cassette, CassetteError, Credentials, Player, Recorder};
 use location_auth::transports::{Cause, Transport, run};
-use location_auth::{
-    App, Bytes, Environment, ErrorKind, Flow, RESPONSE_LIMIT, Session, Settings, Step, is_token_request,
-};
+use location_auth::transports::{RESPONSE_LIMIT, is_token_request};
+use location_auth::{App, Bytes, Environment, ErrorKind, Flow, Session, Settings, Step};
 use serde_json::Value;
 
 use super::input::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, Input, PASSWORD, app, settings_for, shows_none};

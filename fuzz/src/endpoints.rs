@@ -1,7 +1,8 @@
 //! The target of URLs: where a token is sent.
 
 use http::Request;
-use location_auth::{App, Flow, Progress, Session, may_carry_secrets};
+use location_auth::transports::may_carry_secrets;
+use location_auth::{App, Flow, Progress, Session};
 use url::Url;
 
 use super::input::{Input, settings, shows_none};

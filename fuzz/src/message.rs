@@ -1,7 +1,8 @@
 //! The target of an error's message.
 
 use http::Response;
-use location_auth::{Flow, RESPONSE_LIMIT};
+use location_auth::Flow;
+use location_auth::transports::RESPONSE_LIMIT;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::input::{EMAIL, Input, app, shows_none};

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 
 use http::{Request, StatusCode};
 use location_auth::testing::{Network, NetworkFault};
-use location_auth::transports::{Transport, run};
-use location_auth::{App, Bytes, RESPONSE_LIMIT, Session};
+use location_auth::transports::{RESPONSE_LIMIT, Transport, run};
+use location_auth::{App, Bytes, Session};
 use serde_json::Value;
 
 use super::input::{API_KEY, CLIENT_SECRET, EMAIL, Input, PASSWORD, app, shows_none};

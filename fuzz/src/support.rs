@@ -4,7 +4,8 @@ use std::error::Error as _;
 use std::fmt;
 
 use http::Response;
-use location_auth::{Error, ErrorKind, Fault, LocationAccessToken, RESPONSE_LIMIT, Retry, SavedToken};
+use location_auth::transports::RESPONSE_LIMIT;
+use location_auth::{Error, ErrorKind, Fault, LocationAccessToken, Retry, SavedToken, UserAccessToken};
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
@@ -19,8 +20,17 @@ pub fn location_token(environment: &str, location: &str, token: &str) -> Locatio
     let form = serde_json::json!({
         "version": 1, "environment": environment, "kind": "location", "location": location, "access_token": token,
     });
-    let saved: SavedToken = serde_json::from_value(form).expect("is a saved token");
-    saved.try_into().expect("is a Location's")
+    saved(form).try_into().expect("is a Location's")
+}
+
+/// A User Access Token, without a login.
+pub fn user_token(token: &str) -> UserAccessToken {
+    let form = serde_json::json!({ "version": 1, "environment": "staging", "kind": "user", "access_token": token });
+    saved(form).try_into().expect("is a user's")
+}
+
+fn saved(form: Value) -> SavedToken {
+    serde_json::from_value(form).expect("is a saved token")
 }
 
 /// The service's response with this token.
@@ -44,7 +54,11 @@ pub fn keeps_promises(error: &Error, response: &Response<Vec<u8>>, request_secre
     assert!(error.message().is_none_or(|text| text.len() <= 256 && !text.chars().any(char::is_control)));
     assert!(error.message().is_none() || !error.is_message_withheld());
     assert!(error.request_id().is_none_or(|id| id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_graphic())));
-    let may_repeat = matches!(response.status().as_u16(), 429 | 503);
+    let may_repeat = match response.status().as_u16() {
+        429 => true,
+        503 => error.retry_after().is_some(),
+        _ => false,
+    };
     assert_eq!(error.retry() != Retry::Never, may_repeat);
     let redirected = response.status().is_redirection();
     assert_eq!(error.kind() == ErrorKind::Redirected, redirected);

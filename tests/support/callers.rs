@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use http::{Request, StatusCode};
+use location_auth::driver::{Acquiring, Acquisition, Attempt, Turn, Verdict};
 use location_auth::{
-    App, Attempt, Delivery, LocationAccessToken, Owner, RenewError, RenewErrorKind, Renewal, Renewing, SavedToken,
-    Session, Step, Turn, UserAccessToken, Verdict,
+    App, Delivery, LocationAccessToken, Owner, SavedToken, Session, Step, TokenError, TokenErrorKind, TokenState,
+    UserAccessToken,
 };
 
 use super::support::{EMAIL, PASSWORD, app, response};
@@ -39,13 +40,13 @@ pub struct Callers {
     /// Of each Location: calls that are on their way with its first token, or wait for it.
     early: [Vec<Early>; 2],
     /// Each caller's Location and state: `None` once the caller is gone.
-    callers: Vec<(usize, Option<Renewing>)>,
+    callers: Vec<(usize, Option<Acquiring>)>,
     issued: usize,
 }
 
 enum Early {
     Sent(Attempt),
-    WithoutToken(Renewal),
+    WithoutToken(Acquisition),
 }
 
 pub fn saved(location: Option<&str>, token: &str) -> SavedToken {
@@ -100,7 +101,11 @@ impl Callers {
     }
 
     pub fn set_login(&mut self) {
-        self.owner.set_login(self.app.user_login(EMAIL, PASSWORD).unwrap()).unwrap();
+        self.set_password(PASSWORD);
+    }
+
+    pub fn set_password(&mut self, password: &str) {
+        self.owner.set_login(self.app.user_login(EMAIL, password).unwrap()).unwrap();
     }
 
     /// A caller whose call was sent with the Location's first token meets a 401, or one waits for that token.
@@ -118,9 +123,9 @@ impl Callers {
     pub fn enter_with(&mut self, place: usize, attempt: Attempt) -> usize {
         let session = &mut self.sessions[place];
         let next = match session.received(attempt, StatusCode::UNAUTHORIZED).unwrap() {
-            Verdict::Replay(replay) => Renewing::Done(Ok(replay)),
-            Verdict::Renew(renewal) => renewal.start(session, &mut self.owner, self.now),
-            Verdict::Rejected(error) => Renewing::Done(Err(error)),
+            Verdict::Replay(replay) => Acquiring::Done(Ok(replay)),
+            Verdict::Acquire(renewal) => renewal.start(session, &mut self.owner, self.now),
+            Verdict::Rejected(error) => Acquiring::Done(Err(error)),
             Verdict::Answered => panic!("it was 401"),
         };
         self.callers.push((place, Some(next)));
@@ -149,7 +154,11 @@ impl Callers {
         })
     }
 
-    pub fn state(&self, caller: usize) -> &Renewing {
+    pub fn state_of(&self, place: usize) -> TokenState {
+        self.sessions[place].state(&self.owner, self.now)
+    }
+
+    pub fn state(&self, caller: usize) -> &Acquiring {
         self.callers[caller].1.as_ref().expect("the caller is gone")
     }
 
@@ -158,8 +167,8 @@ impl Callers {
         let (place, next) = &mut self.callers[caller];
         let (session, owner, now) = (&mut self.sessions[*place], &mut self.owner, self.now);
         *next = Some(match next.take().expect("the caller is gone") {
-            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
-            Renewing::Keep(keep) => {
+            Acquiring::AwaitTurn(waiting) => waiting.granted(session, owner, now),
+            Acquiring::Keep(keep) => {
                 self.store.push(serde_json::to_string(&keep.token()).unwrap());
                 keep.kept(session, owner, now)
             }
@@ -172,16 +181,16 @@ impl Callers {
         let mut before = String::new();
         loop {
             match self.state(caller) {
-                Renewing::AwaitTurn(waiting) if !self.is_free(caller, waiting.turn()) => return before + WAITS,
-                Renewing::AwaitTurn(_) => {}
-                Renewing::Keep(keep) => {
+                Acquiring::AwaitTurn(waiting) if !self.is_free(caller, waiting.turn()) => return before + WAITS,
+                Acquiring::AwaitTurn(_) => {}
+                Acquiring::Keep(keep) => {
                     before += if keep.token().location().is_some() { "token kept, " } else { "user token kept, " };
                 }
-                Renewing::SendToken(step) => {
+                Acquiring::SendToken(step) => {
                     let number = if step.step() == Step::UserToken { 1 } else { 2 };
                     return format!("{before}sends step {number}");
                 }
-                Renewing::Done(result) => {
+                Acquiring::Done(result) => {
                     return before + &result.as_ref().map_or_else(described, |_| SEND_AGAIN.into());
                 }
             }
@@ -198,7 +207,7 @@ impl Callers {
     /// The caller's token request has this outcome. Nobody goes on yet.
     pub fn answer(&mut self, caller: usize, outcome: Outcome) {
         let (place, next) = &mut self.callers[caller];
-        let Some(Renewing::SendToken(step)) = next.take() else { panic!("the caller sends nothing") };
+        let Some(Acquiring::SendToken(step)) = next.take() else { panic!("the caller sends nothing") };
         let (session, owner, now) = (&mut self.sessions[*place], &mut self.owner, self.now);
         let mut response = match outcome {
             Outcome::Token => {
@@ -222,7 +231,7 @@ impl Callers {
     /// The caller, who has a new token, sends the call again, and it is answered so. The error, if that is one.
     pub fn repeated(&mut self, caller: usize, status: u16) -> Option<String> {
         let (place, next) = &mut self.callers[caller];
-        let Some(Renewing::Done(Ok(replay))) = next.take() else { panic!("the caller has no new token") };
+        let Some(Acquiring::Done(Ok(replay))) = next.take() else { panic!("the caller has no new token") };
         let session = &mut self.sessions[*place];
         let attempt = session.replay(replay, &mut call()).unwrap();
         match session.received(attempt, StatusCode::from_u16(status).unwrap()).unwrap() {
@@ -251,12 +260,12 @@ impl Callers {
 }
 
 /// A caller's error, in a few words.
-pub fn described(error: &RenewError) -> String {
+pub fn described(error: &TokenError) -> String {
     let kind = match error.kind() {
-        RenewErrorKind::Response(error) => format!("`Response` {}", error.status().as_u16()),
-        RenewErrorKind::Postponed { wait, .. } => format!("`Postponed` {} s", wait.as_secs()),
+        TokenErrorKind::Response(error) => format!("`Response` {}", error.status().as_u16()),
+        TokenErrorKind::Paused { wait, .. } => format!("`Paused` {} s", wait.as_secs()),
         kind => format!("`{kind:?}`"),
     };
     let step = error.step().map_or("", |step| if step == Step::UserToken { " at step 1" } else { " at step 2" });
-    format!("{kind}{step}{}", if error.is_final() { ", final" } else { "" })
+    format!("{kind}{step}")
 }

@@ -1,7 +1,7 @@
 //! The responses that a token request may meet, by name, in the order of `src/responses.md`.
 
 use http::Response;
-use location_auth::RESPONSE_LIMIT;
+use location_auth::transports::RESPONSE_LIMIT;
 
 use super::support::{response, token_response};
 

@@ -20,42 +20,27 @@ pub trait Run {
 #[derive(Debug, Default)]
 pub struct Seen {
     pub states: usize,
-    pub ends: usize,
     pub deepest: usize,
 }
 
 /// Tries every order of events from the start on. A panic names the events before it.
 pub fn exhaust<R: Run>(start: impl Fn() -> R) -> Seen {
-    let mut known = HashSet::new();
-    let mut seen = Seen::default();
-    // The choices made so far, each with what it was chosen from.
-    let mut path: Vec<(usize, Vec<String>)> = vec![];
+    let (mut known, mut seen, mut path) = (HashSet::new(), Seen::default(), Path(vec![]));
     loop {
         let mut run = start();
-        let mut history = History(path.iter().map(|(choice, from)| from[*choice].clone()).collect());
-        for (choice, _) in &path {
+        for (choice, _) in &path.0 {
             run.choose(*choice);
         }
         while known.insert(digest(&run.state())) {
             let choices = run.choices();
             if choices.is_empty() {
-                seen.ends += 1;
                 break;
             }
-            history.0.push(choices[0].clone());
-            path.push((0, choices));
+            path.0.push((0, choices));
             run.choose(0);
-            seen.deepest = seen.deepest.max(path.len());
+            seen.deepest = seen.deepest.max(path.0.len());
         }
-        drop(history);
-        while let Some((choice, from)) = path.last_mut() {
-            *choice += 1;
-            if *choice < from.len() {
-                break;
-            }
-            path.pop();
-        }
-        if path.is_empty() {
+        if !path.turn() {
             seen.states = known.len();
             return seen;
         }
@@ -68,13 +53,28 @@ fn digest(state: &str) -> u64 {
     hasher.finish()
 }
 
-/// Prints the events so far if the thread panics.
-struct History(Vec<String>);
+/// The choices made so far, each with what it was chosen from. Prints them if the thread panics.
+struct Path(Vec<(usize, Vec<String>)>);
 
-impl Drop for History {
+impl Path {
+    /// Takes the next choice at the last place where there is one.
+    fn turn(&mut self) -> bool {
+        while let Some((choice, from)) = self.0.last_mut() {
+            *choice += 1;
+            if *choice < from.len() {
+                return true;
+            }
+            self.0.pop();
+        }
+        false
+    }
+}
+
+impl Drop for Path {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("the events so far:\n  {}", self.0.join("\n  "));
+            let events: Vec<_> = self.0.iter().map(|(choice, from)| &*from[*choice]).collect();
+            eprintln!("the events so far:\n  {}", events.join("\n  "));
         }
     }
 }

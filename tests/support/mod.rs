@@ -1,14 +1,16 @@
 //! What several tests share: an App, and responses to feed it. Only the public API.
 #![allow(dead_code)]
 
+pub mod documented;
 pub mod settings;
 
 use std::time::Duration;
 
 use http::{Request, Response};
+use location_auth::driver::{Acquiring, Acquisition, Replay};
 use location_auth::{
-    App, Bytes, Environment, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing, Replay,
-    Session, Settings, Step, UserAccessToken,
+    App, Bytes, Environment, Flow, LocationAccessToken, Owner, Progress, Session, Settings, Step, TokenError,
+    UserAccessToken,
 };
 
 pub use settings::{EMAIL, PASSWORD};
@@ -31,20 +33,6 @@ pub fn token_response(token: &str) -> Response<String> {
 
 pub fn response(status: u16, body: &str) -> Response<String> {
     Response::builder().status(status).body(body.to_owned()).expect("a valid response")
-}
-
-/// Compares a table of the documentation, from its first words to the end of its file, with what a test made. `UPDATE_TABLES=1` writes it anew.
-pub fn is_documented(file: &str, first: &str, made: &str) {
-    let file = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
-    let page = std::fs::read_to_string(&file).expect("a page");
-    let (before, documented) = page.split_at(page.find(first).expect("has the table"));
-    if std::env::var_os("UPDATE_TABLES").is_some() {
-        return std::fs::write(&file, format!("{before}{made}")).expect("can be written");
-    }
-    for (documented, made) in documented.lines().zip(made.lines()) {
-        assert_eq!(documented, made);
-    }
-    assert_eq!(documented, made);
 }
 
 /// The token that a flow returns for this response.
@@ -85,22 +73,22 @@ pub fn whole(request: &Request<Bytes>) -> String {
 
 /// Runs a renewal to its end for a caller who is alone: each step's request meets this answer, and the store keeps all.
 pub fn renew<B: AsRef<[u8]>>(
-    renewal: Renewal,
+    renewal: Acquisition,
     session: &mut Session,
     owner: &mut Owner,
     answer: impl Fn(Step) -> Response<B>,
-) -> Result<Replay, RenewError> {
+) -> Result<Replay, TokenError> {
     let now = Duration::ZERO;
     let mut next = renewal.start(session, owner, now);
     loop {
         next = match next {
-            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
-            Renewing::SendToken(step) => {
+            Acquiring::AwaitTurn(waiting) => waiting.granted(session, owner, now),
+            Acquiring::SendToken(step) => {
                 let response = answer(step.step());
                 step.received(&response, session, owner, now)
             }
-            Renewing::Keep(keep) => keep.kept(session, owner, now),
-            Renewing::Done(result) => return result,
+            Acquiring::Keep(keep) => keep.kept(session, owner, now),
+            Acquiring::Done(result) => return result,
         };
     }
 }

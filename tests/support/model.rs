@@ -1,6 +1,8 @@
 //! A service of small numbers, and what it and its network may do next. It holds the client to the promises.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::{App, Delivery, LocationAccessToken, Owner, SavedToken, Session, UserAccessToken, UserLogin};
@@ -12,12 +14,18 @@ use crate::test_service;
 pub struct Budget {
     pub revocations: u8,
     pub faults: u8,
-    pub login_changes: u8,
-    pub right_password: bool,
+    /// Pauses that pass: the clock goes on by the longest one.
+    pub pauses: u8,
+    /// Calls with a good token that get a 401, as on a route that always answers so.
+    pub dead_routes: u8,
+    /// The logins that the program sets, one after the other: whether each is right.
+    pub logins: &'static [bool],
     /// Whether the owner has a User Access Token at the start.
     pub user_token: bool,
     /// The Locations' tokens at the start.
     pub tokens: Tokens,
+    /// How many Locations the callers are of.
+    pub locations: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,66 +47,119 @@ pub enum Event {
     Token,
     /// It is answered with 401.
     Unauthorized,
-    /// It arrives and is acted on, and its answer is lost.
+    /// It is answered with 401, although its User Access Token is good: the service does not know it everywhere yet.
+    Lag,
+    /// It arrives, and its answer is lost. It may have been acted on: what nobody has is bounded by the count.
     Lost,
     /// It never leaves.
     NotSent,
-    /// It is answered with 429.
+    /// It is answered with 429 and a wait.
     Throttled,
-    /// It is answered with what a repeat would be answered with again.
-    Final,
+    /// It is answered with 403.
+    Refused,
+    /// It is answered with 302.
+    Moved,
     Kept,
     Dropped,
     Revoked(String),
     LoginSet,
+    Pause,
 }
 
 /// A token request: whose it is, and with which User Access Token. `None` for a login.
 #[derive(Clone, Debug)]
 pub struct Wanted {
-    pub whose: String,
+    whose: String,
     user: Option<String>,
-    /// How many changes of the login were still to come when it was sent.
-    login_changes: u8,
+    /// Which login was the newest when it was sent.
+    login: usize,
+    /// The count from before it.
+    before: Count,
+    sent: Duration,
+}
+
+/// An ordinary call: how often it was sent so far.
+#[derive(Clone, Debug, Default)]
+pub struct Sends {
+    count: u8,
+    /// It has waited for the first token.
+    waited: bool,
+    was_401: bool,
+}
+
+/// The token requests since a token has helped, or since the program has set another login.
+#[derive(Clone, Debug, Default)]
+struct Count {
+    /// Those that the service may have acted on. One that it has refused counts for all that there may be.
+    requests: u8,
+    /// The pauses that have passed. One that passes before it is needed is none.
+    pauses: u8,
+    /// The service has asked for a wait.
+    waits: bool,
+    /// A 401 of step 2 did not count.
+    taken_back: bool,
+    /// When the last one was sent.
+    last: Option<Duration>,
+}
+
+impl Count {
+    /// Two at once, and one for each pause: the service can't have acted on more.
+    fn bound(&self) -> u8 {
+        2 + self.pauses
+    }
+
+    fn pause(&mut self) {
+        self.pauses += u8::from(self.requests >= self.bound());
+        self.waits = false;
+    }
+
+    fn begin_anew(&mut self) {
+        *self = Self { last: self.last, ..Self::default() };
+    }
 }
 
 #[derive(Debug)]
 pub struct Model {
-    pub budget: Budget,
+    budget: Budget,
+    /// Which of the logins is the newest.
+    login: usize,
     /// The tokens that the service takes.
     valid: BTreeSet<String>,
+    /// User Access Tokens that were requested since the last pause: the service may not know them everywhere yet.
+    young: BTreeSet<String>,
     /// Those that the store has, or the program at the start.
     stored: BTreeSet<String>,
-    issued: u8,
+    /// The token that each uses, and whether it is of use already, or was there at the start.
+    newest: BTreeMap<String, (String, bool)>,
+    issued: BTreeMap<String, u8>,
     /// Token requests that are under way.
     under_way: BTreeSet<String>,
-    /// Outcomes in a row that are unknown.
-    unknown: BTreeMap<String, u8>,
-    /// User Access Tokens that were answered with 401: what they still get says nothing about new ones.
-    refused: BTreeSet<String>,
-    /// How many tokens of each may be issued: one for each that was revoked or lost.
+    counts: BTreeMap<String, Count>,
+    /// How many tokens of each may still be received: one for each that was revoked.
     allowed: BTreeMap<String, u8>,
-    /// Tokens that a caller has received.
+    /// Tokens that a caller has received and the store does not have.
     received: BTreeSet<String>,
-    /// How often each caller's call was sent, and whether it was answered with 401 last.
-    sends: BTreeMap<usize, (u8, bool)>,
-    passwords: u8,
+    /// Whether the last call was answered, once all is well again.
+    answered: Option<bool>,
 }
 
-pub const OWNER: &str = "owner";
+const OWNER: &str = "owner";
 
 /// What each run starts with, made once.
 struct Fixtures {
-    login: UserLogin,
+    logins: [UserLogin; 2],
     user: UserAccessToken,
     locations: [LocationAccessToken; 2],
     calls: [Request<()>; 2],
 }
 
+const PASSWORDS: [&str; 2] = ["the first password", "the second password"];
+
 thread_local! {
+    static NOW: Cell<Duration> = const { Cell::new(Duration::ZERO) };
     static APP: App = App::new(test_service::settings::settings()).unwrap();
     static FIXTURES: Fixtures = Fixtures {
-        login: APP.with(|app| app.user_login(test_service::EMAIL, test_service::PASSWORD).unwrap()),
+        logins: APP.with(|app| PASSWORDS.map(|password| app.user_login(test_service::EMAIL, password).unwrap())),
         user: saved(None, "user-0").try_into().unwrap(),
         locations: [0, 1]
             .map(|location| saved(Some(location), &format!("location-{location}-0")).try_into().unwrap()),
@@ -110,6 +171,29 @@ thread_local! {
 
 pub fn call(location: usize) -> Request<()> {
     FIXTURES.with(|fixtures| fixtures.calls[location].clone())
+}
+
+pub fn now() -> Duration {
+    NOW.get()
+}
+
+/// What the core shows of itself, with its times as they are from now on: so two states that differ in nothing else are one.
+pub fn relative(shown: &str) -> String {
+    let (now, mut text, mut rest) = (now().as_secs(), String::with_capacity(shown.len()), shown);
+    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
+        text += &rest[..start];
+        let end = rest[start..].find(|c: char| !c.is_ascii_digit()).map_or(rest.len(), |digits| start + digits);
+        let number = &rest[start..end];
+        rest = &rest[end..];
+        let is_time = rest.starts_with('s') || rest.starts_with("ns");
+        match number.parse::<u64>() {
+            Ok(time) if is_time && time > now => text += &format!("in {}", time - now),
+            // A User Access Token is new for less than a minute.
+            Ok(time) if is_time => text += if now - time < 60 { "now" } else { "past" },
+            _ => text += number,
+        }
+    }
+    text + rest
 }
 
 pub fn secret(token: &SavedToken) -> String {
@@ -124,59 +208,84 @@ fn saved(location: Option<usize>, token: &str) -> SavedToken {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Two Locations of one owner, each with a token, and what the owner has.
+/// Two Locations of one owner, and what the owner has.
 pub fn start(budget: Budget) -> (Model, [Session; 2], Owner) {
+    NOW.set(Duration::ZERO);
     APP.with(|app| {
         let mut owner = Owner::new(app);
         if budget.user_token {
             owner.set_user_token(FIXTURES.with(|fixtures| fixtures.user.clone())).unwrap();
         }
-        owner.set_login(FIXTURES.with(|fixtures| fixtures.login.clone())).unwrap();
+        owner.set_login(FIXTURES.with(|fixtures| fixtures.logins[0].clone())).unwrap();
         let tokens = FIXTURES.with(|fixtures| fixtures.locations.clone());
         let sessions = tokens.map(|token| match budget.tokens {
             Tokens::Missing => app.location(token.location().as_str()).unwrap().session(),
             _ => Session::for_location(app, token).unwrap(),
         });
-        let all: BTreeSet<_> = ["user-0", "location-0-0", "location-1-0"].map(String::from).into();
-        let those = |locations: bool| all.iter().filter(|token| locations || *token == "user-0").cloned().collect();
-        let needed = u8::from(budget.tokens != Tokens::Valid);
-        let allowed = [("owner", u8::from(!budget.user_token)), ("0", needed), ("1", needed)];
-        let model = Model {
+        let mut model = Model {
             budget,
-            stored: those(budget.tokens != Tokens::Missing),
-            valid: those(budget.tokens == Tokens::Valid),
-            issued: 0,
+            login: 0,
+            stored: BTreeSet::new(),
+            valid: BTreeSet::new(),
+            young: BTreeSet::new(),
+            newest: BTreeMap::new(),
+            issued: BTreeMap::new(),
             under_way: BTreeSet::new(),
-            unknown: BTreeMap::new(),
-            refused: BTreeSet::new(),
-            allowed: allowed.map(|(whose, count)| (whose.to_owned(), count)).into(),
+            counts: [OWNER, "0", "1"].map(|whose| (whose.to_owned(), Count::default())).into(),
+            allowed: [OWNER, "0", "1"].map(|whose| (whose.to_owned(), 1)).into(),
             received: BTreeSet::new(),
-            sends: BTreeMap::new(),
-            passwords: 0,
+            answered: None,
         };
+        let user = budget.user_token.then_some((OWNER, "user-0", true));
+        let is_valid = budget.tokens == Tokens::Valid;
+        let locations = [("0", "location-0-0", is_valid), ("1", "location-1-0", is_valid)];
+        let locations = locations.into_iter().filter(|_| budget.tokens != Tokens::Missing);
+        for (whose, token, is_valid) in locations.chain(user) {
+            model.stored.insert(token.to_owned());
+            model.newest.insert(whose.to_owned(), (token.to_owned(), true));
+            if is_valid {
+                model.valid.insert(token.to_owned());
+                model.allowed.insert(whose.to_owned(), 0);
+            }
+        }
         (model, sessions, owner)
     })
 }
 
 impl Model {
+    pub fn may_fail(&self) -> bool {
+        self.budget.faults > 0
+    }
+
+    /// What a call may be answered with: what it should be is the first.
     pub fn answers_to_call(&self, token: &str) -> Vec<Event> {
-        let mut events = vec![Event::Status(if self.valid.contains(token) { 200 } else { 401 })];
-        if self.budget.faults > 0 {
-            events.extend([Event::Lost, Event::Status(503)]);
+        let is_valid = self.valid.contains(token);
+        let mut events = vec![Event::Status(if is_valid { 200 } else { 401 })];
+        if is_valid && self.budget.dead_routes > 0 {
+            events.push(Event::Status(401));
+        }
+        if self.may_fail() {
+            events.extend([Event::Lost, Event::Status(403)]);
         }
         events
     }
 
     pub fn answers_to(&self, wanted: &Wanted) -> Vec<Event> {
-        let is_good = match &wanted.user {
-            None => self.budget.right_password,
-            Some(user) => self.valid.contains(user),
-        };
-        let mut events = vec![if is_good { Event::Token } else { Event::Unauthorized }];
-        if self.budget.faults > 0 {
-            events.extend([Event::Lost, Event::NotSent, Event::Throttled, Event::Final]);
+        let mut events = vec![if self.would_act(wanted) { Event::Token } else { Event::Unauthorized }];
+        if self.may_fail() {
+            events.extend([Event::Lost, Event::NotSent, Event::Throttled, Event::Refused, Event::Moved]);
+            if wanted.user.as_ref().is_some_and(|user| self.valid.contains(user) && self.young.contains(user)) {
+                events.push(Event::Lag);
+            }
         }
         events
+    }
+
+    fn would_act(&self, wanted: &Wanted) -> bool {
+        match &wanted.user {
+            None => self.budget.logins[wanted.login],
+            Some(user) => self.valid.contains(user),
+        }
     }
 
     /// The events without any caller.
@@ -185,8 +294,11 @@ impl Model {
         if self.budget.revocations > 0 {
             events.extend(self.valid.iter().cloned().map(Event::Revoked));
         }
-        if self.budget.login_changes > 0 {
+        if self.login + 1 < self.budget.logins.len() {
             events.push(Event::LoginSet);
+        }
+        if self.budget.pauses > 0 {
+            events.push(Event::Pause);
         }
         events
     }
@@ -196,88 +308,199 @@ impl Model {
             Event::Revoked(token) => {
                 self.budget.revocations -= 1;
                 self.valid.remove(token);
-                *self.allowed.get_mut(whose(token)).unwrap() += 1;
+                self.allow(whose(token));
             }
             Event::LoginSet => {
-                self.budget.login_changes -= 1;
-                self.unknown.clear();
-                self.passwords = 0;
-                set_login(FIXTURES.with(|fixtures| fixtures.login.clone()));
+                self.login += 1;
+                self.counts.values_mut().for_each(Count::begin_anew);
+                set_login(self.login());
+            }
+            Event::Pause => {
+                self.budget.pauses -= 1;
+                self.pause();
             }
             other => panic!("{other:?}"),
         }
     }
 
-    /// A call leaves: with a token that is in the store, at most twice, and again after a 401 alone.
-    pub fn send_call<B>(&mut self, caller: usize, request: &Request<B>) -> String {
+    fn pause(&mut self) {
+        const LONGEST: Duration = Duration::from_secs(60 * 60);
+        NOW.set(now() + LONGEST);
+        self.young.clear();
+        self.counts.values_mut().for_each(Count::pause);
+    }
+
+    /// From now on nothing fails, and the last pause has passed. Returns whether the Location's next call may still fail, and only that one.
+    pub fn is_well(&mut self, location: usize) -> bool {
+        self.budget = Budget { revocations: 0, faults: 0, dead_routes: 0, pauses: 0, ..self.budget };
+        self.pause();
+        self.answered = Some(false);
+        // Who waits for a token that was revoked before it was saved has had its once.
+        let is_unsaved_revoked = self.received.iter().any(|token| !self.valid.contains(token));
+        // The Location's count was taken back once already, so that the 401 for the owner's token may begin a pause.
+        is_unsaved_revoked || (self.counts[&location.to_string()].taken_back && !self.is_valid(OWNER))
+    }
+
+    /// Then a call is answered, if there are the means. Returns whether there is to be another one.
+    pub fn fails_again(&self, location: usize, may_fail: bool) -> bool {
+        let has_means = self.budget.logins[self.login] || self.is_valid(OWNER) || self.is_valid(&location.to_string());
+        let fails = self.answered != Some(true) && has_means;
+        assert!(!fails || may_fail, "nothing fails any more, and a call is not answered");
+        fails
+    }
+
+    fn is_valid(&self, whose: &str) -> bool {
+        self.newest.get(whose).is_some_and(|(token, _)| self.valid.contains(token))
+    }
+
+    fn login(&self) -> UserLogin {
+        FIXTURES.with(|fixtures| fixtures.logins[self.login].clone())
+    }
+
+    /// A call begins, and the program sets the login that is set already, as each of its starts does: that changes nothing.
+    pub fn begin_call(&self, location: usize, set_login: impl FnOnce(UserLogin)) -> Sends {
+        set_login(self.login());
+        Sends { waited: !self.newest.contains_key(&location.to_string()), ..Sends::default() }
+    }
+
+    /// A call leaves: with a token that is in the store, at most twice, and again after a 401 alone. It may have waited for a token instead.
+    pub fn send_call<B>(&self, sends: &mut Sends, request: &Request<B>) -> String {
         let token = bearer(request);
         assert!(self.stored.contains(&token), "{token} is used and is not in the store");
-        let (sends, was_401) = self.sends.entry(caller).or_insert((0, true));
-        assert!(*sends < 2 && *was_401, "a call is sent again for no reason");
-        (*sends, *was_401) = (*sends + 1, false);
+        assert!(sends.count == 0 || sends.was_401, "a call is sent again for no reason");
+        assert!(sends.count + u8::from(sends.waited) < 2, "a call is sent again once more");
+        (sends.count, sends.was_401) = (sends.count + 1, false);
         token
     }
 
-    pub fn answer_call(&mut self, caller: usize, location: usize, status: u16) {
-        if status == 503 {
-            self.fault();
+    pub fn answer_call(&mut self, sends: &mut Sends, token: &str, status: u16) {
+        sends.was_401 = status == 401;
+        let whose = whose(token);
+        let is_newest = self.newest[whose].0 == token;
+        match status {
+            401 if self.valid.contains(token) => {
+                self.budget.dead_routes -= 1;
+                if is_newest {
+                    self.allow(whose);
+                }
+            }
+            // It would have failed without the token: the token was of use.
+            200 if is_newest && (sends.waited || sends.count == 2 || self.is_first(token)) => self.helped(whose),
+            403 => self.fault(),
+            _ => {}
         }
-        if status == 200 {
-            self.unknown.remove(&location.to_string());
-        }
-        self.sends.get_mut(&caller).unwrap().1 = status == 401;
     }
 
-    /// A token request leaves: one at a time for each, with a token that is in the store, and none after two in doubt.
-    pub fn send_token<B>(&mut self, request: &Request<B>) -> Wanted {
+    /// Whether the Location has had no other token: then each call needs it.
+    fn is_first(&self, token: &str) -> bool {
+        self.budget.tokens == Tokens::Missing && token.ends_with("-1")
+    }
+
+    fn helped(&mut self, whose: &str) {
+        let (_, has_helped) = self.newest.get_mut(whose).unwrap();
+        if !std::mem::replace(has_helped, true) {
+            self.count(whose).begin_anew();
+        }
+    }
+
+    fn count(&mut self, whose: &str) -> &mut Count {
+        self.counts.get_mut(whose).unwrap()
+    }
+
+    fn allow(&mut self, whose: &str) {
+        *self.allowed.get_mut(whose).unwrap() += 1;
+    }
+
+    /// A token request leaves: one at a time for each, with a token that is in the store or the newest password, and no more than the count lets.
+    pub fn send_token<B: AsRef<[u8]>>(&mut self, request: &Request<B>) -> Wanted {
         let is_login = request.uri().path() == "/user_token";
         let whose = if is_login { OWNER } else { request.uri().path().split('/').nth(2).unwrap() }.to_owned();
         let user = (!is_login).then(|| bearer(request));
         assert!(user.iter().all(|user| self.stored.contains(user)), "{user:?} is used and is not in the store");
-        assert!(self.under_way.insert(whose.clone()), "two token requests at once for {whose}");
-        assert!(
-            self.unknown.get(&whose).is_none_or(|unknown| *unknown < 2),
-            "a third request for {whose} after two in doubt"
-        );
-        self.passwords += u8::from(is_login);
-        if !self.budget.right_password && is_login {
-            // Two of unknown outcome, and one that is refused.
-            assert!(self.passwords <= 3, "a wrong password is sent {} times", self.passwords);
+        if is_login {
+            let body = std::str::from_utf8(request.body().as_ref()).unwrap();
+            assert!(body.contains(PASSWORDS[self.login]), "a password is sent that was replaced");
         }
-        Wanted { whose, user, login_changes: self.budget.login_changes }
+        assert!(self.under_way.insert(whose.clone()), "two token requests at once for {whose}");
+        let login = self.login;
+        let count = self.count(&whose);
+        assert!(!count.waits, "a request for {whose} before the time that the service has asked for");
+        assert!(count.requests < count.bound(), "a request too many for {whose}, after {count:?}");
+        let before = count.clone();
+        (count.requests, count.last) = (count.requests + 1, Some(now()));
+        Wanted { whose, user, login, before, sent: now() }
     }
 
     pub fn answer_token(&mut self, wanted: &Wanted, event: &Event) -> Result<Response<String>, Delivery> {
         self.under_way.remove(&wanted.whose);
         let respond = |status, body: String| Ok(Response::builder().status(status).body(body).unwrap());
-        match event {
-            Event::Token => {
-                let token = self.issue(wanted);
-                if wanted.user.as_ref().is_some_and(|user| !self.refused.contains(user)) {
-                    self.unknown.remove(OWNER);
-                }
-                self.received.insert(token.clone());
-                return respond(200, format!(r#"{{"access_token": "{token}"}}"#));
-            }
-            Event::Unauthorized => {
-                if wanted.user.is_none() && wanted.login_changes == self.budget.login_changes {
-                    // From now on no caller sends it again.
-                    self.passwords = 3;
-                }
-                self.refused.extend(wanted.user.clone());
-                return respond(401, String::new());
-            }
-            _ => self.fault(),
+        if !matches!(event, Event::Token | Event::Unauthorized) {
+            self.fault();
         }
         match event {
-            Event::Lost => {
-                self.lose(wanted);
-                Err(Delivery::Unknown)
+            Event::Token => {
+                let token = self.issue(&wanted.whose);
+                self.valid.insert(token.clone());
+                self.received.insert(token.clone());
+                if let Some(user) = &wanted.user {
+                    if self.newest[OWNER].0 == *user {
+                        self.helped(OWNER);
+                    }
+                } else if wanted.sent == now() {
+                    self.young.insert(token.clone());
+                }
+                respond(200, format!(r#"{{"access_token": "{token}"}}"#))
             }
-            Event::NotSent => Err(Delivery::NotSent),
-            Event::Throttled => respond(429, String::new()),
-            Event::Final => respond(302, String::new()),
+            Event::Unauthorized | Event::Lag => {
+                match &wanted.user {
+                    None => self.refuse(wanted),
+                    Some(user) if *user != self.newest[OWNER].0 => self.take_back(wanted),
+                    Some(user) if self.young.contains(user) => {}
+                    Some(_) if self.counts[&wanted.whose].taken_back => {}
+                    Some(_) => {
+                        self.take_back(wanted);
+                        self.count(&wanted.whose).taken_back = true;
+                    }
+                }
+                respond(401, String::new())
+            }
+            Event::Lost => Err(Delivery::Unknown),
+            Event::NotSent => {
+                self.take_back(wanted);
+                Err(Delivery::NotSent)
+            }
+            Event::Throttled => {
+                self.take_back(wanted);
+                self.count(&wanted.whose).waits = true;
+                let mut response: Response<String> = respond(429, String::new())?;
+                response.headers_mut().insert("retry-after", 30.into());
+                Ok(response)
+            }
+            Event::Refused => {
+                self.refuse(wanted);
+                respond(403, String::new())
+            }
+            Event::Moved => respond(302, String::new()),
             other => panic!("{other:?}"),
+        }
+    }
+
+    /// Whether the request still counts: neither has a token helped since, nor has the program set another login.
+    fn is_counted(&self, wanted: &Wanted) -> bool {
+        self.counts[&wanted.whose].requests > wanted.before.requests
+    }
+
+    /// The service has certainly not acted on the request.
+    fn take_back(&mut self, wanted: &Wanted) {
+        if self.is_counted(wanted) {
+            *self.count(&wanted.whose) = wanted.before.clone();
+        }
+    }
+
+    fn refuse(&mut self, wanted: &Wanted) {
+        if self.is_counted(wanted) {
+            let count = self.count(&wanted.whose);
+            count.requests = count.requests.max(count.bound());
         }
     }
 
@@ -285,59 +508,45 @@ impl Model {
     pub fn drop_request(&mut self, wanted: &Wanted) {
         self.fault();
         self.under_way.remove(&wanted.whose);
-        self.lose(wanted);
-    }
-
-    pub fn drop_caller(&mut self) {
-        self.fault();
     }
 
     pub fn fault(&mut self) {
         self.budget.faults -= 1;
     }
 
-    /// The service acts, if it would have, and nobody hears of it.
-    fn lose(&mut self, wanted: &Wanted) {
-        if wanted.login_changes == self.budget.login_changes {
-            *self.unknown.entry(wanted.whose.clone()).or_default() += 1;
-        }
-        let acts = wanted.user.as_ref().map_or(self.budget.right_password, |user| self.valid.contains(user));
-        if acts {
-            *self.allowed.get_mut(&wanted.whose).unwrap() += 1;
-            self.issue(wanted);
-        }
-    }
-
-    fn issue(&mut self, wanted: &Wanted) -> String {
-        let allowed = self.allowed.get_mut(&wanted.whose).unwrap();
-        assert!(*allowed > 0, "a token too many for {}", wanted.whose);
+    fn issue(&mut self, whose: &str) -> String {
+        let allowed = self.allowed.get_mut(whose).unwrap();
+        assert!(*allowed > 0, "a token too many for {whose}");
         *allowed -= 1;
-        self.issued += 1;
-        let token = match &*wanted.whose {
-            OWNER => format!("user-{}", self.issued),
-            location => format!("location-{location}-{}", self.issued),
-        };
-        self.valid.insert(token.clone());
-        token
+        let number = self.issued.entry(whose.to_owned()).or_default();
+        *number += 1;
+        match whose {
+            OWNER => format!("user-{number}"),
+            location => format!("location-{location}-{number}"),
+        }
     }
 
+    /// The store has the token, and from now on it is used.
     pub fn keep(&mut self, token: &SavedToken) {
-        self.stored.insert(secret(token));
+        let token = secret(token);
+        self.received.remove(&token);
+        self.stored.insert(token.clone());
+        self.newest.insert(whose(&token).to_owned(), (token, false));
     }
 
     /// A call ends, with a response or with an error.
-    pub fn done(&mut self, caller: usize, is_response: bool) {
-        let was_401 = self.sends.get(&caller).is_none_or(|(_, was_401)| *was_401);
-        assert!(is_response || was_401, "a call that was answered with other than 401 fails");
+    pub fn done(&mut self, sends: &Sends, is_response: bool) {
+        assert!(is_response || sends.was_401 || sends.count == 0, "a call that was answered with other than 401 fails");
+        if let Some(answered) = &mut self.answered {
+            *answered = is_response;
+        }
     }
 
     /// No token is lost that a caller has received.
-    pub fn check_end(&self, sessions: &[Session; 2], owner: &Owner) {
-        let unsaved = sessions.iter().filter_map(Session::unsaved).chain(owner.unsaved()).map(|token| secret(&token));
-        let unsaved: BTreeSet<_> = unsaved.collect();
-        for token in &self.received {
-            assert!(self.stored.contains(token) || unsaved.contains(token), "{token} is lost");
-        }
+    pub fn check_unsaved(&self, unsaved: impl Iterator<Item = SavedToken>) {
+        let unsaved: BTreeSet<_> = unsaved.map(|token| secret(&token)).collect();
+        let lost: Vec<_> = self.received.difference(&unsaved).collect();
+        assert!(lost.is_empty(), "neither stored nor listed as unsaved: {lost:?}");
     }
 }
 

@@ -7,10 +7,9 @@ use location_auth::{App, Flow, LocationAccessToken, StrikeOut, UserAccessToken};
 use zeroize::Zeroizing;
 
 use super::json::{Json, Text};
-use super::recording::sent;
+use super::message::sent;
+use super::names::{WITHHELD, is_secret, is_token};
 
-/// What is written in place of what may be secret.
-pub(super) const WITHHELD: &str = "<withheld>";
 /// The kinds, by the names of their placeholders.
 const KINDS: [&str; 7] = ["api-key", "client-id", "client-secret", "email", "password", "user-token", "location-token"];
 /// With as many, to look each of them up would take too long: then no text is written any more.
@@ -164,26 +163,6 @@ fn assigned(text: &str) -> impl Iterator<Item = (&str, &str)> {
         let name = before.trim_end_matches(is_end).rsplit(is_end).next()?;
         Some((name, after.trim_start_matches(is_end).split(is_end).next()?))
     })
-}
-
-/// Returns whether what has this name may be an unknown secret. A token that leads to the next page is none.
-pub(super) fn is_secret(name: &str) -> bool {
-    let name = letters(name);
-    let is_page = ["pagetoken", "nexttoken", "continuationtoken"].iter().any(|end| name.ends_with(end));
-    let words = ["token", "secret", "password", "credential", "cookie", "authorization"];
-    let ends = ["key", "session", "sessionid"];
-    !is_page && (ends.iter().any(|end| name.ends_with(end)) || words.iter().any(|word| name.contains(word)))
-}
-
-/// Returns whether what has this name is an access token: `Access-Token` and `accessToken` are one name.
-pub(super) fn is_token(name: &str) -> bool {
-    letters(name).ends_with("accesstoken")
-}
-
-fn letters(name: &str) -> Text {
-    let mut letters = Text::new(String::with_capacity(name.len().saturating_mul(3)));
-    letters.extend(name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase));
-    letters
 }
 
 /// Shows the placeholders.

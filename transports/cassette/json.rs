@@ -7,7 +7,7 @@ use serde_core::ser::{Error as _, Serialize, Serializer};
 use serde_json::{Deserializer, from_str, value::RawValue};
 use zeroize::Zeroizing;
 
-use super::credentials::is_token;
+use super::names::is_token;
 
 /// A text that may hold a secret.
 pub(super) type Text = Zeroizing<String>;

@@ -39,6 +39,8 @@
 mod credentials;
 mod error;
 mod json;
+mod message;
+mod names;
 mod player;
 mod recorder;
 mod recording;

@@ -12,7 +12,8 @@ use super::super::{AsyncTransport, Delivery, SendErrorKind, Transport, prepare};
 use super::credentials::Credentials;
 use super::error::CassetteError;
 use super::json::Json;
-use super::recording::{Answer, Cassette, check, filled, sent, written};
+use super::message::sent;
+use super::recording::{Answer, Cassette, check, filled, written};
 
 /// A blocking and async transport that answers each request with its recorded response. It returns an error if a request differs from the recorded
 /// one, or if no adapter would send it.

@@ -12,7 +12,8 @@ use location_auth::Bytes;
 use super::super::{AsyncTransport, Delivery, SendErrorKind, Transport};
 use super::credentials::Credentials;
 use super::json::Json;
-use super::recording::{Cassette, received, sent, written};
+use super::message::{received, sent};
+use super::recording::{Cassette, written};
 
 /// A transport that sends over another transport, blocking or async, and records each interaction that has a response.
 ///

@@ -6,15 +6,12 @@ use core::fmt;
 use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use location_auth::{
-    Attempt, Backoff, Call, LocationAccessToken, LocationId, Misuse, Next, Owner, RESPONSE_LIMIT, RenewError, Renewal,
-    Renewing, Replay, RequestHead, Retry, Session, TokenState, Turn, UserAccessToken, UserLogin, Verdict,
-};
+use location_auth::driver::{Acquiring, Acquisition, Attempt, Call, Next, Replay, Turn, Verdict};
+use location_auth::{Backoff, Misuse, Owner, Retry, Session, TokenError};
 
-use super::super::{AsyncTransport, events};
-use super::shared::{Shared, methods_of_both};
-use super::sync::lock;
-use super::{AsyncTokenStore, CallError, IntoBody, NoStore, NotSaved, reentry};
+use super::super::{AsyncTransport, RESPONSE_LIMIT};
+use super::shared::AnyClient;
+use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
 
 /// A client that makes calls over an async transport, gets the first token, and renews it after a 401. It holds an `Arc`: clone it for each task. Its
 /// futures are `Send` if the futures of the transport and of the store are.
@@ -36,12 +33,14 @@ use super::{AsyncTokenStore, CallError, IntoBody, NoStore, NotSaved, reentry};
 /// # Ok(())
 /// # }
 /// ```
-pub struct AsyncClient<T, S = NoStore>(pub(super) Shared<T, S, AsyncTurn>);
+pub type AsyncClient<T, S = NoStore> = AnyClient<T, S, Async>;
 
-/// One caller has it at a time. A mutex of async-lock looks at the clock, so that it would depend on the machine who gets it next.
-pub(super) struct AsyncTurn(Semaphore);
+/// The way that an [`AsyncClient`] waits: it gives the thread to other tasks.
+// A mutex of async-lock looks at the clock, so that it would depend on the machine who gets it next.
+#[derive(Debug)]
+pub struct Async(Semaphore);
 
-impl Default for AsyncTurn {
+impl Default for Async {
     fn default() -> Self {
         Self(Semaphore::new(1))
     }
@@ -63,10 +62,8 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// It checks nothing. If the owner is of an App of elsewhere, a renewal is the error [`Misuse::WrongEnvironment`] or [`Misuse::WrongOrigin`].
     /// The session of a user, or one of [`Session::without_token`], is never renewed.
     pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
-        Self(Shared::new(session, owner, transport, store))
+        Self::made_of(session, owner, transport, store)
     }
-
-    methods_of_both!();
 
     /// Sends a request with the credentials. If the Location has no token yet, it gets one first. After a 401 it sends the request once more, if
     /// there is a new token.
@@ -75,16 +72,15 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// [`CallError`]. A response with any status is `Ok`, except a 401 for a session with a token.
     pub async fn call<B: IntoBody>(&self, request: Request<B>) -> Result<Response<Vec<u8>>, CallError<T::Error>> {
         let request = request.map(IntoBody::into_body);
-        self.call_with(Call::new(&request), request, |request| self.0.family.transport.send(request, self.0.limit))
-            .await
+        self.call_with(Call::new(request), |request| self.family.transport.send(request, self.limit)).await
     }
 
-    /// Makes a call as [`call`](Self::call) does, and makes it again if that is safe: after a 429 or 503, since the service did nothing then, or
-    /// if the request was not sent. This is true for its token requests, too. It calls `sleep` with each wait, which is the service's `Retry-After`
+    /// Makes a call as [`call`](AsyncClient#method.call) does, and makes it again if that is safe: as [`Retry::after`] says of its response, if the request
+    /// was not sent, or if no token may be requested yet. It calls `sleep` with each wait, which is the service's `Retry-After`
     /// or the backoff's. A `sleep` that only pretends, in a test, needs a clock that it moves on: [`with_clock`](Self::with_clock).
     ///
     /// # Errors
-    /// As [`call`](Self::call). When the backoff allows no more retries, it returns the last result: a response with 429 or 503 is `Ok`.
+    /// As [`call`](AsyncClient#method.call). When the backoff allows no more retries, it returns the last result: a response with 429 or 503 is `Ok`.
     pub async fn call_with_retries<B: IntoBody, W: Future>(
         &self,
         request: Request<B>,
@@ -94,7 +90,8 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         let request = request.map(IntoBody::into_body);
         loop {
             let result = self.call(request.clone()).await;
-            let retry = result.as_ref().map_or_else(CallError::retry, Retry::from_response);
+            let again = |response: &Response<_>| Retry::after(request.method(), response.status(), response.headers());
+            let retry = result.as_ref().map_or_else(CallError::retry, again);
             let Some(wait) = backoff.next_delay(retry) else { return result };
             sleep(wait).await;
         }
@@ -106,42 +103,39 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// sends nothing.
     ///
     /// # Errors
-    /// As [`call`](Self::call), and [`CallError::NotRepeated`] if the request can't be sent again.
+    /// As [`call`](AsyncClient#method.call), and [`CallError::NotRepeated`] if the request can't be sent again.
     pub async fn call_with<B, R, F>(
         &self,
         call: Call<B>,
-        request: Request<B>,
         mut send: impl FnMut(Request<B>) -> F,
     ) -> Result<Response<R>, CallError<T::Error, R>>
     where
         F: Future<Output = Result<Response<R>, T::Error>>,
     {
-        let (mut next, mut transport) = (self.0.begin(call, request), None);
+        let (mut next, mut transport) = (self.begin(call), None);
         let result = loop {
             next = match next {
-                Next::Send(request, call) => match self.send(request, call, &mut send).await {
+                Next::Send(call) => match self.send(call, &mut send).await {
                     Ok(next) => next,
                     Err(error) => break Err(error),
                 },
-                Next::Renew(renewal, waiting) => waiting.renewed(self.run(renewal, &mut transport).await).into(),
+                Next::Acquire(renewal, waiting) => waiting.acquired(self.run(renewal, &mut transport).await).into(),
                 Next::Done(result) => {
                     break result.map_err(|failure| CallError::new(failure, self.location(), transport));
                 }
             }
         };
-        let kind = |error: &_| self.0.family.transport.kind(error);
-        result
-            .map(|response| self.0.told(response))
-            .inspect_err(|error| events::call_failed(self.location(), error, kind))
+        let kind = |error: &_| self.family.transport.kind(error);
+        result.map(|response| self.told(response)).inspect_err(|error| error.log(self.location(), kind))
     }
 
     /// Gets the Location's first token, if it has none. Each call does this before it is sent: you need it only before
     /// [`authorize`](Self::authorize), or to see an error early.
     ///
     /// # Errors
-    /// [`RenewError`] if there is no token.
-    pub async fn ensure_token(&self) -> Result<(), RenewError> {
-        match self.0.first_token() {
+    /// [`TokenError`] if there is no token.
+    pub async fn ensure_token(&self) -> Result<(), TokenError> {
+        match self.first_token() {
             Some(renewal) => self.run(renewal, &mut None).await.map(drop),
             None => Ok(()),
         }
@@ -151,60 +145,63 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// response. [`Replay`]: send the request again, with [`replay`](Self::replay). It gets a new token first, if that is necessary.
     ///
     /// # Errors
-    /// [`RenewError`] if the service rejected the token and there is no new one.
-    pub async fn received(&self, attempt: Attempt, status: StatusCode) -> Result<Option<Replay>, RenewError> {
-        match self.0.received(attempt, status)? {
+    /// [`TokenError`] if the service rejected the token and there is no new one.
+    pub async fn received(&self, attempt: Attempt, status: StatusCode) -> Result<Option<Replay>, TokenError> {
+        match self.judge(attempt, status)? {
             Verdict::Answered => Ok(None),
             Verdict::Replay(replay) => Ok(Some(replay)),
-            Verdict::Renew(renewal) => self.run(renewal, &mut None).await.map(Some),
+            Verdict::Acquire(renewal) => self.run(renewal, &mut None).await.map(Some),
             Verdict::Rejected(error) => Err(error),
         }
     }
 
     async fn send<B, R, F>(
         &self,
-        mut request: Request<B>,
-        mut call: Call<B>,
+        call: Call<B>,
         send: &mut impl FnMut(Request<B>) -> F,
     ) -> Result<Next<B, R>, CallError<T::Error, R>>
     where
         F: Future<Output = Result<Response<R>, T::Error>>,
     {
-        let attempt = self.0.prepare(&mut request, &mut call)?;
+        let (request, sent) = self.prepare(call)?;
         let response = send(request).await.map_err(|error| {
-            let delivery = self.0.family.transport.delivery(&error);
+            let delivery = self.family.transport.delivery(&error);
             CallError::Transport { location: self.location().cloned(), error, delivery }
         })?;
-        Ok(call.received(self.0.received(attempt, response.status())?, response))
+        Ok(self.call_answered(sent, response)?)
     }
 
-    pub(super) async fn run(&self, renewal: Renewal, transport: &mut Option<T::Error>) -> Result<Replay, RenewError> {
-        let (id, family) = (self.0.id(), &*self.0.family);
+    pub(super) async fn run(
+        &self,
+        renewal: Acquisition,
+        transport: &mut Option<T::Error>,
+    ) -> Result<Replay, TokenError> {
+        let (id, family) = (self.id(), &*self.family);
         let (mut location_turn, mut owner_turn) = (None, None);
-        let mut next = self.0.start(renewal);
+        let mut next = self.start(renewal);
         loop {
             owner_turn = owner_turn.filter(|_| next.holds(Turn::Owner));
             location_turn = location_turn.filter(|_| next.holds(Turn::Location));
             next = match next {
-                Renewing::AwaitTurn(_) if reentry::is_inside(id) => return Err(Misuse::Reentrant.into()),
-                Renewing::AwaitTurn(waiting) => {
+                Acquiring::AwaitTurn(_) if reentry::is_inside(id) => return Err(Misuse::Reentrant.into()),
+                Acquiring::AwaitTurn(waiting) => {
                     match waiting.turn() {
-                        Turn::Location => location_turn = Some(self.0.place.turn.0.acquire().await),
+                        Turn::Location => location_turn = Some(self.place.turn.0.acquire().await),
                         Turn::Owner => owner_turn = Some(family.turn.0.acquire().await),
                     }
-                    reentry::inside(id, || self.0.granted(waiting))
+                    reentry::inside(id, || self.granted(waiting))
                 }
-                Renewing::SendToken(step) => {
+                Acquiring::SendToken(step) => {
                     let answer =
                         reentry::inside_async(id, || family.transport.send(step.request(), RESPONSE_LIMIT)).await;
                     let failure = |error: &_| (family.transport.delivery(error), family.transport.kind(error));
-                    reentry::inside(id, || self.0.answered(step, answer, failure, transport))
+                    reentry::inside(id, || self.answered(step, answer, failure, transport))
                 }
-                Renewing::Keep(keep) => {
+                Acquiring::Keep(keep) => {
                     let saved = reentry::inside_async(id, || family.store.save(keep.token())).await;
-                    reentry::inside(id, || self.0.kept(keep, saved))
+                    reentry::inside(id, || self.kept(keep, saved))
                 }
-                Renewing::Done(result) => {
+                Acquiring::Done(result) => {
                     // The request failed, but meanwhile the program has set a token.
                     *transport = transport.take().filter(|_| result.is_err());
                     return result;
@@ -214,17 +211,8 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     }
 }
 
-// Not derived: a derived impl would require a transport that is `Clone`.
-impl<T, S> Clone for AsyncClient<T, S> {
-    fn clone(&self) -> Self {
-        Self(self.0.clone())
-    }
-}
-
 impl<T, S> fmt::Debug for AsyncClient<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let session = lock(&self.0.place.session);
-        let owner = lock(&self.0.family.owner);
-        f.debug_struct("AsyncClient").field("session", &*session).field("owner", &*owner).finish_non_exhaustive()
+        self.show("AsyncClient", f)
     }
 }

@@ -6,19 +6,23 @@ use core::error::Error as StdError;
 use core::fmt;
 
 use http::Response;
-use location_auth::{CallFailure, Delivery, Fault, LocationId, Misuse, RenewError, Retry};
+use location_auth::driver::{CallFailure, asks_for_another_login};
+use location_auth::{Delivery, Fault, LocationId, Misuse, Retry, TokenError};
+
+use super::super::{SendErrorKind, events};
 
 /// The error of a call: there was no token for it, it got no response, or it got a 401 that no new token could solve.
 ///
 /// It holds no credential and no login, and does not name the owner. `E` is the transport's own error, and `R` the body of a response.
 ///
 /// ```
+/// use location_auth::Fault;
 /// use location_auth::transports::client::CallError;
 ///
 /// fn advice<E>(error: &CallError<E>) -> String {
 ///     match error {
 ///         CallError::NoToken { error, .. } | CallError::TokenRejected { error, .. } => match error.location() {
-///             Some(location) if error.is_final() => format!("ask the owner of {location} to log in"),
+///             Some(location) if error.fault() == Fault::Caller => format!("ask the owner of {location} to log in"),
 ///             _ => error.to_string(),
 ///         },
 ///         other => other.to_string(),
@@ -32,7 +36,7 @@ pub enum CallError<E, R = Vec<u8>> {
     /// The Location has no token yet, and the client got none: the call was not sent.
     NoToken {
         /// Why there is no token. All callers that waited for the same token request get the same error.
-        error: RenewError,
+        error: TokenError,
         /// The transport's own error, if this caller's token request got no response.
         transport: Option<E>,
     },
@@ -51,7 +55,7 @@ pub enum CallError<E, R = Vec<u8>> {
         /// The service's response to the call. `Debug` does not show it.
         response: Box<Response<R>>,
         /// Why there is no new token. All callers that waited for the same token request get the same error.
-        error: RenewError,
+        error: TokenError,
         /// The transport's own error, if this caller's token request got no response.
         transport: Option<E>,
     },
@@ -68,13 +72,22 @@ impl<E, R> CallError<E, R> {
     pub(super) fn new(failure: CallFailure<R>, location: Option<&LocationId>, transport: Option<E>) -> Self {
         match failure {
             CallFailure::NoToken { error } => Self::NoToken { error, transport },
-            CallFailure::NotRenewed { response, error } => {
+            CallFailure::TokenRejected { response, error } => {
                 Self::TokenRejected { response: Box::new(response), error, transport }
             }
             CallFailure::NotRepeated { response } => {
                 Self::NotRepeated { location: location.cloned(), response: Box::new(response) }
             }
         }
+    }
+
+    /// Logs that the caller gets this error. `kind` says what happened, if it is the transport's own one.
+    pub(super) fn log(&self, location: Option<&LocationId>, kind: impl FnOnce(&E) -> SendErrorKind) {
+        let failed = match self {
+            Self::Transport { error, delivery, .. } => Some((*delivery, || kind(error))),
+            _ => None,
+        };
+        events::call_failed(location, failed, self.fault(), self);
     }
 
     /// Returns who has to change something.
@@ -136,6 +149,13 @@ impl<E, R> fmt::Display for CallError<E, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (before, location, after, advice) = match self {
             Self::Misuse(misuse) => return fmt::Display::fmt(misuse, f),
+            Self::TokenRejected { response, error, .. } if asks_for_another_login(response) => (
+                "the call",
+                &error.location().cloned(),
+                " got a 401 that asks for a login of another kind, since WWW-Authenticate does not name Bearer: a gateway in front of the \
+                 service seems to have answered, and the token is not at fault",
+                "check the call's URL and what is in front of it",
+            ),
             Self::NoToken { error, .. } | Self::TokenRejected { error, .. } => return fmt::Display::fmt(error, f),
             Self::Transport { location, delivery: Delivery::NotSent, .. } => {
                 ("the call", location, " was not sent", "check the URL's host and the network, then make it again")

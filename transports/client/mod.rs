@@ -1,26 +1,27 @@
 //! Clients that make calls with a session's credentials and renew tokens (feature `client`).
 //!
-//! [`Client`] is for blocking programs, [`AsyncClient`] for async ones. Apart from that they do the same, because the core decides.
-//! [`Call`](crate::Call) and [`Renewal`](crate::Renewal) show the order of the steps.
+//! [`Client`] is for blocking programs, [`AsyncClient`] for async ones. Apart from that they do the same, because the core decides. Both are an
+//! [`AnyClient`], so a function can take both.
+//! [`Call`](crate::driver::Call) and [`Acquisition`](crate::driver::Acquisition) show the order of the steps.
 //!
 //! - If the session is a [`Location::session`](crate::Location::session), the first call gets the Location's token from the
 //!   [`Owner`](crate::Owner). Then the program needs no login of its own.
-//! - After a 401 the client gets a new token from its owner, and sends the call once more. A client from [`Client::new`] has no
+//! - After a 401 the client gets a new token from its owner, and sends the call once more. A client from [`Client::new`](Client#method.new) has no
 //!   owner: it returns [`CallError::TokenRejected`].
 //! - The clients of one owner's Locations share the transport, the owner and the store. Make the first with
-//!   [`with_owner`](Client::with_owner) and the others with [`for_session`](Client::for_session). In a loop over Locations, the first can be of none:
+//!   [`with_owner`](Client#method.with_owner) and the others with [`for_session`](Client::for_session). In a loop over Locations, the first can be of none:
 //!   [`Session::without_token`](crate::Session::without_token). However many callers get a 401 at once,
 //!   they send one exchange for each Location and one login for the owner.
 //! - The client saves each new token in the [`TokenStore`] before it uses the token. If the store fails, the client uses the token anyway, and
 //!   the next response (with another status than 429 or 503) has [`NotSaved`] in its extensions.
-//! - [`Renewal`](crate::Renewal) has a table of what each outcome of a token request means for the callers that wait and for later ones.
-//! - [`call`](Client::call) does not retry after a 429 or 503: [`call_with_retries`](Client::call_with_retries) does. Neither sends a call again after
+//! - [`Acquisition`](crate::driver::Acquisition) has a table of what each outcome of a token request means for the callers that wait and for later ones.
+//! - [`call`](Client#method.call) does not retry after a 429 or 503: [`call_with_retries`](Client#method.call_with_retries) does. Neither sends a call again after
 //!   a broken connection.
 //! - The client holds no lock while it sends or saves. If a transport or a store calls its own client in the same task or on the same thread, and
 //!   would wait for itself, it gets an error. On another one it waits for ever.
 //!
-//! For a body that streams, use [`call_with`](Client::call_with) and a function that sends one request. If you have no such function, call
-//! [`ensure_token`](Client::ensure_token), [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client::received) what to do
+//! For a body that streams, use [`call_with`](Client#method.call_with) and a function that sends one request. If you have no such function, call
+//! [`ensure_token`](Client#method.ensure_token), [`authorize`](Client::authorize) the request, send it, and ask [`received`](Client#method.received) what to do
 //! next, and [`take_not_saved`](Client::take_not_saved) which tokens the store failed to save. All of these share one state. The layer of the
 //! module `tower` (feature `tower`) shares it, too: it works over any `tower` service of HTTP requests.
 
@@ -37,8 +38,9 @@ mod sync;
 #[cfg(feature = "tower")]
 pub mod tower;
 
-pub use asynchronous::AsyncClient;
-pub use blocking::Client;
+pub use asynchronous::{Async, AsyncClient};
+pub use blocking::{Blocking, Client};
 pub use body::IntoBody;
 pub use error::CallError;
+pub use shared::AnyClient;
 pub use store::{AsyncTokenStore, NoStore, NotSaved, StoreError, TokenStore};

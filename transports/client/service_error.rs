@@ -4,8 +4,11 @@ use alloc::boxed::Box;
 use core::error::Error as StdError;
 use core::fmt;
 
+use location_auth::{Delivery, LocationId};
+
 use super::super::known_cause::known_cause;
 use super::super::{SendError, SendErrorKind};
+use super::error::CallError;
 
 pub(super) type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -49,7 +52,7 @@ impl ServiceError {
         self.send_error().map_or(SendErrorKind::Other, SendError::kind)
     }
 
-    pub(super) fn send_error(&self) -> Option<&SendError> {
+    fn send_error(&self) -> Option<&SendError> {
         self.inner.downcast_ref()
     }
 }
@@ -72,4 +75,15 @@ impl fmt::Debug for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServiceError").field("source", &self.source()).finish_non_exhaustive()
     }
+}
+
+pub(super) fn not_sent(location: Option<&LocationId>, error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
+    CallError::Transport { location: location.cloned(), error: ServiceError::new(error), delivery: Delivery::NotSent }
+}
+
+/// Only this crate's own error says whether the request may have arrived.
+pub(super) fn unanswered(location: Option<&LocationId>, error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
+    let error = ServiceError::new(error);
+    let delivery = error.send_error().map_or(Delivery::Unknown, SendError::delivery);
+    CallError::Transport { location: location.cloned(), error, delivery }
 }

@@ -1,16 +1,19 @@
-//! The part that both clients share. Each client asks the core what is next, and does it. All locks of the state are taken here, for a few
-//! lines at a time. No code of the program, the transport or the store runs, and none of their values is dropped, under a lock.
+//! What both clients are. Each asks the core what is next, and does it. All locks of the state are taken here, for a few lines at a time. No code of the program, the transport or the store runs, and none of their values is dropped, under a lock.
 
 extern crate std;
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
+use location_auth::driver::{
+    Acquiring, Acquisition, Attempt, AwaitTurn, Call, Keep, Next, Replay, RequestHead, SendToken, SentCall, Verdict,
+};
 use location_auth::{
-    Attempt, AwaitTurn, Call, Delivery, Keep, LocationId, Misuse, Next, Owner, Renewal, Renewing, Retry, SavedToken,
-    SendToken, Session, Verdict,
+    Delivery, LocationAccessToken, LocationId, Misuse, Owner, SavedToken, Session, TokenState, UserAccessToken,
+    UserLogin,
 };
 use zeroize::Zeroizing;
 
@@ -18,29 +21,39 @@ use super::super::{SendErrorKind, events};
 use super::store::{NotSaved, StoreError};
 use super::sync::{Mutex, lock};
 
-/// A client without the way it waits. `M` is the lock for a turn.
-pub(super) struct Shared<T, S, M> {
-    pub(super) family: Arc<Family<T, S, M>>,
-    pub(super) place: Arc<Place<M>>,
+/// What a [`Client`](super::Client) and an [`AsyncClient`](super::AsyncClient) are: they differ in `W`, the way that a caller waits for its turn.
+///
+/// ```
+/// use location_auth::TokenState;
+/// use location_auth::transports::client::AnyClient;
+///
+/// /// For the health checks of both.
+/// fn state<T, S, W>(client: &AnyClient<T, S, W>) -> TokenState {
+///     client.state()
+/// }
+/// ```
+pub struct AnyClient<T, S, W> {
+    pub(super) family: Arc<Family<T, S, W>>,
+    pub(super) place: Arc<Place<W>>,
     pub(super) limit: usize,
-    pub(super) clock: fn() -> Duration,
+    clock: fn() -> Duration,
 }
 
 /// What the clients of one owner's Locations share.
-pub(super) struct Family<T, S, M> {
+pub(super) struct Family<T, S, W> {
     pub(super) transport: T,
     pub(super) store: S,
     /// The caller that logs in holds it.
-    pub(super) turn: M,
+    pub(super) turn: W,
     pub(super) owner: Mutex<Owner>,
     /// The tokens that the store failed to save, until a response has them.
     not_saved: Mutex<Vec<(SavedToken, StoreError)>>,
 }
 
 /// What the clients of one Location share.
-pub(super) struct Place<M> {
+pub(super) struct Place<W> {
     /// The caller that renews the Location's token holds it.
-    pub(super) turn: M,
+    pub(super) turn: W,
     location: Option<LocationId>,
     pub(super) session: Mutex<Session>,
 }
@@ -48,65 +61,165 @@ pub(super) struct Place<M> {
 /// 1 MiB.
 const DEFAULT_LIMIT: usize = 1024 * 1024;
 
-impl<T, S, M: Default> Shared<T, S, M> {
-    pub(super) fn new(session: Session, owner: Owner, transport: T, store: S) -> Self {
-        let (turn, owner) = (M::default(), Mutex::new(owner));
+impl<T, S, W: Default> AnyClient<T, S, W> {
+    pub(super) fn made_of(session: Session, owner: Owner, transport: T, store: S) -> Self {
+        let (turn, owner) = (W::default(), Mutex::new(owner));
         let family = Family { transport, store, turn, owner, not_saved: Mutex::new(Vec::new()) };
         Self { family: Arc::new(family), place: Place::new(session), limit: DEFAULT_LIMIT, clock: clock() }
     }
 
-    pub(super) fn for_session(&self, session: Session) -> Self {
+    /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client, and has its
+    /// limit and clock. It checks nothing: the service refuses step 2 for a Location of another owner.
+    pub fn for_session(&self, session: Session) -> Self {
         Self { place: Place::new(session), ..self.clone() }
     }
 }
 
-impl<M: Default> Place<M> {
+impl<W: Default> Place<W> {
     fn new(session: Session) -> Arc<Self> {
         let location = session.location().cloned();
-        Arc::new(Self { turn: M::default(), location, session: Mutex::new(session) })
+        Arc::new(Self { turn: W::default(), location, session: Mutex::new(session) })
     }
 }
 
 // Not derived: a derived impl would require a transport that is `Clone`.
-impl<T, S, M> Clone for Shared<T, S, M> {
+impl<T, S, W> Clone for AnyClient<T, S, W> {
     fn clone(&self) -> Self {
         let (family, place) = (Arc::clone(&self.family), Arc::clone(&self.place));
         Self { family, place, limit: self.limit, clock: self.clock }
     }
 }
 
-impl<T, S, M> Shared<T, S, M> {
+impl<T, S, W> AnyClient<T, S, W> {
+    /// Returns the same client with another limit for the body of a response, in bytes. Use it for all calls, or for one.
+    ///
+    /// The default is 1 MiB. The limit of a token request is always [`RESPONSE_LIMIT`](super::super::RESPONSE_LIMIT). A 401 with a longer body is an error like any response
+    /// with a longer one, and no new token is requested: leave room for the body of a refusal.
+    #[must_use = "it is another client"]
+    pub fn with_limit(&self, limit: usize) -> Self {
+        Self { limit, ..self.clone() }
+    }
+
+    /// Returns the same client with another clock: the time of day, since 1970. All clients of an owner must have the same one. The client uses
+    /// it for the pauses between token requests.
+    ///
+    /// The default is std's clock. WebAssembly's bare target (`wasm32-unknown-unknown`) has none: without this, a pause never ends there.
+    #[must_use = "it is another client"]
+    pub fn with_clock(&self, clock: fn() -> Duration) -> Self {
+        Self { clock, ..self.clone() }
+    }
+
+    /// Sets the owner's login, which gets new tokens. With another login than the one that is set, the counts of token requests begin anew.
+    ///
+    /// # Errors
+    /// As [`Owner::set_login`].
+    pub fn set_login(&self, login: UserLogin) -> Result<(), Misuse> {
+        lock(&self.family.owner).set_login(login)
+    }
+
+    /// Sets the owner's User Access Token. With another token than the one that is set, the counts of token requests begin anew.
+    ///
+    /// # Errors
+    /// As [`Owner::set_user_token`].
+    pub fn set_user_token(&self, token: UserAccessToken) -> Result<(), Misuse> {
+        lock(&self.family.owner).set_user_token(token)
+    }
+
+    /// Ends the pauses between token requests, as [`Owner::try_again`] does: for a person who has corrected what was wrong.
+    pub fn try_again(&self) {
+        lock(&self.family.owner).try_again();
+    }
+
+    /// Removes the owner's login and User Access Token, as [`Owner::forget`] does. No token request is sent until the program sets one of
+    /// them again.
+    pub fn forget(&self) {
+        lock(&self.family.owner).forget();
+    }
+
+    /// Sets a new token of the Location, one that your program got elsewhere. If a call in flight gets a 401, it is sent again with this token.
+    ///
+    /// # Errors
+    /// As [`Session::set_location_token`].
+    pub fn set_location_token(&self, token: LocationAccessToken) -> Result<(), Misuse> {
+        lock(&self.place.session).set_location_token(token)
+    }
+
+    /// Returns the new tokens of the Location and its owner that are in memory alone: save them, or the service keeps tokens that nobody has. Ask
+    /// for them if your program sends its calls itself, and before it ends.
+    ///
+    /// If the store failed to save a token, the next response with another status than 429 and 503 has it, or this returns it if you call it before
+    /// that. A token whose save was dropped together with a call is returned each time until the next renewal saves it.
+    pub fn take_not_saved(&self) -> Option<NotSaved> {
+        let mut tokens = core::mem::take(&mut *lock(&self.family.not_saved));
+        let unsaved = [lock(&self.place.session).unsaved(), lock(&self.family.owner).unsaved()];
+        let dropped = |token| (token, StoreError::from("its save was dropped, or is still under way"));
+        tokens.extend(unsaved.into_iter().flatten().map(dropped));
+        NotSaved::new(tokens)
+    }
+
+    /// Returns the transport, for example to send calls with any body over its connections.
+    pub fn transport(&self) -> &T {
+        &self.family.transport
+    }
+
+    /// Returns the Location of the calls, if the session is a Location's.
+    pub fn location(&self) -> Option<&LocationId> {
+        self.place.location.as_ref()
+    }
+
+    /// Returns the state of the Location's token, and why the owner can't renew it, for a health check.
+    pub fn state(&self) -> TokenState {
+        lock(&self.place.session).state(&lock(&self.family.owner), (self.clock)())
+    }
+
+    /// Puts the credentials on a request that your program sends itself, for example one that streams.
+    ///
+    /// # Errors
+    /// As [`Session::authorize`]. To avoid [`Misuse::NoToken`], call `ensure_token` before.
+    pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
+        lock(&self.place.session).authorize(request)
+    }
+
+    /// Puts the newest credentials on a request that your program sends itself for the second time.
+    ///
+    /// # Errors
+    /// As [`Session::replay`].
+    pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
+        lock(&self.place.session).replay(replay, request)
+    }
+
     /// All clients of one owner have the same id, and no other client has it.
     pub(super) fn id(&self) -> usize {
         Arc::as_ptr(&self.family).addr()
     }
 
-    pub(super) fn location(&self) -> Option<&LocationId> {
-        self.place.location.as_ref()
+    pub(super) fn begin<B, R>(&self, call: Call<B>) -> Next<B, R> {
+        call.start(lock(&self.place.session))
     }
 
-    pub(super) fn begin<B, R>(&self, call: Call<B>, request: Request<B>) -> Next<B, R> {
-        call.start(request, &lock(&self.place.session))
-    }
-
-    pub(super) fn first_token(&self) -> Option<Renewal> {
+    pub(super) fn first_token(&self) -> Option<Acquisition> {
         lock(&self.place.session).first_token()
     }
 
-    pub(super) fn prepare<B>(&self, request: &mut Request<B>, call: &mut Call<B>) -> Result<Attempt, Misuse> {
-        call.authorize(&lock(&self.place.session), request)
+    pub(super) fn prepare<B>(&self, call: Call<B>) -> Result<(Request<B>, SentCall<B>), Misuse> {
+        call.authorize(lock(&self.place.session))
     }
 
-    pub(super) fn received(&self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {
+    pub(super) fn call_answered<B, R>(&self, call: SentCall<B>, response: Response<R>) -> Result<Next<B, R>, Misuse> {
+        events::call_answered(self.location(), response.status());
+        call.received(response, lock(&self.place.session))
+    }
+
+    pub(super) fn judge(&self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {
         events::call_answered(self.location(), status);
         lock(&self.place.session).received(attempt, status)
     }
 
-    pub(super) fn start(&self, renewal: Renewal) -> Renewing {
+    pub(super) fn start(&self, renewal: Acquisition) -> Acquiring {
         self.with_both(|session, owner, now| renewal.start(session, owner, now))
     }
 
-    pub(super) fn granted(&self, waiting: AwaitTurn) -> Renewing {
+    pub(super) fn granted(&self, waiting: AwaitTurn) -> Acquiring {
         self.with_both(|session, owner, now| waiting.granted(session, owner, now))
     }
 
@@ -117,7 +230,7 @@ impl<T, S, M> Shared<T, S, M> {
         answer: Result<Response<Vec<u8>>, E>,
         failure: impl FnOnce(&E) -> (Delivery, SendErrorKind),
         transport: &mut Option<E>,
-    ) -> Renewing {
+    ) -> Acquiring {
         let step = sent.step();
         match answer {
             Ok(response) => {
@@ -137,7 +250,7 @@ impl<T, S, M> Shared<T, S, M> {
         }
     }
 
-    pub(super) fn kept(&self, keep: Keep, saved: Result<(), StoreError>) -> Renewing {
+    pub(super) fn kept(&self, keep: Keep, saved: Result<(), StoreError>) -> Acquiring {
         if let Err(error) = saved {
             events::token_not_saved(keep.token().location());
             lock(&self.family.not_saved).push((keep.token(), error));
@@ -147,41 +260,32 @@ impl<T, S, M> Shared<T, S, M> {
 
     /// Adds the tokens that the store failed to save to the caller's response. A response that is retried is dropped: the next one has them.
     pub(super) fn told<R>(&self, mut response: Response<R>) -> Response<R> {
-        if Retry::from_response(&response) == Retry::Never {
-            if let Some(not_saved) = self.take_not_saved() {
+        if !matches!(response.status().as_u16(), 429 | 503) {
+            if let Some(not_saved) = NotSaved::new(core::mem::take(&mut *lock(&self.family.not_saved))) {
                 response.extensions_mut().insert(not_saved);
             }
         }
         response
     }
 
-    pub(super) fn take_not_saved(&self) -> Option<NotSaved> {
-        NotSaved::new(core::mem::take(&mut *lock(&self.family.not_saved)))
-    }
-
-    /// Those, and the tokens whose save was dropped, which the next renewal saves.
-    pub(super) fn in_memory_alone(&self) -> Option<NotSaved> {
-        let mut tokens = core::mem::take(&mut *lock(&self.family.not_saved));
-        let unsaved = [lock(&self.place.session).unsaved(), lock(&self.family.owner).unsaved()];
-        let dropped = |token| (token, StoreError::from("its save was dropped, or is still under way"));
-        tokens.extend(unsaved.into_iter().flatten().map(dropped));
-        NotSaved::new(tokens)
+    pub(super) fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (session, owner) = (lock(&self.place.session), lock(&self.family.owner));
+        f.debug_struct(name).field("session", &*session).field("owner", &*owner).finish_non_exhaustive()
     }
 
     /// Always takes the Location's lock before the owner's.
-    fn with_both(&self, change: impl FnOnce(&mut Session, &mut Owner, Duration) -> Renewing) -> Renewing {
+    fn with_both(&self, change: impl FnOnce(&mut Session, &mut Owner, Duration) -> Acquiring) -> Acquiring {
         let now = (self.clock)();
         change(&mut lock(&self.place.session), &mut lock(&self.family.owner), now)
     }
 }
 
-/// The time since the first client was made. On WebAssembly's bare target std has no clock, so the program brings one.
+/// The time of day. On WebAssembly's bare target std has no clock, so the program brings one.
 fn clock() -> fn() -> Duration {
     #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
     #[allow(clippy::disallowed_methods, reason = "the clients are the drivers that bring the time")]
     fn clock() -> Duration {
-        static START: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
-        START.get_or_init(std::time::Instant::now).elapsed()
+        std::time::SystemTime::now().duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
     #[cfg(all(target_family = "wasm", target_os = "unknown"))]
     fn clock() -> Duration {
@@ -189,103 +293,3 @@ fn clock() -> fn() -> Duration {
     }
     clock
 }
-
-/// The methods that both clients have, except their calls.
-macro_rules! methods_of_both {
-    () => {
-        /// Makes a client for another Location of the same owner. It shares the transport, the owner and the store with this client, and has its
-        /// limit and clock. It checks nothing: the service refuses step 2 for a Location of another owner.
-        pub fn for_session(&self, session: Session) -> Self {
-            Self(self.0.for_session(session))
-        }
-
-        /// Returns the same client with another limit for the body of a response, in bytes. Use it for all calls, or for one.
-        ///
-        /// The default is 1 MiB. The limit of a token request is always [`RESPONSE_LIMIT`]. A 401 with a longer body is an error like any response
-        /// with a longer one, and no new token is requested: leave room for the body of a refusal.
-        #[must_use = "it is another client"]
-        pub fn with_limit(&self, limit: usize) -> Self {
-            Self(Shared { limit, ..self.0.clone() })
-        }
-
-        /// Returns the same client with another clock. The clock must never go back, and all clients of an owner must have the same one. The
-        /// client uses it to send no token request before the time of the service's `Retry-After`.
-        ///
-        /// The default is std's clock. WebAssembly's bare target (`wasm32-unknown-unknown`) has none: without this, such a wait never ends there.
-        #[must_use = "it is another client"]
-        pub fn with_clock(&self, clock: fn() -> Duration) -> Self {
-            Self(Shared { clock, ..self.0.clone() })
-        }
-
-        /// Sets the owner's login, which gets new tokens. Callers may try again, whatever stopped them before.
-        ///
-        /// # Errors
-        /// As [`Owner::set_login`].
-        pub fn set_login(&self, login: UserLogin) -> Result<(), Misuse> {
-            lock(&self.0.family.owner).set_login(login)
-        }
-
-        /// Sets the owner's User Access Token. Callers may try again, whatever stopped them before.
-        ///
-        /// # Errors
-        /// As [`Owner::set_user_token`].
-        pub fn set_user_token(&self, token: UserAccessToken) -> Result<(), Misuse> {
-            lock(&self.0.family.owner).set_user_token(token)
-        }
-
-        /// Removes the owner's login and User Access Token, as [`Owner::forget`] does. No token request is sent until the program sets one of
-        /// them again.
-        pub fn forget(&self) {
-            lock(&self.0.family.owner).forget();
-        }
-
-        /// Sets a new token of the Location, one that your program got elsewhere. If a call in flight gets a 401, it is sent again with this token.
-        ///
-        /// # Errors
-        /// As [`Session::set_location_token`].
-        pub fn set_location_token(&self, token: LocationAccessToken) -> Result<(), Misuse> {
-            lock(&self.0.place.session).set_location_token(token)
-        }
-
-        /// Returns the new tokens of the Location and its owner that are in memory alone: save them, or the service keeps tokens that nobody has. Ask
-        /// for them if your program sends its calls itself, and before it ends.
-        ///
-        /// If the store failed to save a token, the next response with another status than 429 and 503 has it, or this returns it if you call it before
-        /// that. A token whose save was dropped together with a call is returned each time until the next renewal saves it.
-        pub fn take_not_saved(&self) -> Option<NotSaved> {
-            self.0.in_memory_alone()
-        }
-
-        /// Returns the transport, for example to send calls with any body over its connections.
-        pub fn transport(&self) -> &T {
-            &self.0.family.transport
-        }
-
-        /// Returns the Location of the calls, if the session is a Location's.
-        pub fn location(&self) -> Option<&LocationId> {
-            self.0.location()
-        }
-
-        /// Returns the state of the Location's token, and why the owner can't renew it, for a health check.
-        pub fn state(&self) -> TokenState {
-            lock(&self.0.place.session).state(&lock(&self.0.family.owner))
-        }
-
-        /// Puts the credentials on a request that your program sends itself, for example one that streams.
-        ///
-        /// # Errors
-        /// As [`Session::authorize`]. To avoid [`Misuse::NoToken`], call [`ensure_token`](Self::ensure_token) before.
-        pub fn authorize(&self, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
-            lock(&self.0.place.session).authorize(request)
-        }
-
-        /// Puts the newest credentials on a request that your program sends itself for the second time.
-        ///
-        /// # Errors
-        /// As [`Session::replay`].
-        pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
-            lock(&self.0.place.session).replay(replay, request)
-        }
-    };
-}
-pub(super) use methods_of_both;

@@ -49,9 +49,9 @@
 //!
 //! Prefer the order in bold. The other order works, too, at a cost:
 //!
-//! - A dropped token request has an unknown outcome. After two of these in a row nobody sends a third
-//!   ([`RenewErrorKind::InDoubt`](crate::RenewErrorKind::InDoubt)). So a time-out outside must be longer than three token requests.
-//! - A retry layer asks [`CallError::retry`] about an error, and [`Retry::from_response`](crate::Retry::from_response) about a response. Outside,
+//! - A dropped token request has an unknown outcome. After two of these in a row there is a pause
+//!   ([`TokenErrorKind::Paused`](crate::TokenErrorKind::Paused)). So a time-out outside must be longer than three token requests.
+//! - A retry layer asks [`CallError::retry`] about an error, and [`Retry::after`](crate::Retry::after) about a response. Outside,
 //!   it never repeats a 401, which is an error there.
 //! - A trace inside must show no header that is marked as sensitive, and no URL of a session that puts its token into the query.
 //!
@@ -71,12 +71,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use http::{Request, Response};
-use location_auth::{Attempt, Call, Delivery, LocationId, Next, RenewError, Renewal, Replay, WaitingCall};
+use location_auth::TokenError;
+use location_auth::driver::{Acquisition, Call, Next, Replay, SentCall, WaitingCall};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::super::{AsyncTransport, SendError, events};
-use super::service_error::BoxError;
+use super::super::AsyncTransport;
+use super::service_error::{BoxError, not_sent, unanswered};
 use super::{AsyncClient, AsyncTokenStore, CallError};
 
 pub use super::service_error::ServiceError;
@@ -92,7 +93,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         T,
         S,
         fn(&B) -> Option<B>,
-        impl Renew<T, S, Future = impl Future<Output = Renewed<T::Error>> + use<T, S, B>> + use<T, S, B>,
+        impl Acquire<T, S, Future = impl Future<Output = Acquired<T::Error>> + use<T, S, B>> + use<T, S, B>,
     > {
         let again: fn(&B) -> Option<B> = |body| Some(body.clone());
         self.layer_repeating(again)
@@ -108,9 +109,9 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         T,
         S,
         A,
-        impl Renew<T, S, Future = impl Future<Output = Renewed<T::Error>> + use<T, S, B, A>> + use<T, S, B, A>,
+        impl Acquire<T, S, Future = impl Future<Output = Acquired<T::Error>> + use<T, S, B, A>> + use<T, S, B, A>,
     > {
-        let renew = |client: Self, renewal: Renewal| async move {
+        let renew = |client: Self, renewal: Acquisition| async move {
             let mut transport = None;
             let result = client.run(renewal, &mut transport).await;
             (result, transport)
@@ -120,28 +121,28 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
 }
 
 /// The result of a renewal, and the transport's own error if its token request got no response.
-type Renewed<E> = (Result<Replay, RenewError>, Option<E>);
+type Acquired<E> = (Result<Replay, TokenError>, Option<E>);
 
-use sealed::Renew;
+use sealed::Acquire;
 
 mod sealed {
-    use super::{AsyncClient, AsyncTransport, Renewal, Renewed};
+    use super::{Acquired, Acquisition, AsyncClient, AsyncTransport};
 
-    /// Renews a client's token. A transport's futures have no names. This trait names the renewal's future, so that it is `Send` if theirs are.
-    pub trait Renew<T: AsyncTransport, S>: Clone {
-        type Future: Future<Output = Renewed<T::Error>>;
+    /// Gets a client's token. A transport's futures have no names. This trait names the renewal's future, so that it is `Send` if theirs are.
+    pub trait Acquire<T: AsyncTransport, S>: Clone {
+        type Future: Future<Output = Acquired<T::Error>>;
 
-        fn renew(&self, client: AsyncClient<T, S>, renewal: Renewal) -> Self::Future;
+        fn renew(&self, client: AsyncClient<T, S>, renewal: Acquisition) -> Self::Future;
     }
 
-    impl<T: AsyncTransport, S, N, F> Renew<T, S> for N
+    impl<T: AsyncTransport, S, N, F> Acquire<T, S> for N
     where
-        N: Fn(AsyncClient<T, S>, Renewal) -> F + Clone,
-        F: Future<Output = Renewed<T::Error>>,
+        N: Fn(AsyncClient<T, S>, Acquisition) -> F + Clone,
+        F: Future<Output = Acquired<T::Error>>,
     {
         type Future = F;
 
-        fn renew(&self, client: AsyncClient<T, S>, renewal: Renewal) -> F {
+        fn renew(&self, client: AsyncClient<T, S>, renewal: Acquisition) -> F {
             self(client, renewal)
         }
     }
@@ -201,7 +202,7 @@ where
     T: AsyncTransport<Error: Into<BoxError>>,
     S: AsyncTokenStore,
     A: Fn(&B) -> Option<B>,
-    N: Renew<T, S>,
+    N: Acquire<T, S>,
 {
     type Response = Response<R>;
     type Error = CallError<ServiceError, ()>;
@@ -214,17 +215,17 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (head, body) = request.into_parts();
         let again = (self.layer.again)(&body).map(|body| Request::from_parts(head.clone(), body));
-        let call = Call::repeating(again);
+        let call = Call::repeating(Request::from_parts(head, body), again);
         // Only the service that was polled ready may be called, not its clone.
         let clone = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, clone);
         let (client, renew) = (self.layer.client.clone(), self.layer.renew.clone());
-        let state = match client.0.begin(call, Request::from_parts(head, body)) {
-            Next::Send(request, call) => State::Ready(request, call),
-            Next::Renew(renewal, waiting) => {
+        let state = match client.begin(call) {
+            Next::Send(call) => State::Ready(call),
+            Next::Acquire(renewal, waiting) => {
                 // What the service reserved is free while the token is requested.
                 inner = self.inner.clone();
-                State::Renewing(Box::pin(renew.renew(client.clone(), renewal)), waiting)
+                State::Acquiring(Box::pin(renew.renew(client.clone(), renewal)), waiting)
             }
             // It has no response yet.
             Next::Done(_) => State::Ended,
@@ -249,7 +250,7 @@ where
 /// }
 /// ```
 #[must_use = "futures do nothing unless polled"]
-pub struct AuthFuture<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> {
+pub struct AuthFuture<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Acquire<T, S>> {
     inner: I,
     client: AsyncClient<T, S>,
     renew: N,
@@ -258,9 +259,9 @@ pub struct AuthFuture<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<
 
 enum State<B, F, N> {
     /// The inner service gets the request as soon as it is ready.
-    Ready(Request<B>, Call<B>),
-    Sent(Pin<Box<F>>, Call<B>, Attempt),
-    Renewing(Pin<Box<N>>, WaitingCall<B, ()>),
+    Ready(Call<B>),
+    Sent(Pin<Box<F>>, SentCall<B>),
+    Acquiring(Pin<Box<N>>, WaitingCall<B, ()>),
     Ended,
 }
 
@@ -269,57 +270,56 @@ where
     I: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,
     T: AsyncTransport<Error: Into<BoxError>>,
     S: AsyncTokenStore,
-    N: Renew<T, S>,
+    N: Acquire<T, S>,
 {
     fn advance(&mut self, context: &mut Context<'_>) -> Poll<Result<Response<R>, CallError<ServiceError, ()>>> {
-        let shared = &self.client.0;
+        let client = &self.client;
         loop {
             self.state = match mem::replace(&mut self.state, State::Ended) {
-                State::Ready(mut request, mut call) => match self.inner.poll_ready(context) {
+                State::Ready(call) => match self.inner.poll_ready(context) {
                     Poll::Ready(ready) => {
-                        ready.map_err(|error| not_sent(shared.location(), error))?;
-                        let attempt = shared.prepare(&mut request, &mut call)?;
-                        State::Sent(Box::pin(self.inner.call(request)), call, attempt)
+                        ready.map_err(|error| not_sent(client.location(), error))?;
+                        let (request, sent) = client.prepare(call)?;
+                        State::Sent(Box::pin(self.inner.call(request)), sent)
                     }
                     Poll::Pending => {
-                        self.state = State::Ready(request, call);
+                        self.state = State::Ready(call);
                         return Poll::Pending;
                     }
                 },
-                State::Sent(mut sent, call, attempt) => match sent.as_mut().poll(context) {
+                State::Sent(mut sending, call) => match sending.as_mut().poll(context) {
                     Poll::Ready(answer) => {
-                        let (head, body) = answer.map_err(|error| unanswered(shared.location(), error))?.into_parts();
-                        let verdict = shared.received(attempt, head.status)?;
-                        match call.received(verdict, Response::from_parts(head, ())) {
-                            Next::Done(Ok(head)) => return Poll::Ready(Ok(shared.told(head.map(|()| body)))),
+                        let (head, body) = answer.map_err(|error| unanswered(client.location(), error))?.into_parts();
+                        match client.call_answered(call, Response::from_parts(head, ()))? {
+                            Next::Done(Ok(head)) => return Poll::Ready(Ok(client.told(head.map(|()| body)))),
                             Next::Done(Err(failure)) => {
-                                return Poll::Ready(Err(CallError::new(failure, shared.location(), None)));
+                                return Poll::Ready(Err(CallError::new(failure, client.location(), None)));
                             }
-                            Next::Send(request, call) => State::Ready(request, call),
+                            Next::Send(call) => State::Ready(call),
                             // The body is dropped here, so that its connection is free while the token is renewed.
-                            Next::Renew(renewal, waiting) => {
-                                State::Renewing(Box::pin(self.renew.renew(self.client.clone(), renewal)), waiting)
+                            Next::Acquire(renewal, waiting) => {
+                                State::Acquiring(Box::pin(self.renew.renew(self.client.clone(), renewal)), waiting)
                             }
                         }
                     }
                     Poll::Pending => {
-                        self.state = State::Sent(sent, call, attempt);
+                        self.state = State::Sent(sending, call);
                         return Poll::Pending;
                     }
                 },
-                State::Renewing(mut renewing, waiting) => match renewing.as_mut().poll(context) {
-                    Poll::Ready((result, transport)) => match waiting.renewed(result) {
-                        Ok((request, call)) => State::Ready(request, call),
+                State::Acquiring(mut renewing, waiting) => match renewing.as_mut().poll(context) {
+                    Poll::Ready((result, transport)) => match waiting.acquired(result) {
+                        Ok(call) => State::Ready(call),
                         Err(failure) => {
                             return Poll::Ready(Err(CallError::new(
                                 failure,
-                                shared.location(),
+                                client.location(),
                                 transport.map(ServiceError::new),
                             )));
                         }
                     },
                     Poll::Pending => {
-                        self.state = State::Renewing(renewing, waiting);
+                        self.state = State::Acquiring(renewing, waiting);
                         return Poll::Pending;
                     }
                 },
@@ -335,32 +335,21 @@ where
     I: Service<Request<B>, Response = Response<R>, Error: Into<BoxError>>,
     T: AsyncTransport<Error: Into<BoxError>>,
     S: AsyncTokenStore,
-    N: Renew<T, S>,
+    N: Acquire<T, S>,
 {
     type Output = Result<Response<R>, CallError<ServiceError, ()>>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         this.advance(context).map_err(|error| {
-            events::call_failed(this.client.location(), &error, ServiceError::kind);
+            error.log(this.client.location(), ServiceError::kind);
             error
         })
     }
 }
 
 /// Each part that must not move is in a box of its own.
-impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> Unpin for AuthFuture<I, B, T, S, N> {}
-
-fn not_sent(location: Option<&LocationId>, error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
-    CallError::Transport { location: location.cloned(), error: ServiceError::new(error), delivery: Delivery::NotSent }
-}
-
-/// Only this crate's own error says whether the request may have arrived.
-fn unanswered(location: Option<&LocationId>, error: impl Into<BoxError>) -> CallError<ServiceError, ()> {
-    let error = ServiceError::new(error);
-    let delivery = error.send_error().map_or(Delivery::Unknown, SendError::delivery);
-    CallError::Transport { location: location.cloned(), error, delivery }
-}
+impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Acquire<T, S>> Unpin for AuthFuture<I, B, T, S, N> {}
 
 // Not derived: a derived impl would require a transport that is `Clone`.
 impl<T, S, A: Clone, N: Clone> Clone for AuthLayer<T, S, A, N> {
@@ -389,12 +378,12 @@ impl<I, T, S, A, N> fmt::Debug for Auth<I, T, S, A, N> {
 }
 
 /// Shows the step of the call, and nothing of the request.
-impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Renew<T, S>> fmt::Debug for AuthFuture<I, B, T, S, N> {
+impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Acquire<T, S>> fmt::Debug for AuthFuture<I, B, T, S, N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.state {
             State::Ready(..) => "AuthFuture::Ready",
             State::Sent(..) => "AuthFuture::Sent",
-            State::Renewing(..) => "AuthFuture::Renewing",
+            State::Acquiring(..) => "AuthFuture::Acquiring",
             State::Ended => "AuthFuture::Ended",
         })
     }

@@ -12,7 +12,8 @@ use std::process::exit;
 
 use http::{Request, Response};
 use inputs::*;
-use location_auth::{Call, Flow, Next, Progress, Session};
+use location_auth::driver::{Call, Next};
+use location_auth::{Flow, Progress, Session};
 
 const MOST: usize = 1_000;
 
@@ -76,29 +77,23 @@ fn main() {
         // The same through a `Call`.
         "call" => {
             let mut session = session();
-            repeat(times, call, |request| answered(&mut session, Call::once(), request, &mut responses))
+            repeat(times, call, |request| answered(&mut session, Call::once(request), &mut responses))
         }
         // With the copy of the request that a 401 would want.
         "call-again" => {
             let mut session = session();
-            repeat(times, call, |request| answered(&mut session, Call::new(&request), request, &mut responses))
+            repeat(times, call, |request| answered(&mut session, Call::new(request), &mut responses))
         }
         _ => exit(2),
     }
 }
 
 /// The request as it is sent. It is answered with the next of these responses.
-fn answered(
-    session: &mut Session,
-    call: Call<()>,
-    request: Request<()>,
-    responses: &mut Vec<Response<()>>,
-) -> Request<()> {
-    let Next::Send(mut request, call) = call.start::<()>(request, session) else { unreachable!("it has a token") };
-    let attempt = call.authorize(session, &mut request).expect("an origin of the App");
+fn answered(session: &mut Session, call: Call<()>, responses: &mut Vec<Response<()>>) -> Request<()> {
+    let Next::Send(call) = call.start::<()>(&*session) else { unreachable!("it has a token") };
+    let (request, call) = call.authorize(&*session).expect("an origin of the App");
     let response = responses.pop().expect("one for each");
-    let verdict = session.received(attempt, response.status()).expect("its own attempt");
-    match call.received(verdict, response) {
+    match call.received(response, session).expect("its own call") {
         Next::Done(Ok(response)) => std::mem::forget(black_box(response)),
         _ => unreachable!("the answer is the caller's"),
     }

@@ -8,9 +8,9 @@ mod settings;
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
+use location_auth::driver::{Acquiring, Acquisition, Attempt, Replay, Verdict};
 use location_auth::{
-    App, Attempt, Backoff, Flow, LocationAccessToken, Owner, Progress, RenewError, Renewal, Renewing, Replay, Retry,
-    SavedToken, Session, UserAccessToken, Verdict,
+    App, Backoff, Flow, LocationAccessToken, Owner, Progress, Retry, SavedToken, Session, TokenError, UserAccessToken,
 };
 use percent_encoding::percent_decode_str;
 use proptest::prelude::*;
@@ -34,17 +34,17 @@ fn user_token() -> UserAccessToken {
 }
 
 /// Runs a renewal to its end for a caller who is alone: step 2 is answered with this token.
-fn renew(renewal: Renewal, session: &mut Session, owner: &mut Owner, new: &str) -> Result<Replay, RenewError> {
+fn renew(renewal: Acquisition, session: &mut Session, owner: &mut Owner, new: &str) -> Result<Replay, TokenError> {
     let mut next = renewal.start(session, owner, Duration::ZERO);
     loop {
         next = match next {
-            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, Duration::ZERO),
-            Renewing::SendToken(step) => {
+            Acquiring::AwaitTurn(waiting) => waiting.granted(session, owner, Duration::ZERO),
+            Acquiring::SendToken(step) => {
                 let response = Response::new(serde_json::json!({ "access_token": new }).to_string());
                 step.received(&response, session, owner, Duration::ZERO)
             }
-            Renewing::Keep(keep) => keep.kept(session, owner, Duration::ZERO),
-            Renewing::Done(result) => return result,
+            Acquiring::Keep(keep) => keep.kept(session, owner, Duration::ZERO),
+            Acquiring::Done(result) => return result,
         };
     }
 }
@@ -133,7 +133,7 @@ proptest! {
                     prop_assert_ne!(made_with, *standing);
                     replay
                 }
-                Verdict::Renew(renewal) => {
+                Verdict::Acquire(renewal) => {
                     prop_assert_eq!(made_with, *standing);
                     *standing = new;
                     renew(renewal, session, owner, &format!("t-{new}")).unwrap()

@@ -9,4 +9,4 @@ pub mod transports;
 
 // What the files' documentation links to as its own crate's.
 #[doc(no_inline)]
-pub use location_auth::{Call, Owner, Renewal};
+pub use location_auth::{Owner, driver};

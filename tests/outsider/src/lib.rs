@@ -4,14 +4,14 @@
 
 extern crate alloc;
 
-#[path = "../../../transports/testing/mod.rs"]
+#[path = "../../../src/testing/mod.rs"]
 pub mod testing;
 #[path = "../../../transports/mod.rs"]
 pub mod transports;
 
 // What the files' documentation links to as its own crate's.
 #[doc(no_inline)]
-pub use location_auth::{StrikeOut, is_token_request, may_carry_secrets, strike_out};
+pub use location_auth::{StrikeOut, driver, strike_out};
 
 #[cfg(test)]
 mod tests {

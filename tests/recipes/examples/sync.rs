@@ -10,10 +10,11 @@ use std::io::Write;
 use std::thread::sleep;
 
 use http::{Request, Response};
+use location_auth::driver::Call;
 use location_auth::transports::client::{Client, NoStore};
 use location_auth::transports::run;
 use location_auth::transports::ureq::Ureq;
-use location_auth::{App, Backoff, Call, LocationAccessToken, Misuse, Owner, Session, UserAccessToken};
+use location_auth::{App, Backoff, LocationAccessToken, Misuse, Owner, Session, UserAccessToken};
 use serde::Deserialize;
 use service::Service;
 
@@ -63,9 +64,8 @@ fn sync(
             next = page.next.map(|path| format!("{base}{path}"));
         }
         let upload = || Ok::<_, Box<dyn Error>>(Request::put(format!("{of_location}/file")).body(file()?)?);
-        succeeded(
-            client.call_with(Call::repeating(Some(upload()?)), upload()?, |request| client.transport().run(request))?,
-        )?;
+        let upload = Call::repeating(upload()?, Some(upload()?));
+        succeeded(client.call_with(upload, |request| client.transport().run(request))?)?;
     }
     Ok(contacts)
 }

@@ -10,8 +10,8 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
-use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, prepare};
-use location_auth::{Bytes, is_token_request};
+use location_auth::Bytes;
+use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, is_token_request, prepare};
 use rustls::ClientConfig;
 use tokio::time::timeout;
 

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
 use location_auth::transports::{SendError, SharedTransport, run_async};
-use location_auth::{App, Owner, SavedToken, Session, TokenState};
+use location_auth::{App, Fault, Owner, SavedToken, Session, TokenState};
 use serde::{Deserialize, Serialize};
 
 type Client = AsyncClient<SharedTransport<SendError>, Database>;
@@ -80,7 +80,7 @@ async fn contacts(State(service): State<Arc<Service>>, Path(id): Path<String>) -
     let client = service.clients.get(&id).ok_or((StatusCode::NOT_FOUND, "no such Location".into()))?;
     let call = Request::get(format!("{}/locations/{id}/contacts", service.base)).body(()).map_err(bad_gateway)?;
     let response = client.call(call).await.map_err(|error| match &error {
-        CallError::TokenRejected { error, .. } if error.is_final() => {
+        CallError::TokenRejected { error, .. } if error.fault() == Fault::Caller => {
             (StatusCode::SERVICE_UNAVAILABLE, format!("the owner of {id} has to log in again"))
         }
         _ => bad_gateway(error),
@@ -101,11 +101,12 @@ struct Health {
     log_in_again: Vec<String>,
 }
 
-/// The Locations whose owner has to log in again. A rejected token that can be renewed is not one of them.
+/// The Locations whose owner has to log in again: the service refuses what the owner has. An outage is not their fault.
 async fn health(State(service): State<Arc<Service>>) -> Json<Health> {
-    let stopped = |client: &Client| matches!(client.state(), TokenState::Stopped(_) | TokenState::InDoubt);
-    let stopped = service.clients.iter().filter(|(_, client)| stopped(client));
-    Json(Health { log_in_again: stopped.map(|(id, _)| id.clone()).collect() })
+    let refused =
+        |client: &Client| matches!(client.state(), TokenState::Paused(error) if error.fault() == Fault::Caller);
+    let refused = service.clients.iter().filter(|(_, client)| refused(client));
+    Json(Health { log_in_again: refused.map(|(id, _)| id.clone()).collect() })
 }
 
 /// No `Debug`, which would show the password.

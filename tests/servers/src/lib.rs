@@ -69,7 +69,7 @@ const AUTHENTICATE: &str = "#!/bin/sh\nwhile read -r user password; do
     if [ \"$user $password\" = 'user S3CR3T-proxy' ]; then echo OK; else echo ERR; fi\ndone\n";
 
 /// What listens where, by the names in the configurations.
-const LISTENERS: [&str; 41] = [
+const LISTENERS: [&str; 42] = [
     "nothing",
     "plain",
     "tls",
@@ -82,6 +82,7 @@ const LISTENERS: [&str; 41] = [
     "mutual",
     "small",
     "basic",
+    "guarded",
     "closing",
     "down",
     "busy",

@@ -32,10 +32,12 @@ enum Expected {
     WorksAfterPauses,
     /// A login fails with a line that has these words, of all adapters or of each. Between `…` is a part, and between `|` are its alternatives.
     Fails(&'static [&'static str]),
-    /// As the last one, but the calls work over the adapters without words.
+    /// The calls fail with a line that has these words.
+    CallsFail(&'static str),
+    /// As `Fails`, but the calls work over the adapters without words.
     Mixed([&'static str; 3]),
 }
-use Expected::{Fails, Mixed, Works, WorksAfterPauses};
+use Expected::{CallsFail, Fails, Mixed, Works, WorksAfterPauses};
 
 const fn row(name: &'static str, url: &'static str, proxy: &'static str, expected: Expected) -> Row {
     Row { name, url, proxy, expected }
@@ -102,6 +104,12 @@ const ROWS: &[Row] = &[
         Fails(&[
             "status 401 … that says \"401 Authorization Required\" … a gateway in front of the service seems to ask for a login of its own",
         ]),
+    ),
+    row(
+        "nginx with a password of its own for calls",
+        "http://guarded",
+        "",
+        CallsFail("the call of Location loc-1 got a 401 that asks for a login of another kind"),
     ),
     row(
         "nginx before nobody",
@@ -333,6 +341,12 @@ fn hold(row: &Row, adapter: usize, client: Make, fronts: &Fronts) -> Result<(), 
     let words = match row.expected {
         Works => "",
         WorksAfterPauses => return works(&setup.base, transport, fronts, Duration::from_millis(30)),
+        CallsFail(words) => {
+            return match works(&setup.base, transport, fronts, Duration::ZERO) {
+                Err(failed) if failed.message().is_some_and(|line| line.contains(words)) => Ok(()),
+                outcome => Err(format!("no {words:?} in: {outcome:?}").into()),
+            };
+        }
         Fails(words) => words.get(adapter).unwrap_or(&words[0]),
         Mixed(words) => words[adapter],
     };

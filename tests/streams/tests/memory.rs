@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use futures_util::stream;
 use http::Request;
+use location_auth::Bytes;
+use location_auth::driver::Call;
 use location_auth::transports::client::{AsyncClient, Client, NoStore};
 use location_auth::transports::{reqwest::Reqwest, ureq::Ureq};
-use location_auth::{Bytes, Call};
 use peak::{MIB, alone, peak_of};
 use streams::Service;
 use ureq::SendBody;
@@ -36,12 +37,12 @@ fn ureq_holds_no_request_or_response_body_however_long_it_is() {
             let body = SendBody::from_owned_reader(io::repeat(b'u').take(long));
             Request::post(service.url("")).header("expect", "100-continue").body(body).unwrap()
         };
-        let mut response = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap();
+        let mut response = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap();
         assert_eq!(response.body_mut().read_to_string().unwrap(), format!("{long} bytes"));
     });
     let down = peak_of(|| {
         let download = Request::get(service.url(&format!("?{long}"))).body(()).unwrap();
-        let response = client.call_with(Call::new(&download), download, |request| client.transport().run(request));
+        let response = client.call_with(Call::new(download), |request| client.transport().run(request));
         let length = io::copy(&mut response.unwrap().into_body().into_reader(), &mut io::sink()).unwrap();
         assert_eq!(length, long);
     });

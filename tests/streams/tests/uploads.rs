@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures_util::stream;
 use http::header::CONTENT_LENGTH;
 use http::{Method, Request};
+use location_auth::Bytes;
+use location_auth::driver::Call;
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
 use location_auth::transports::{Delivery, SendError, SendErrorKind, reqwest::Reqwest, ureq::Ureq};
-use location_auth::{Bytes, Call};
 use streams::{Seen, Service};
 use ureq::SendBody;
 
@@ -46,7 +47,7 @@ fn an_upload_by_ureq_that_can_be_rebuilt_arrives_whole() {
     let client = blocking(&service);
     let upload = || Request::post(service.url("")).body(reader(100_000)).unwrap();
     let send = |request| client.transport().run(request);
-    let mut response = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap();
+    let mut response = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap();
     assert_eq!(response.body_mut().read_to_string().unwrap(), "100000 bytes");
     assert_eq!(service.seen(), [seen(401, 100_000), seen(200, 100_000)]);
 }
@@ -57,10 +58,10 @@ fn an_upload_by_ureq_that_cannot_be_rebuilt_gets_an_error_and_the_next_one_arriv
     let client = blocking(&service);
     let upload = || Request::post(service.url("")).body(reader(100_000)).unwrap();
     let send = |request| client.transport().run(request);
-    let error = client.call_with(Call::once(), upload(), send).unwrap_err();
+    let error = client.call_with(Call::once(upload()), send).unwrap_err();
     assert!(matches!(&error, CallError::NotRepeated { response, .. } if response.status() == 401), "{error}");
     assert_eq!((service.seen().len(), service.tokens()), (1, 2), "the token is renewed all the same");
-    assert_eq!(client.call_with(Call::once(), upload(), send).unwrap().status(), 200);
+    assert_eq!(client.call_with(Call::once(upload()), send).unwrap().status(), 200);
 }
 
 #[test]
@@ -69,7 +70,7 @@ fn a_401_that_comes_before_the_body_is_read_saves_ureq_the_upload() {
     let client = blocking(&service);
     let upload = || Request::post(service.url("")).header("expect", "100-continue").body(reader(100_000)).unwrap();
     let send = |request| client.transport().run(request);
-    let response = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap();
+    let response = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(service.seen(), [seen(401, 0), seen(200, 100_000)]);
 }
@@ -81,7 +82,7 @@ fn an_upload_by_ureq_that_was_cut_is_not_sent_again() {
     service.cut_after(10_000_000);
     let upload = || Request::post(service.url("")).body(reader(30_000_000)).unwrap();
     let send = |request| client.transport().run(request);
-    let error = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap_err();
+    let error = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap_err();
     assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error}");
     assert_eq!((service.seen().len(), service.tokens()), (1, 1));
 }
@@ -96,7 +97,7 @@ fn json_and_forms_are_uploaded_by_ureqs_own_api() {
         request.body(SendBody::from_json(&contact).unwrap()).unwrap()
     };
     let send = |request| client.transport().run(request);
-    let response = client.call_with(Call::repeating(Some(upload())), upload(), send).unwrap();
+    let response = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap();
     assert_eq!(response.status(), 200);
     let seen = service.seen();
     assert_eq!((seen[1].status, &seen[1].start[..1]), (200, &b"{"[..]));
@@ -133,7 +134,7 @@ fn a_stream_by_reqwest_that_can_be_rebuilt_arrives_whole() {
     on_tokio(|service, client| async move {
         let upload = || Request::post(service.url("")).body(stream(100_000)).unwrap();
         let send = |request| client.transport().execute(request);
-        let response = client.call_with(Call::repeating(Some(upload())), upload(), send).await.unwrap();
+        let response = client.call_with(Call::repeating(upload(), Some(upload())), send).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(service.seen(), [seen(401, 100_000), seen(200, 100_000)]);
     });
@@ -145,7 +146,7 @@ fn a_stream_by_reqwest_that_was_cut_is_not_sent_again() {
         service.cut_after(10_000_000);
         let upload = || Request::post(service.url("")).body(stream(30_000_000)).unwrap();
         let send = |request| client.transport().execute(request);
-        let error = client.call_with(Call::repeating(Some(upload())), upload(), send).await.unwrap_err();
+        let error = client.call_with(Call::repeating(upload(), Some(upload())), send).await.unwrap_err();
         assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error}");
         assert_eq!((service.seen().len(), service.tokens()), (1, 1));
     });
@@ -168,14 +169,14 @@ fn a_stream_of_any_method_arrives_whole() {
         let client = blocking(&service);
         let again = upload(method, &service, length, reader(5000));
         let call = upload(method, &service, length, reader(5000));
-        client.call_with(Call::repeating(Some(again)), call, |request| client.transport().run(request)).unwrap();
+        client.call_with(Call::repeating(call, Some(again)), |request| client.transport().run(request)).unwrap();
         assert_eq!(service.seen(), [seen(401, 5000), seen(200, 5000)], "ureq: {method}, {length:?}");
 
         on_tokio(|service, client| async move {
             let again = upload(method, &service, length, stream(5000));
             let call = upload(method, &service, length, stream(5000));
             let send = |request| client.transport().execute(request);
-            client.call_with(Call::repeating(Some(again)), call, send).await.unwrap();
+            client.call_with(Call::repeating(call, Some(again)), send).await.unwrap();
             assert_eq!(service.seen(), [seen(401, 5000), seen(200, 5000)], "reqwest: {method}, {length:?}");
         });
     }

@@ -20,7 +20,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use location_auth::emulator::Condition;
 use location_auth::transports::client::{AsyncClient, CallError, NoStore, tower::ServiceError};
-use location_auth::{Backoff, Bytes, Delivery, RenewErrorKind, Retry};
+use location_auth::{Backoff, Bytes, Delivery, Retry, TokenErrorKind};
 use over_tower::TestService;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::retry::{Policy, RetryLayer};
@@ -153,7 +153,7 @@ async fn a_time_out_below_cuts_a_send_that_may_have_arrived_and_it_is_not_sent_a
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_out_above_drops_token_requests_and_the_second_one_is_the_last() {
+async fn a_time_out_above_drops_token_requests_and_after_the_second_one_is_a_pause() {
     let api = TestService::new(BASE);
     let silent = |_: Request<Bytes>, _: usize| pending::<Result<Response<Vec<u8>>, Infallible>>();
     let client = AsyncClient::with_owner(api.revoked_session(), api.owner(), silent, NoStore);
@@ -164,7 +164,7 @@ async fn a_time_out_above_drops_token_requests_and_the_second_one_is_the_last() 
     }
     let error = service.oneshot(call(&api)).await.unwrap_err().downcast::<LayerError>().unwrap();
     let CallError::TokenRejected { error, response, .. } = *error else { panic!("{error:?}") };
-    assert!(matches!(error.kind(), RenewErrorKind::InDoubt), "{error:?}");
+    assert!(matches!(error.kind(), TokenErrorKind::Paused { .. }), "{error:?}");
     assert_eq!(response.status(), 401);
 }
 
@@ -191,8 +191,10 @@ impl<E> Clone for WhereSafe<E> {
 impl<B: Clone, R, E> Policy<Request<B>, Response<R>, E> for WhereSafe<E> {
     type Future = tokio::time::Sleep;
 
-    fn retry(&mut self, _: &mut Request<B>, result: &mut Result<Response<R>, E>) -> Option<Self::Future> {
-        let retry = result.as_ref().map_or_else(self.of_error, Retry::from_response);
+    fn retry(&mut self, request: &mut Request<B>, result: &mut Result<Response<R>, E>) -> Option<Self::Future> {
+        let of_response =
+            |response: &Response<R>| Retry::after(request.method(), response.status(), response.headers());
+        let retry = result.as_ref().map_or_else(self.of_error, of_response);
         self.backoff.next_delay(retry).map(tokio::time::sleep)
     }
 
@@ -371,7 +373,7 @@ async fn a_calls_debug_output_names_its_state_and_it_is_never_ready_again() {
     }
     seen.push(format!("{call:?}"));
     seen.dedup();
-    let states = ["Ready", "Sent", "Renewing", "Sent", "Ended"].map(|state| format!("AuthFuture::{state}"));
+    let states = ["Ready", "Sent", "Acquiring", "Sent", "Ended"].map(|state| format!("AuthFuture::{state}"));
     assert_eq!(seen, states);
     assert!(poll_fn(|context| Poll::Ready(Pin::new(&mut call).poll(context).is_pending())).await);
 }

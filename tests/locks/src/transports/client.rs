@@ -16,7 +16,8 @@ mod shared;
 mod store;
 mod sync;
 
-pub use blocking::Client;
+pub use blocking::{Blocking, Client};
 pub use body::IntoBody;
 pub use error::CallError;
+pub use shared::AnyClient;
 pub use store::{AsyncTokenStore, NoStore, NotSaved, StoreError, TokenStore};

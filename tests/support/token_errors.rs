@@ -3,15 +3,16 @@
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
-use location_auth::{Delivery, Misuse, Owner, RenewError, Renewal, Renewing, Replay, Session, Step, Verdict};
+use location_auth::driver::{Acquiring, Acquisition, Replay, Verdict};
+use location_auth::{Delivery, Misuse, Owner, Session, Step, TokenError};
 
 use super::response;
 use super::support::{EMAIL, PASSWORD, app, location_token, token_response, user_token};
 
-pub fn renew_errors() -> Vec<(String, RenewError)> {
+pub fn token_errors() -> Vec<(String, TokenError)> {
     let rejected = |session: &mut Session| {
         if let Some(renewal) = session.first_token() {
-            return Verdict::Renew(renewal);
+            return Verdict::Acquire(renewal);
         }
         let attempt = session.authorize(&mut Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
         session.received(attempt, StatusCode::UNAUTHORIZED).unwrap()
@@ -24,7 +25,7 @@ pub fn renew_errors() -> Vec<(String, RenewError)> {
         let mut last = None;
         for _ in 0..times {
             let error = match rejected(&mut session) {
-                Verdict::Renew(renewal) => renewed(renewal, &mut session, &mut owner, outcome).unwrap_err(),
+                Verdict::Acquire(renewal) => renewed(renewal, &mut session, &mut owner, outcome).unwrap_err(),
                 verdict => panic!("{verdict:?}"),
             };
             last = Some(error);
@@ -61,42 +62,43 @@ pub fn renew_errors() -> Vec<(String, RenewError)> {
         say("Response, 200 without a token", 1, Outcome::Answer(response(200, &[], "{}")));
         say("Response, 503", 1, Outcome::Answer(response(503, &[], "")));
         say("Response, 503, Retry-After: 30", 1, Outcome::Answer(response(503, &[("retry-after", "30")], "")));
-        say("Postponed", 2, Outcome::Answer(response(503, &[("retry-after", "30")], "")));
+        say("Paused, 503, Retry-After: 30", 2, Outcome::Answer(response(503, &[("retry-after", "30")], "")));
         for delivery in [Delivery::NotSent, Delivery::Unsendable, Delivery::Unknown] {
             say(&format!("NoResponse, {delivery:?}"), 1, Outcome::No(delivery));
         }
-        say("InDoubt", 3, Outcome::No(Delivery::Unknown));
+        say("Paused, 403", 2, Outcome::Answer(response(403, &[], "")));
+        say("Paused, 502", 3, Outcome::Answer(response(502, &[], "")));
+        say("Paused, Unknown", 3, Outcome::No(Delivery::Unknown));
     }
     let new_token = token_response("new").map(String::into_bytes);
     let (mut renewed_session, mut its_owner) = (session(), owner(false));
-    let Verdict::Renew(renewal) = rejected(&mut renewed_session) else { panic!("there is no newer one") };
+    let Verdict::Acquire(renewal) = rejected(&mut renewed_session) else { panic!("there is no newer one") };
     let replay = renewed(renewal, &mut renewed_session, &mut its_owner, &Outcome::Answer(new_token)).unwrap();
     let again =
         renewed_session.replay(replay, &mut Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
     let Ok(Verdict::Rejected(error)) = renewed_session.received(again, StatusCode::UNAUTHORIZED) else {
         panic!("the new token is rejected too")
     };
-    errors.push(("InVain, step 2".into(), error));
-    let mut updated_session = session();
-    let attempt = updated_session.authorize(&mut Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
-    updated_session.set_location_token(location_token(&app())).unwrap();
-    let Ok(Verdict::Replay(replay)) = updated_session.received(attempt, StatusCode::UNAUTHORIZED) else {
-        panic!("a newer one")
-    };
-    let again =
-        updated_session.replay(replay, &mut Request::get("https://api.example.com/x").body(()).unwrap()).unwrap();
-    let Ok(Verdict::Rejected(error)) = updated_session.received(again, StatusCode::UNAUTHORIZED) else {
-        panic!("it is again")
-    };
     errors.push(("RejectedAgain".into(), error));
     // A new user token that step 2 refuses at once.
     for (what, session) in places {
         let (mut session, mut owner) = (session(), owner(true));
-        let Verdict::Renew(renewal) = rejected(&mut session) else { panic!("there is no newer one") };
+        let Verdict::Acquire(renewal) = rejected(&mut session) else { panic!("there is no newer one") };
         let error = renewed(renewal, &mut session, &mut owner, &Outcome::Step2(response(401, &[], ""))).unwrap_err();
-        errors.push((format!("InVain, step 1{what}"), error));
+        errors.push((format!("Response, 401 for a new User Access Token{what}"), error));
     }
-    errors.push(("Misuse".into(), Misuse::ForeignAttempt.into()));
+    let (mut session, mut owner) = (session(), owner(false));
+    let error = loop {
+        let Verdict::Acquire(renewal) = rejected(&mut session) else { panic!("there is no newer one") };
+        let new_token = token_response("new").map(String::into_bytes);
+        if let Err(error) = renewed(renewal, &mut session, &mut owner, &Outcome::Answer(new_token)) {
+            break error;
+        }
+    };
+    errors.push(("Paused, tokens that have helped no call".into(), error));
+    for misuse in [Misuse::ForeignAttempt, Misuse::ForeignOwner, Misuse::TurnTaken] {
+        errors.push((format!("Misuse, {misuse:?}"), misuse.into()));
+    }
     errors
 }
 
@@ -109,24 +111,24 @@ enum Outcome {
 }
 
 fn renewed(
-    renewal: Renewal,
+    renewal: Acquisition,
     session: &mut Session,
     owner: &mut Owner,
     outcome: &Outcome,
-) -> Result<Replay, RenewError> {
+) -> Result<Replay, TokenError> {
     let now = Duration::ZERO;
     let user_token = token_response("user-token").map(String::into_bytes);
     let mut next = renewal.start(session, owner, now);
     loop {
         next = match next {
-            Renewing::AwaitTurn(waiting) => waiting.granted(session, owner, now),
-            Renewing::SendToken(step) => match outcome {
+            Acquiring::AwaitTurn(waiting) => waiting.granted(session, owner, now),
+            Acquiring::SendToken(step) => match outcome {
                 Outcome::Step2(_) if step.step() == Step::UserToken => step.received(&user_token, session, owner, now),
                 Outcome::Answer(response) | Outcome::Step2(response) => step.received(response, session, owner, now),
                 Outcome::No(delivery) => step.failed(*delivery, session, owner, now),
             },
-            Renewing::Keep(keep) => keep.kept(session, owner, now),
-            Renewing::Done(result) => return result,
+            Acquiring::Keep(keep) => keep.kept(session, owner, now),
+            Acquiring::Done(result) => return result,
         };
     }
 }

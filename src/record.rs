@@ -1,0 +1,119 @@
+//! The count of token requests, and the pause that follows from it (`Q17`). An owner has one record (step 1), and each Location one (step 2).
+//!
+//! | event | requests | pause | taken back |
+//! | --- | --- | --- | --- |
+//! | a request is sent | one more; one, if the last one is a day old | from the second on: 1, 2, 4 … 60 minutes | |
+//! | it got a token, or may have been acted on | | | |
+//! | the service refused it | at least two | begins now | |
+//! | it was certainly not acted on | as before it | as before it, or as long as the service asks, an hour at most | |
+//! | step 2 refused the User Access Token | as before it, once | as before it, once | yes |
+//! | a token has helped | none | none | no |
+//! | the program sets other credentials | none | none | no |
+//! | the program tries again | | none | |
+
+use core::time::Duration;
+
+use crate::outcome::{Effect, LastOutcome};
+use crate::{TokenError, TokenErrorKind};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// What is known of the token requests since a token has helped.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Record {
+    requests: u8,
+    /// When the last one was sent.
+    last: Option<Duration>,
+    pause: Option<Pause>,
+    /// Step 2 refused a User Access Token, and that did not count.
+    taken_back: bool,
+}
+
+/// No request is sent before this time, because of the last one's outcome.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Pause {
+    until: Duration,
+    after: LastOutcome,
+}
+
+impl Record {
+    /// Returns an error if no request may be sent now.
+    pub(crate) fn check(&self, now: Duration) -> Result<(), TokenError> {
+        match self.pause.map(|pause| (pause.until.saturating_sub(now), pause.after)) {
+            Some((wait, after)) if !wait.is_zero() => {
+                Err(TokenErrorKind::Paused { wait: wait.min(HOUR), after }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a request that is about to be sent. Returns the record from before.
+    pub(crate) fn count(&mut self, now: Duration) -> Self {
+        if self.last.is_some_and(|last| now.saturating_sub(last) >= DAY) {
+            *self = Self::default();
+        }
+        let before = self.clone();
+        self.requests = self.requests.saturating_add(1);
+        self.last = Some(now);
+        // Whoever drops the request leaves it like this.
+        self.pause_after(LastOutcome::NoResponse(crate::Delivery::Unknown), now);
+        before
+    }
+
+    /// Records the outcome of a request that the record had counted, if it still does. `before` is the record from before the request.
+    pub(crate) fn ended(&mut self, before: Self, effect: Effect, after: LastOutcome, now: Duration) {
+        // Else a token has helped since, or the program has set other credentials.
+        let is_counted = self.requests > before.requests;
+        match effect {
+            Effect::None { wait } => {
+                if is_counted {
+                    *self = before;
+                }
+                let until = now.saturating_add(wait.min(HOUR));
+                if until > self.pause.map_or(now, |pause| pause.until.max(now)) {
+                    self.pause = Some(Pause { until, after });
+                }
+            }
+            Effect::Refused if is_counted => {
+                self.requests = self.requests.max(AT_ONCE);
+                self.pause_after(after, now);
+            }
+            Effect::Unknown if is_counted => {
+                if let Some(pause) = &mut self.pause {
+                    pause.after = after;
+                }
+            }
+            Effect::UserTokenRefused if is_counted && !self.taken_back => *self = Self { taken_back: true, ..before },
+            Effect::UserTokenRefused if is_counted => self.ended(before, Effect::Unknown, after, now),
+            _ => {}
+        }
+    }
+
+    /// The program tries again: one more request may be sent.
+    pub(crate) fn try_again(&mut self) {
+        self.pause = None;
+    }
+
+    /// A clock went back if a time is more than an hour ahead: then it is written anew.
+    pub(crate) fn correct(&mut self, now: Duration) {
+        let latest = now.saturating_add(HOUR);
+        if self.last.is_some_and(|last| last > latest) {
+            self.last = Some(now);
+        }
+        if let Some(pause) = self.pause.as_mut().filter(|pause| pause.until > latest) {
+            pause.until = latest;
+        }
+    }
+
+    fn pause_after(&mut self, after: LastOutcome, now: Duration) {
+        self.pause = self.requests.checked_sub(AT_ONCE).map(|more| {
+            let minutes = 1_u32.checked_shl(more.into()).unwrap_or(u32::MAX);
+            Pause { until: now.saturating_add(MINUTE.saturating_mul(minutes).min(HOUR)), after }
+        });
+    }
+}
+
+/// So many requests may be sent without a pause. Each of them may have created a token that nobody has.
+const AT_ONCE: u8 = 2;
