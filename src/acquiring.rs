@@ -1,4 +1,4 @@
-//! The states of a renewal: what each knows, and which turns its caller has.
+//! The states of an acquisition: what each knows, and which turns its caller has.
 
 use alloc::sync::Arc;
 
@@ -7,19 +7,19 @@ use crate::owner::Acts;
 use crate::record::Record;
 use crate::{SavedToken, TokenError, TokenExchange, UserLogin};
 
-/// The renewal of a rejected token, or the request for a first one. [`Session::received`](crate::Session::received) or
-/// [`Session::first_token`](crate::Session::first_token) returns it, and [`start`](Self::start) begins it.
+/// The way to a Location's first token, or to a new one after a 401. [`Session::first_token`](crate::Session::first_token) or
+/// [`Session::received`](crate::Session::received) returns it, and [`start`](Self::start) begins it.
 ///
 #[doc = include_str!("acquisition_states.md")]
 ///
-/// The drawing leaves out what the program sets meanwhile. [`Session::set_location_token`](crate::Session::set_location_token) ends the renewal
+/// The drawing leaves out what the program sets meanwhile. [`Session::set_location_token`](crate::Session::set_location_token) ends it
 /// before the next request, as a new token does. [`Owner::forget`](crate::Owner::forget) ends it before the next request with an error.
 ///
 /// A method of each state takes the result, consumes the state, and returns the next one. You may drop a state at any time: a token request in
 /// flight stays counted. [`driver`](crate::driver) has the loop, and says what a turn is.
 ///
 #[doc = include_str!("acquisition.md")]
-#[must_use = "a renewal does nothing until it is started"]
+#[must_use = "an acquisition does nothing until it is started"]
 #[derive(Debug)]
 pub struct Acquisition {
     pub(crate) session: Identity,
@@ -27,7 +27,7 @@ pub struct Acquisition {
     pub(crate) generation: u64,
 }
 
-/// What to do next for a [`Acquisition`]. [`driver`](crate::driver) has a loop over it.
+/// What to do next for an [`Acquisition`]. [`driver`](crate::driver) has a loop over it.
 ///
 /// ```
 /// use location_auth::driver::Acquiring;
@@ -35,14 +35,14 @@ pub struct Acquisition {
 /// /// Text that a driver may log.
 /// fn in_words(next: &Acquiring) -> &'static str {
 ///     match next {
-///         Acquiring::AwaitTurn(_) => "somebody else may be renewing the token",
+///         Acquiring::AwaitTurn(_) => "another caller may be getting the token",
 ///         Acquiring::SendToken(_) => "a token request is about to be sent",
 ///         Acquiring::Keep(_) => "a new token goes to the store",
-///         Acquiring::Done(_) => "the renewal is over",
+///         Acquiring::Done(_) => "there is a token, or an error",
 ///     }
 /// }
 /// ```
-#[must_use = "a renewal goes on only if the driver does what its state says"]
+#[must_use = "an acquisition goes on only if the driver does what its state says"]
 #[derive(Debug)]
 pub enum Acquiring {
     /// Wait until no other caller has this turn.
@@ -51,7 +51,7 @@ pub enum Acquiring {
     SendToken(SendToken),
     /// Save a new token in the program's store.
     Keep(Keep),
-    /// The renewal has ended: send the call (again) with the newer token, or return the error.
+    /// It has ended: send the call (again) with the newer token, or return the error.
     Done(Result<Replay, TokenError>),
 }
 

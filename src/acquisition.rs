@@ -15,7 +15,7 @@ use crate::{
     Delivery, Error, Flow, Misuse, Owner, SavedToken, Session, Step, TokenError, TokenErrorKind, TokenExchange,
 };
 
-/// Whom a renewal is about, and when.
+/// Whom it is about, and when.
 struct On<'a> {
     session: &'a mut Session,
     owner: &'a mut Owner,
@@ -23,7 +23,7 @@ struct On<'a> {
 }
 
 impl Acquisition {
-    /// Begins the renewal, and returns its first state. `now` is the time of day, since 1970. Use the same clock for all calls of an owner.
+    /// Begins, and returns the first state. `now` is the time of day, since 1970. Use the same clock for all calls of an owner.
     pub fn start(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Acquiring {
         let (ended, acts) = (session.slot.ended(), owner.acts);
         let Self { session: identity, generation } = self;
@@ -288,7 +288,7 @@ impl Context {
         Acquiring::SendToken(SendToken { context: self, sent, owner_generation, before })
     }
 
-    /// Ends the renewal with an error, for all callers that wait for this Location.
+    /// Ends with an error, for all callers that wait for this Location.
     fn give_up(self, on: On<'_>, error: TokenError) -> Acquiring {
         let error = on.session.about(error);
         on.session.slot.tell(self.is_current(&on).then(|| error.clone()));

@@ -23,7 +23,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What is known of the token requests since a token has helped.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Record {
-    requests: u8,
+    requests: u32,
     /// When the last one was sent.
     last: Option<Duration>,
     pause: Option<Pause>,
@@ -109,11 +109,11 @@ impl Record {
 
     fn pause_after(&mut self, after: LastOutcome, now: Duration) {
         self.pause = self.requests.checked_sub(AT_ONCE).map(|more| {
-            let minutes = 1_u32.checked_shl(more.into()).unwrap_or(u32::MAX);
+            let minutes = 1_u32.checked_shl(more).unwrap_or(u32::MAX);
             Pause { until: now.saturating_add(MINUTE.saturating_mul(minutes).min(HOUR)), after }
         });
     }
 }
 
 /// So many requests may be sent without a pause. Each of them may have created a token that nobody has.
-const AT_ONCE: u8 = 2;
+const AT_ONCE: u32 = 2;

@@ -247,6 +247,19 @@ fn a_count_whose_last_request_is_a_day_old_begins_anew() {
 }
 
 #[test]
+fn a_pause_names_the_last_outcome_after_any_number_of_requests() {
+    let mut callers = Callers::new().with_token();
+    for _ in 0..300 {
+        callers.now += SECONDS(60 * 60);
+        let caller = callers.enter_with_newest(A);
+        callers.renew_as(caller, Outcome::Status(403));
+        let TokenState::Paused(error) = callers.state_of(A) else { panic!("it was refused") };
+        let TokenErrorKind::Paused { after, .. } = error.kind() else { panic!("{error}") };
+        assert!(matches!(after, LastOutcome::Response { .. }), "{error}");
+    }
+}
+
+#[test]
 fn only_a_call_that_needed_the_token_shows_that_it_has_helped() {
     // Two requests, the second of which got a token.
     let renewed = || {
