@@ -195,7 +195,7 @@ impl<B, R> WaitingCall<B, R> {
     #[allow(clippy::result_large_err, reason = "no larger than `Next`, which it becomes")]
     pub fn acquired(self, result: Result<Replay, TokenError>) -> Result<Call<B>, CallFailure<R>> {
         match (self.0, result) {
-            (Waiting::First(call), Ok(replay)) => Ok(Call { again: None, replay: Some(replay), ..call }),
+            (Waiting::First(call), Ok(replay)) => Ok(Call { replay: Some(replay), ..call }),
             (Waiting::Rejected { again: Some(request), .. }, Ok(replay)) => {
                 Ok(Call { replay: Some(replay), ..Call::once(*request) })
             }

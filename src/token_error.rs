@@ -65,6 +65,8 @@ pub enum TokenErrorKind {
         /// What became of the last request.
         after: LastOutcome,
     },
+    /// What was to get the token has ended without it: the program's executor has dropped it, or it panicked.
+    Abandoned,
     /// The renewal was used with a session or an owner that is not its own.
     Misuse(Misuse),
 }
@@ -109,7 +111,10 @@ impl TokenError {
             TokenErrorKind::Response(error) => error.fault(),
             TokenErrorKind::NoResponse(delivery) => LastOutcome::NoResponse(*delivery).fault(),
             TokenErrorKind::Paused { after, .. } => after.fault(),
-            TokenErrorKind::NotEnabled | TokenErrorKind::RejectedAgain | TokenErrorKind::Misuse(_) => Fault::Caller,
+            TokenErrorKind::NotEnabled
+            | TokenErrorKind::RejectedAgain
+            | TokenErrorKind::Abandoned
+            | TokenErrorKind::Misuse(_) => Fault::Caller,
         }
     }
 
@@ -152,6 +157,11 @@ impl fmt::Display for TokenError {
             TokenErrorKind::Misuse(misuse) => return write!(f, ", and {failed}: {misuse}"),
             TokenErrorKind::Response(error) => write!(f, ", and {failed}: {error}")?,
             TokenErrorKind::NotEnabled => write!(f, "; {fault}: {advice}")?,
+            TokenErrorKind::Abandoned => write!(
+                f,
+                ", and what was to get one was dropped; {fault}: give `with_spawn` an executor that runs it to its end, and wait for `idle` \
+                 before the program ends"
+            )?,
             TokenErrorKind::RejectedAgain => write!(
                 f,
                 ", although it is newer than the call; {fault}: check that the call is one that this token may make, then \

@@ -9,10 +9,13 @@ mod over;
 mod test_service;
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
 use std::error::Error as _;
 use std::future::{Future, poll_fn, ready};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -20,7 +23,7 @@ use http::{Method, Request, Response};
 use location_auth::driver::{Attempt, Call, Replay};
 use location_auth::emulator::{Access, Condition};
 use location_auth::transports::client::{
-    AsyncClient, AsyncTokenStore, CallError, Client, NotSaved, StoreError, TokenStore,
+    AsyncClient, AsyncTokenStore, CallError, Client, NoStore, NotSaved, StoreError, TokenStore,
 };
 use location_auth::transports::{AsyncTransport, Transport};
 use location_auth::{
@@ -652,7 +655,7 @@ fn a_call_that_can_never_be_sent_requests_no_first_token() {
                 refused(client.call_with(Call::once(request.clone()), send));
                 refused(client.call_with(Call::repeating(call(1), Some(request.clone())), send));
                 if let Either::Async(client) = &client {
-                    OVER.iter().for_each(|over| refused(now(over.call(client, &line, request.clone()))));
+                    OVER.iter().for_each(|over| refused(now(over.call(client, client.transport(), request.clone()))));
                 }
             });
         }
@@ -685,6 +688,72 @@ fn a_token_request_that_was_cut_is_not_blamed_for_what_came_after_it() {
         matches!(&error, CallError::TokenRejected { error, transport: None, .. } if matches!(error.kind(), TokenErrorKind::RejectedAgain)),
         "{error:?}"
     );
+}
+
+type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Tasks = Arc<Mutex<Vec<Task>>>;
+
+/// A service whose token requests wait until the test lets them through, and a client that spawns into a list.
+fn spawning() -> (Arc<TestService>, Arc<AtomicBool>, Tasks, AsyncClient<impl AsyncTransport<Error = Infallible>>) {
+    let (service, is_open, tasks) = (Arc::new(TestService::new()), Arc::<AtomicBool>::default(), Tasks::default());
+    let (at, open) = (Arc::clone(&service), Arc::clone(&is_open));
+    let transport = move |request: Request<Bytes>, _: usize| {
+        let (at, open) = (Arc::clone(&at), Arc::clone(&open));
+        async move {
+            if is_login(&request) {
+                poll_fn(|_| if open.load(SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
+            }
+            Ok::<_, Infallible>(at.handle(request))
+        }
+    };
+    let client =
+        AsyncClient::with_owner(service.session_without_a_token(), service.owner(PASSWORD), transport, NoStore);
+    let spawned = Arc::clone(&tasks);
+    let client = client.with_spawn(move |detached| spawned.lock().unwrap().push(Box::pin(detached.run())));
+    (service, is_open, tasks, client)
+}
+
+fn poll_all(tasks: &Mutex<Vec<Task>>) {
+    let context = &mut Context::from_waker(Waker::noop());
+    tasks.lock().unwrap().retain_mut(|task| task.as_mut().poll(context).is_pending());
+}
+
+#[test]
+fn a_token_request_that_is_spawned_outlives_the_calls_that_wait_for_it() {
+    let (service, is_open, tasks, client) = spawning();
+    let context = &mut Context::from_waker(Waker::noop());
+    for _ in 0..2 {
+        let mut visitor = Box::pin(client.call(call(1)));
+        assert!(visitor.as_mut().poll(context).is_pending());
+        poll_all(&tasks);
+        drop(visitor);
+    }
+    let (mut third, mut idle) = (pin!(client.call(call(1))), pin!(client.idle()));
+    assert!(third.as_mut().poll(context).is_pending() && idle.as_mut().poll(context).is_pending());
+    is_open.store(true, SeqCst);
+    for _ in 0..6 {
+        poll_all(&tasks);
+    }
+    let Poll::Ready(answered) = third.as_mut().poll(context) else { panic!("the token is there") };
+    assert_eq!((answered.unwrap().status().as_u16(), service.issued()), (200, (1, 1)));
+    assert!(tasks.lock().unwrap().is_empty() && idle.as_mut().poll(context).is_ready());
+}
+
+#[test]
+fn a_call_whose_spawned_token_request_is_dropped_gets_an_error_and_the_next_one_a_token() {
+    let (service, is_open, tasks, client) = spawning();
+    let context = &mut Context::from_waker(Waker::noop());
+    let mut visitor = Box::pin(client.call(call(1)));
+    assert!(visitor.as_mut().poll(context).is_pending());
+    tasks.lock().unwrap().clear();
+    let Poll::Ready(Err(CallError::NoToken { error, .. })) = visitor.as_mut().poll(context) else { panic!("it hangs") };
+    assert!(matches!(error.kind(), TokenErrorKind::Abandoned), "{error}");
+    is_open.store(true, SeqCst);
+    let mut next = pin!(client.call(call(1)));
+    assert!(next.as_mut().poll(context).is_pending());
+    poll_all(&tasks);
+    assert!(matches!(next.as_mut().poll(context), Poll::Ready(Ok(_))));
+    assert_eq!(service.issued(), (1, 1));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use std::path::Path;
 use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
+use location_auth::driver::CallFailure;
 use location_auth::transports::cassette::CassetteError;
 use location_auth::transports::client::{AsyncClient, CallError, tower::ServiceError};
 use location_auth::transports::{Cause, Delivery, RunError, SendError, SendErrorKind};
@@ -324,6 +325,13 @@ fn of_clients(texts: &mut Texts) {
         texts.say(name, error);
     }
     let (_, error) = token_errors::token_errors().into_iter().next().unwrap();
+    for failure in [
+        CallFailure::NoToken { error: error.clone() },
+        CallFailure::TokenRejected { response: http::Response::new(()), error: error.clone() },
+    ] {
+        assert_eq!(failure.to_string(), error.to_string());
+    }
+    texts.say("CallFailure::NotRepeated", CallFailure::NotRepeated { response: http::Response::new(()) });
     let response = Box::new(response(401, &[("www-authenticate", "Basic realm=\"staff\"")], "no"));
     let rejected = CallError::<SendError>::TokenRejected { response, error, transport: None };
     texts.say("TokenRejected, by a gateway with a login of its own", rejected);

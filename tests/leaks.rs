@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::error::Error as StdError;
 use std::fmt::{Debug, Display};
 use std::future::{Ready, ready};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -427,6 +428,12 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
     let [session, _, _] = sessions();
     let client = AsyncClient::new(session, |_, _| std::future::ready(dead(call(), 0)));
     sweep.debug("shared::AnyClient", client);
+    let fresh = sessions()[0].app().location("loc-1").unwrap().session();
+    let spawned = Arc::<Mutex<String>>::default();
+    let note = Arc::clone(&spawned);
+    let client = AsyncClient::with_owner(fresh, owner(), |_, _| std::future::ready(dead(call(), 0)), NoStore);
+    drop(now(client.with_spawn(move |detached| *note.lock().unwrap() = format!("{detached:?}")).ensure_token()));
+    sweep.display("shared::Detached", spawned.lock().unwrap());
     sweep.debug("blocking::Blocking", Blocking::default());
     sweep.debug("asynchronous::Async", Async::default());
     layers(sweep, sessions, call);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Acquisition, Replay, Verdict};
-use location_auth::{Delivery, Misuse, Owner, Session, Step, TokenError};
+use location_auth::{Delivery, Misuse, Owner, Session, Step, TokenError, TokenErrorKind};
 
 use super::response;
 use super::support::{EMAIL, PASSWORD, app, location_token, token_response, user_token};
@@ -96,6 +96,7 @@ pub fn token_errors() -> Vec<(String, TokenError)> {
         }
     };
     errors.push(("Paused, tokens that have helped no call".into(), error));
+    errors.push(("Abandoned".into(), TokenErrorKind::Abandoned.into()));
     for misuse in [Misuse::ForeignAttempt, Misuse::ForeignOwner, Misuse::TurnTaken] {
         errors.push((format!("Misuse, {misuse:?}"), misuse.into()));
     }

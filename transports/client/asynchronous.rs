@@ -1,5 +1,6 @@
 //! The client for async programs, on any runtime or none.
 
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use async_lock::Semaphore;
 use core::fmt;
@@ -10,17 +11,21 @@ use location_auth::driver::{Acquiring, Acquisition, Attempt, Call, Next, Replay,
 use location_auth::{Backoff, Misuse, Owner, Retry, Session, TokenError};
 
 use super::super::{AsyncTransport, RESPONSE_LIMIT};
-use super::shared::AnyClient;
+use super::shared::{AnyClient, Detached};
+use super::sync::lock;
+use super::ticket::{Ended, Ticket};
 use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
 
 /// A client that makes calls over an async transport, gets the first token, and renews it after a 401. It holds an `Arc`: clone it for each task. Its
 /// futures are `Send` if the futures of the transport and of the store are.
 ///
-/// **If you drop a future** during a renewal, the turn passes to the next caller. The token request in flight then has an unknown outcome, and
-/// after two of these in a row nobody sends a third. So a time-out around a call must be longer than the transport's own time-out.
+/// **Give it a way to spawn** ([`with_spawn`](#method.with_spawn)), in a web service above all: then a token request outlives the call that needs it. A
+/// visitor who closes the tab, or a time-out around a call, costs nothing. Without it:
 ///
-/// **If you keep a future and don't poll it,** it keeps its turn, and every call that waits for the same token waits. `buffer_unordered` can do
-/// that, since it polls its futures only while you wait for `next()`: spawn the calls as tasks. `guide/rejected-token.md` has the details.
+/// - If you drop a future while it gets a token, the turn passes to the next caller. The token request in flight then has an unknown outcome, and
+///   after two of these in a row there is a pause. So a time-out around a call must be longer than the transport's own time-out.
+/// - If you keep a future and don't poll it, it keeps its turn, and every call that waits for the same token waits. `buffer_unordered` can do
+///   that, since it polls its futures only while you wait for `next()`. `guide/rejected-token.md` has the details.
 ///
 /// ```no_run
 /// # async fn example<T: location_auth::transports::AsyncTransport>(session: location_auth::Session, transport: T)
@@ -63,6 +68,43 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
     /// The session of a user, or one of [`Session::without_token`], is never renewed.
     pub fn with_owner(session: Session, owner: Owner, transport: T, store: S) -> Self {
         Self::made_of(session, owner, transport, store)
+    }
+
+    /// Gives all clients of the owner a way to spawn: a function that runs what gets a token, as a task of its own. So whoever needs the token may
+    /// stop to wait, and the token request goes on and its token is saved. Then [`CallError`] has no error of the transport: an event has its kind.
+    ///
+    /// On tokio it is `client.with_spawn(|detached| drop(tokio::spawn(detached.run())))`. A program with one thread uses its executor's
+    /// `spawn_local`. On any other executor:
+    ///
+    /// ```
+    /// use core::pin::Pin;
+    /// use location_auth::transports::AsyncTransport;
+    /// use location_auth::transports::client::AsyncClient;
+    ///
+    /// fn spawning<T: AsyncTransport + 'static>(
+    ///     client: AsyncClient<T>,
+    ///     spawn: impl Fn(Pin<Box<dyn Future<Output = ()>>>) + Send + Sync + 'static,
+    /// ) -> AsyncClient<T> {
+    ///     client.with_spawn(move |detached| spawn(Box::pin(detached.run())))
+    /// }
+    /// ```
+    #[must_use = "it is the client"]
+    pub fn with_spawn(self, spawn: impl Fn(Detached<T, S, Async>) + Send + Sync + 'static) -> Self {
+        *lock(&self.family.spawn) = Some(Arc::new(spawn));
+        self
+    }
+
+    /// Waits until nothing runs that was [spawned](#method.with_spawn): before the program ends, so that no token is lost.
+    pub async fn idle(&self) {
+        while let Some(ended) = self.running() {
+            ended.wait().await;
+        }
+    }
+
+    fn running(&self) -> Option<Arc<Ended>> {
+        let mut running = lock(&self.family.running);
+        running.retain(|ended| ended.upgrade().is_some_and(|ended| ended.is_running()));
+        running.iter().find_map(Weak::upgrade)
     }
 
     /// Sends a request with the credentials. If the Location has no token yet, it gets one first. After a 401 it sends the request once more, if
@@ -173,9 +215,19 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
 
     pub(super) async fn run(
         &self,
-        renewal: Acquisition,
+        acquisition: Acquisition,
         transport: &mut Option<T::Error>,
     ) -> Result<Replay, TokenError> {
+        let spawn = lock(&self.family.spawn).clone().filter(|_| !reentry::is_inside(self.id()));
+        let Some(spawn) = spawn else { return self.run_here(acquisition, transport).await };
+        let (ticket, ended) = Ticket::new();
+        self.running();
+        lock(&self.family.running).push(Arc::downgrade(&ended));
+        spawn(Detached { client: self.clone(), acquisition, ticket });
+        ended.outcome().await
+    }
+
+    async fn run_here(&self, renewal: Acquisition, transport: &mut Option<T::Error>) -> Result<Replay, TokenError> {
         let (id, family) = (self.id(), &*self.family);
         let (mut location_turn, mut owner_turn) = (None, None);
         let mut next = self.start(renewal);
@@ -208,6 +260,20 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
                 }
             }
         }
+    }
+}
+
+impl<T: AsyncTransport, S: AsyncTokenStore> Detached<T, S, Async> {
+    /// Gets the token and saves it. Let your executor run this to its end.
+    pub async fn run(self) {
+        let Self { client, acquisition, ticket } = self;
+        ticket.end(client.run_here(acquisition, &mut None).await);
+    }
+}
+
+impl<T, S, W> fmt::Debug for Detached<T, S, W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detached").field("acquisition", &self.acquisition).finish_non_exhaustive()
     }
 }
 

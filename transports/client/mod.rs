@@ -35,6 +35,7 @@ mod service_error;
 mod shared;
 mod store;
 mod sync;
+mod ticket;
 #[cfg(feature = "tower")]
 pub mod tower;
 
@@ -42,5 +43,5 @@ pub use asynchronous::{Async, AsyncClient};
 pub use blocking::{Blocking, Client};
 pub use body::IntoBody;
 pub use error::CallError;
-pub use shared::AnyClient;
+pub use shared::{AnyClient, Detached};
 pub use store::{AsyncTokenStore, NoStore, NotSaved, StoreError, TokenStore};

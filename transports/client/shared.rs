@@ -2,7 +2,7 @@
 
 extern crate std;
 
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::super::{SendErrorKind, events};
 use super::store::{NotSaved, StoreError};
 use super::sync::{Mutex, lock};
+use super::ticket::{Ended, Ticket};
 
 /// What a [`Client`](super::Client) and an [`AsyncClient`](super::AsyncClient) are: they differ in `W`, the way that a caller waits for its turn.
 ///
@@ -48,6 +49,22 @@ pub(super) struct Family<T, S, W> {
     pub(super) owner: Mutex<Owner>,
     /// The tokens that the store failed to save, until a response has them.
     not_saved: Mutex<Vec<(SavedToken, StoreError)>>,
+    /// What the program runs an acquisition with, so that it outlives its call, and those that run so.
+    pub(super) spawn: Mutex<Option<Spawn<T, S, W>>>,
+    pub(super) running: Mutex<Vec<Weak<Ended>>>,
+}
+
+pub(super) type Spawn<T, S, W> = Arc<dyn Fn(Detached<T, S, W>) + Send + Sync>;
+
+/// The way to a token, which no longer depends on the call that began it: [`with_spawn`](super::AsyncClient#method.with_spawn) gives it to the
+/// program.
+///
+/// If it is dropped before its end, the calls that wait for it get [`TokenErrorKind::Abandoned`](crate::TokenErrorKind::Abandoned).
+#[must_use = "the calls that wait for it fail if it is dropped"]
+pub struct Detached<T, S, W> {
+    pub(super) client: AnyClient<T, S, W>,
+    pub(super) acquisition: Acquisition,
+    pub(super) ticket: Ticket,
 }
 
 /// What the clients of one Location share.
@@ -64,7 +81,8 @@ const DEFAULT_LIMIT: usize = 1024 * 1024;
 impl<T, S, W: Default> AnyClient<T, S, W> {
     pub(super) fn made_of(session: Session, owner: Owner, transport: T, store: S) -> Self {
         let (turn, owner) = (W::default(), Mutex::new(owner));
-        let family = Family { transport, store, turn, owner, not_saved: Mutex::new(Vec::new()) };
+        let (not_saved, spawn, running) = Default::default();
+        let family = Family { transport, store, turn, owner, not_saved, spawn, running };
         Self { family: Arc::new(family), place: Place::new(session), limit: DEFAULT_LIMIT, clock: clock() }
     }
 

@@ -53,6 +53,8 @@ pub fn router(
         // Of no Location: the owner's clients are made from it, and share the owner's token.
         let of_owner =
             AsyncClient::with_owner(Session::without_token(&app), owner, transport.clone(), database.clone());
+        // A visitor who leaves does not end a token request.
+        let of_owner = of_owner.with_spawn(|detached| drop(tokio::spawn(detached.run())));
         for token in locations {
             let id = token.location().ok_or("a user's token among the Locations'")?.to_string();
             clients.insert(id, of_owner.for_session(Session::for_location(&app, token.try_into()?)?));

@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use location_auth::emulator::{Access, Condition, Emulator};
-use location_auth::transports::{AsyncTransport, SendError, SharedTransport, run};
+use location_auth::transports::{AsyncTransport, SendError, SharedTransport, is_token_request, run};
 use location_auth::{App, Bytes, Environment, SavedToken, Settings};
 use recipes::service::{Database, SavedOwner, router};
 use tower::ServiceExt;
@@ -21,6 +21,8 @@ struct TestService {
     router: Router,
     emulator: Arc<Mutex<Emulator>>,
     database: Database,
+    /// While somebody has it, token requests wait.
+    slow: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl TestService {
@@ -34,10 +36,10 @@ impl TestService {
             }
         }
         let emulator = Arc::new(Mutex::new(emulator));
-        let (app, database) = (app(), Database::default());
+        let (app, database, slow) = (app(), Database::default(), Arc::default());
         let saved = OWNERS.map(|(email, locations)| saved(&app, &emulator, email, locations));
-        let router = router(app, BASE, transport(&emulator), database.clone(), saved.into()).unwrap();
-        Self { router, emulator, database }
+        let router = router(app, BASE, transport(&emulator, &slow), database.clone(), saved.into()).unwrap();
+        Self { router, emulator, database, slow }
     }
 
     fn emulator(&self) -> std::sync::MutexGuard<'_, Emulator> {
@@ -81,11 +83,16 @@ fn app() -> App {
 }
 
 /// The emulated service as the transport.
-fn transport(emulator: &Arc<Mutex<Emulator>>) -> SharedTransport<SendError> {
-    let emulator = Arc::clone(emulator);
+fn transport(emulator: &Arc<Mutex<Emulator>>, slow: &Arc<tokio::sync::Mutex<()>>) -> SharedTransport<SendError> {
+    let (emulator, slow) = (Arc::clone(emulator), Arc::clone(slow));
     let transport = move |request: Request<Bytes>, _limit: usize| {
-        let response = emulator.lock().unwrap().handle(request);
-        async move { Ok(response) }
+        let (emulator, slow) = (Arc::clone(&emulator), Arc::clone(&slow));
+        async move {
+            if is_token_request(&request) {
+                drop(slow.lock().await);
+            }
+            Ok(emulator.lock().unwrap().handle(request))
+        }
     };
     SharedTransport::new(transport, |transport, request, limit| async move { transport.send(request, limit).await })
 }
@@ -180,6 +187,29 @@ fn a_service_that_is_down_is_no_reason_to_log_in_again() {
     service.emulator().set_condition(Condition::Down(Some(30)));
     assert_eq!(block_on(service.get("/locations/loc-1/contacts")).0, StatusCode::BAD_GATEWAY);
     assert_eq!(block_on(service.get("/health")).1, WELL);
+}
+
+#[test]
+fn visitors_who_leave_while_a_token_is_renewed_cost_nothing() {
+    let service = Arc::new(TestService::new());
+    service.emulator().revoke_location("loc-1");
+    let before = service.emulator().counts().location_tokens;
+    block_on(async {
+        let slow = service.slow.lock().await;
+        for _ in 0..2 {
+            let at = Arc::clone(&service);
+            let visitor = tokio::spawn(async move { at.get("/locations/loc-1/contacts").await });
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            visitor.abort();
+            assert!(visitor.await.unwrap_err().is_cancelled(), "the token is on its way");
+        }
+        drop(slow);
+        assert_eq!(service.get("/locations/loc-1/contacts").await.0, StatusCode::OK);
+    });
+    assert_eq!(service.emulator().counts().location_tokens - before, 1);
+    assert_eq!(service.database.tokens().len(), 1);
 }
 
 #[test]
