@@ -1,5 +1,6 @@
 //! The states of an acquisition: what each knows, and which turns its caller has.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 
 use crate::identity::Identity;
@@ -113,6 +114,8 @@ pub struct SendToken {
     pub(crate) owner_generation: u64,
     /// The record from before the request.
     pub(crate) before: Record,
+    /// Why there is no response.
+    pub(crate) cause: Option<Box<str>>,
 }
 
 #[derive(Debug)]

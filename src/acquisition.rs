@@ -10,6 +10,7 @@ use crate::acquiring::{Acquiring, Acquisition, AwaitTurn, Context, Keep, SendTok
 use crate::login::Held;
 use crate::outcome::{Effect, LastOutcome};
 use crate::slot::Slot;
+use crate::text::clean;
 use crate::token::BearerToken;
 use crate::{
     Delivery, Error, Flow, Misuse, Owner, SavedToken, Session, Step, TokenError, TokenErrorKind, TokenExchange,
@@ -138,13 +139,19 @@ impl SendToken {
         }
     }
 
+    /// Says why there is no response, before [`failed`](Self::failed) does that there is none. All callers that wait for the request get this line as
+    /// well, so it must be safe to log.
+    pub fn because(self, cause: &str) -> Self {
+        Self { cause: Some(clean(cause, CAUSE_LIMIT)), ..self }
+    }
+
     /// Takes the failure if there is no response, and returns the next state.
-    pub fn failed(self, delivery: Delivery, session: &mut Session, owner: &mut Owner, now: Duration) -> Acquiring {
+    pub fn failed(mut self, delivery: Delivery, session: &mut Session, owner: &mut Owner, now: Duration) -> Acquiring {
         let on = match self.context.meet(session, owner, now) {
             Ok(on) => on,
             Err(error) => return Acquiring::Done(Err(error)),
         };
-        let error = TokenErrorKind::NoResponse(delivery).into();
+        let error = TokenError::from(TokenErrorKind::NoResponse(delivery)).because(self.cause.take());
         self.end(error, Effect::of_delivery(delivery), LastOutcome::NoResponse(delivery), on)
     }
 
@@ -285,7 +292,7 @@ impl Context {
     fn send(self, sent: Sent, of: Turn, mut on: On<'_>) -> Acquiring {
         let (owner_generation, now) = (on.owner.slot.generation(), on.now);
         let before = on.slot(of).record.count(now);
-        Acquiring::SendToken(SendToken { context: self, sent, owner_generation, before })
+        Acquiring::SendToken(SendToken { context: self, sent, owner_generation, before, cause: None })
     }
 
     /// Ends with an error, for all callers that wait for this Location.
@@ -314,3 +321,6 @@ impl On<'_> {
         Acquiring::Done(Err(self.session.about(error)))
     }
 }
+
+/// The longest cause that is kept, in bytes.
+const CAUSE_LIMIT: usize = 256;

@@ -1,5 +1,6 @@
 //! Why there is no new token, after a 401 or before the first call.
 
+use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
 use core::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct TokenError {
     step: Option<Step>,
     /// Step 2 refused a User Access Token that is so new that the service may not know it everywhere.
     early: bool,
+    /// Why there was no response. One pointer: a result of each call has room for an error.
+    cause: Option<Arc<String>>,
     kind: TokenErrorKind,
 }
 
@@ -73,7 +76,7 @@ pub enum TokenErrorKind {
 
 impl From<TokenErrorKind> for TokenError {
     fn from(kind: TokenErrorKind) -> Self {
-        Self { location: None, first: None, step: None, early: false, kind }
+        Self { location: None, first: None, step: None, early: false, cause: None, kind }
     }
 }
 
@@ -88,6 +91,10 @@ impl TokenError {
 
     pub(crate) fn early(self) -> Self {
         Self { early: true, ..self }
+    }
+
+    pub(crate) fn because(self, cause: Option<Box<str>>) -> Self {
+        Self { cause: cause.map(|cause| Arc::new(cause.into())), ..self }
     }
 
     /// The reason why there is no new token.
@@ -193,9 +200,11 @@ impl fmt::Display for TokenError {
                     Delivery::Unsendable => ("the transport cannot send the request", "how the transport is set up"),
                     Delivery::Unknown => ("no complete response came, and the request may have arrived", "the network"),
                 };
-                write!(f, ": {what}; {fault}: check {check}")?;
-                if let Some(step) = self.step {
-                    write!(f, " and the {}", step.url())?;
+                write!(f, ": {what}; {fault}: ")?;
+                match (&self.cause, self.step) {
+                    (Some(cause), _) => f.write_str(cause)?,
+                    (None, Some(step)) => write!(f, "check {check} and the {}", step.url())?,
+                    (None, None) => write!(f, "check {check}")?,
                 }
             }
         }

@@ -25,7 +25,7 @@ use location_auth::emulator::{Access, Condition};
 use location_auth::transports::client::{
     AsyncClient, AsyncTokenStore, CallError, Client, NoStore, NotSaved, StoreError, TokenStore,
 };
-use location_auth::transports::{AsyncTransport, Transport};
+use location_auth::transports::{AsyncTransport, SendError, SendErrorKind, Transport};
 use location_auth::{
     App, Backoff, Bytes, Delivery, Environment, Fault, LocationAccessToken, Misuse, Owner, Retry, SavedToken, Session,
     Step, TokenError, TokenErrorKind, TokenState, UserAccessToken, UserLogin,
@@ -754,6 +754,28 @@ fn a_call_whose_spawned_token_request_is_dropped_gets_an_error_and_the_next_one_
     poll_all(&tasks);
     assert!(matches!(next.as_mut().poll(context), Poll::Ready(Ok(_))));
     assert_eq!(service.issued(), (1, 1));
+}
+
+#[test]
+fn a_caller_who_waits_for_another_ones_token_request_is_told_why_it_failed() {
+    let service = TestService::new();
+    let is_out = Cell::new(false);
+    let transport = |_: Request<Bytes>, _: usize| async {
+        poll_fn(|_| if is_out.get() { Poll::Ready(()) } else { Poll::Pending }).await;
+        Err::<Response<Vec<u8>>, _>(SendError::new(SendErrorKind::TimedOut, Delivery::Unknown, None))
+    };
+    let client =
+        AsyncClient::with_owner(service.session_without_a_token(), service.owner(PASSWORD), transport, NoStore);
+    let context = &mut Context::from_waker(Waker::noop());
+    let (mut first, mut second) = (pin!(client.call(call(1))), pin!(client.call(call(2))));
+    assert!(first.as_mut().poll(context).is_pending() && second.as_mut().poll(context).is_pending());
+    is_out.set(true);
+    assert!(first.as_mut().poll(context).is_ready());
+    let Poll::Ready(Err(CallError::NoToken { error, transport: None })) = second.as_mut().poll(context) else {
+        panic!("it was not this caller's request")
+    };
+    let words = "; the transport is at fault: timed out: check the network, or give the client more time";
+    assert!(error.to_string().ends_with(words), "{error}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 extern crate std;
 
+use alloc::string::ToString;
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::fmt;
@@ -261,6 +262,8 @@ impl<T, S, W> AnyClient<T, S, W> {
             Err(error) => {
                 let (delivery, kind) = failure(&error);
                 *transport = Some(error);
+                // What is not known to be safe says nothing to those who only wait.
+                let sent = if kind == SendErrorKind::Other { sent } else { sent.because(&kind.to_string()) };
                 let next = self.with_both(|session, owner, now| sent.failed(delivery, session, owner, now));
                 events::renewal_failed(step, self.location(), (delivery, kind), &next);
                 next

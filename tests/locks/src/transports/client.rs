@@ -10,14 +10,19 @@ mod error;
 #[allow(dead_code)]
 #[path = "../../../../transports/client/reentry.rs"]
 mod reentry;
+#[allow(dead_code)]
 #[path = "../../../../transports/client/shared.rs"]
 mod shared;
 #[path = "../../../../transports/client/store.rs"]
 mod store;
 mod sync;
+// The async client's.
+#[allow(dead_code)]
+#[path = "../../../../transports/client/ticket.rs"]
+mod ticket;
 
 pub use blocking::{Blocking, Client};
 pub use body::IntoBody;
 pub use error::CallError;
-pub use shared::AnyClient;
+pub use shared::{AnyClient, Detached};
 pub use store::{AsyncTokenStore, NoStore, NotSaved, StoreError, TokenStore};
