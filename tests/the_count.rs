@@ -1,4 +1,5 @@
-//! What a day of one client costs a service that lags, refuses, fails or answers late (Q17): the table is in `src/protocol.md`.
+//! What a day of one client costs a service that lags, refuses, fails or answers late (Q17): the table is in `src/count.md`.
+#![cfg(all(feature = "client", feature = "emulator"))]
 
 #[path = "support/documented.rs"]
 mod documented;

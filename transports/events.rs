@@ -12,7 +12,9 @@ use core::time::Duration;
 use http::StatusCode;
 #[cfg(feature = "client")]
 use location_auth::driver::Acquiring;
-use location_auth::{Error, Fault, Flow, LocationId, Step, TokenError, TokenErrorKind};
+use location_auth::{Error, Flow, LocationId};
+#[cfg(feature = "client")]
+use location_auth::{Fault, Step, TokenError, TokenErrorKind};
 
 use super::{Cause, Delivery, RunError, SendErrorKind};
 

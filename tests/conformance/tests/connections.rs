@@ -266,3 +266,82 @@ impl hyper::rt::Write for NonBlocking {
         Poll::Ready(self.0.shutdown(Shutdown::Write))
     }
 }
+
+/// A connection whose server answers and closes it as soon as it has the head of a request.
+struct Closing {
+    is_vectored: bool,
+    wrote_head: bool,
+    is_closed: bool,
+    answer: &'static [u8],
+    reader: Option<Waker>,
+}
+
+impl Closing {
+    fn write(&mut self, length: usize) -> Poll<io::Result<usize>> {
+        if !std::mem::replace(&mut self.wrote_head, true) {
+            return Poll::Ready(Ok(length.min(1000)));
+        }
+        self.is_closed = true;
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+        Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+    }
+}
+
+impl hyper::rt::Write for Closing {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.write(bytes.len())
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(pieces.iter().map(|piece| piece.len()).sum())
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.is_vectored
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl hyper::rt::Read for Closing {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        mut buffer: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.is_closed {
+            self.reader = Some(context.waker().clone());
+            return Poll::Pending;
+        }
+        let (now, later) = self.answer.split_at(self.answer.len().min(buffer.remaining()));
+        buffer.put_slice(now);
+        self.answer = later;
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[test]
+fn hyper_reads_what_a_server_has_said_before_it_closed_the_connection() {
+    for is_vectored in [false, true] {
+        let transport = Hyper::new(move |_| async move {
+            let answer = b"HTTP/1.1 413 Content Too Large\r\ncontent-length: 2\r\n\r\nno".as_slice();
+            Ok::<_, io::Error>(Closing { is_vectored, wrote_head: false, is_closed: false, answer, reader: None })
+        });
+        let call = Request::post("https://api.example.com/upload").body(vec![b'x'; 4 * 1024 * 1024].into()).unwrap();
+        let runtime = Builder::new_current_thread().build().unwrap();
+        let response = runtime.block_on(AsyncTransport::send(&transport, call, 100)).unwrap();
+        assert_eq!((response.status().as_u16(), &response.body()[..]), (413, &b"no"[..]), "vectored: {is_vectored}");
+    }
+}
