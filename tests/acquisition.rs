@@ -352,8 +352,10 @@ fn a_user_token_that_is_older_than_a_minute_was_revoked_and_costs_one_login() {
     let (mut callers, sender) = Before::NewToken.callers();
     callers.answer(sender, TOKEN);
     callers.now = SECONDS(60);
+    assert!(callers.owner.has_user_token());
     let revoked = callers.enter(B);
     assert_eq!(callers.renew_as(revoked, Outcome::Status(401)), "sends step 1");
+    assert!(!callers.owner.has_user_token());
     // It is no younger while that login is under way.
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     let other = callers.enter(B);
@@ -361,6 +363,37 @@ fn a_user_token_that_is_older_than_a_minute_was_revoked_and_costs_one_login() {
     assert_eq!(callers.renew_as(sender, Outcome::Status(401)), "sends step 1");
     callers.answer(other, Outcome::Status(401));
     assert_eq!(callers.advance(other), "waits");
+}
+
+#[test]
+fn a_token_for_an_older_user_token_does_not_show_that_the_newest_one_has_helped() {
+    let mut callers = Callers::new().with_login().with_token();
+    let (first, slow) = (callers.enter(A), callers.enter(B));
+    assert_eq!(callers.advance(slow), "sends step 2");
+    assert_eq!(callers.renew_as(first, Outcome::Status(401)), "sends step 1");
+    callers.answer(first, UNKNOWN);
+    let second = callers.enter(A);
+    assert_eq!(callers.renew_as(second, TOKEN), "user token kept, sends step 2");
+    callers.answer(slow, TOKEN);
+    assert_eq!(callers.advance(slow), "token kept, sends the call again");
+    // A minute later the newest one is revoked, before it has helped: that was the second login, and this is the third.
+    callers.now = SECONDS(60);
+    let third = callers.enter_with_newest(B);
+    assert_eq!(callers.renew_as(third, Outcome::Status(401)), "sends step 1");
+    callers.answer(third, UNKNOWN);
+    callers.advance(third);
+    let later = callers.enter_with_newest(B);
+    assert_eq!(callers.advance(later), "`Paused` 120 s at step 1");
+}
+
+#[test]
+fn who_waited_for_a_request_that_failed_uses_the_token_that_the_program_has_set() {
+    let (mut callers, sender) = Before::TokenAndLogin.callers();
+    let waiting = callers.enter(A);
+    assert_eq!(callers.advance(waiting), WAITS);
+    callers.sessions[A].set_location_token(location_token(A, "set")).unwrap();
+    callers.answer(sender, Outcome::Status(502));
+    assert_eq!((callers.advance(sender), callers.advance(waiting)), (SEND_AGAIN.into(), SEND_AGAIN.into()));
 }
 
 #[test]
