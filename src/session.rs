@@ -11,8 +11,7 @@ use crate::home::Home;
 use crate::identity::Identity;
 use crate::owner::Acts;
 use crate::record::Record;
-use crate::request::RequestHead;
-use crate::request::X_API_KEY;
+use crate::request::{RequestHead, X_API_KEY};
 use crate::slot::Slot;
 use crate::token::BearerToken;
 use crate::{
@@ -145,7 +144,7 @@ impl Session {
 
     /// What gets the first token, if the session is a Location's and has none: run it before the first [`authorize`](Self::authorize).
     pub fn first_token(&self) -> Option<Acquisition> {
-        self.needs_token().then(|| self.renewal())
+        self.needs_token().then(|| self.acquisition())
     }
 
     /// Adds to an error whose token it is about.
@@ -211,7 +210,7 @@ impl Session {
                 Verdict::Rejected(self.about(TokenError::from(TokenErrorKind::RejectedAgain).at(Step::LocationToken)))
             }
             (false, false) => Verdict::Replay(self.replay_now()),
-            (false, true) => Verdict::Acquire(self.renewal()),
+            (false, true) => Verdict::Acquire(self.acquisition()),
         }
     }
 
@@ -239,16 +238,14 @@ impl Session {
         Ok(())
     }
 
-    /// Sees what the program has done to the owner since. Returns whether it has changed the owner's credentials.
-    pub(crate) fn see(&mut self, owner: &Owner) -> bool {
-        let before = self.seen.replace(owner.acts);
-        let changed = before.is_some_and(|before| !before.has_credentials_of(&owner.acts));
-        if changed {
+    /// Sees what the program has done to the owner since.
+    pub(crate) fn see(&mut self, owner: &Owner) {
+        let Some(before) = self.seen.replace(owner.acts) else { return };
+        if !before.has_credentials_of(&owner.acts) {
             self.slot.record = Record::default();
-        } else if before.is_some_and(|before| before != owner.acts) {
+        } else if before != owner.acts {
             self.slot.record.try_again();
         }
-        changed
     }
 
     /// Whether the session has seen all that the program has done to the owner.
@@ -261,7 +258,7 @@ impl Session {
         Replay { session: self.identity }
     }
 
-    fn renewal(&self) -> Acquisition {
+    fn acquisition(&self) -> Acquisition {
         Acquisition { session: self.identity, generation: self.slot.generation() }
     }
 

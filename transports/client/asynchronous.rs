@@ -12,7 +12,7 @@ use location_auth::{Backoff, Misuse, Owner, Retry, Session, TokenError};
 
 use super::super::{AsyncTransport, RESPONSE_LIMIT};
 use super::shared::{AnyClient, Detached};
-use super::sync::lock;
+use super::sync::{MutexGuard, lock};
 use super::ticket::{Ended, Ticket};
 use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
 
@@ -96,15 +96,18 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
 
     /// Waits until nothing runs that was [spawned](#method.with_spawn): before the program ends, so that no token is lost.
     pub async fn idle(&self) {
-        while let Some(ended) = self.running() {
+        loop {
+            let first = self.running().iter().find_map(Weak::upgrade);
+            let Some(ended) = first else { return };
             ended.wait().await;
         }
     }
 
-    fn running(&self) -> Option<Arc<Ended>> {
+    /// Locks the list of what runs, without what has ended.
+    fn running(&self) -> MutexGuard<'_, Vec<Weak<Ended>>> {
         let mut running = lock(&self.family.running);
         running.retain(|ended| ended.upgrade().is_some_and(|ended| ended.is_running()));
-        running.iter().find_map(Weak::upgrade)
+        running
     }
 
     /// Sends a request with the credentials. If the Location has no token yet, it gets one first. After a 401 it sends the request once more, if
@@ -221,8 +224,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         let spawn = lock(&self.family.spawn).clone().filter(|_| !reentry::is_inside(self.id()));
         let Some(spawn) = spawn else { return self.run_here(acquisition, transport).await };
         let (ticket, ended) = Ticket::new();
-        self.running();
-        lock(&self.family.running).push(Arc::downgrade(&ended));
+        self.running().push(Arc::downgrade(&ended));
         spawn(Detached { client: self.clone(), acquisition, ticket });
         ended.outcome().await
     }
