@@ -5,7 +5,9 @@
 //!
 //! - **TLS.** For an `https` origin, your function opens the connection *and* does the TLS handshake. The adapter can't check this.
 //! - **Time-outs.** If a server does not answer, the adapter waits for ever. Put your runtime's time-out around the login, as the example does.
-//!   For an `AsyncClient`, pass a closure that puts it around each send. If you drop the future, the connection closes.
+//!   For an `AsyncClient`, pass a closure that puts it around each send. If you drop the future, the connection closes. Such a time is for the whole
+//!   of a call. For one that may last as long as bytes move, have your connection fail when nothing was read or written for too long: its
+//!   `std::io::ErrorKind::TimedOut` becomes [`SendErrorKind::TimedOut`].
 //! - **Delays.** Set `TCP_NODELAY` on the socket. Without it the system holds small packets back, and a call takes 40 ms longer.
 //!
 //! For tokio and rustls, the repository has a function to copy that does all of this, also through a proxy:
@@ -20,6 +22,7 @@ extern crate std;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::error::Error as StdError;
 use core::fmt;
 use core::future::{Ready, poll_fn};
 use core::pin::{Pin, pin};
@@ -35,7 +38,7 @@ use http::{HeaderValue, Request, Response, header};
 use location_auth::Bytes;
 
 use super::bounded::BoundedBody;
-use super::known_cause::failed;
+use super::known_cause::{failed, links};
 use super::own_wakes::on_its_own_wakes;
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind, is_token_request, prepare};
 
@@ -286,7 +289,10 @@ fn not_opened(error: IoError) -> SendError {
 }
 
 fn send_error(error: ::hyper::Error, delivery: Delivery) -> SendError {
-    let kind = if error.is_timeout() {
+    let is_late = |link: &(dyn StdError + 'static)| {
+        link.downcast_ref().is_some_and(|of_the_connection: &IoError| of_the_connection.kind() == Io::TimedOut)
+    };
+    let kind = if error.is_timeout() || links(&error).any(is_late) {
         SendErrorKind::TimedOut
     } else if error.is_user() {
         SendErrorKind::Other

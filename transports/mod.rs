@@ -118,6 +118,8 @@ pub mod reqwest;
 mod run_error;
 mod send_error;
 mod shared;
+#[cfg(all(feature = "reqwest", not(target_arch = "wasm32")))]
+mod silence;
 #[cfg(feature = "ureq")]
 pub mod ureq;
 

@@ -18,8 +18,13 @@
 //! `block_on`, and it has no threads of its own), a call from another runtime over this connection waits for its whole time-out. Make one
 //! [`Reqwest`] for each runtime.
 //!
-//! **Time-outs.** `connect_timeout` covers the handshake, and its error says that nothing was sent. reqwest does not tell a handshake that hangs
-//! into the `timeout` from a response that does not come: the error says that the request may have arrived. So keep the first one shorter.
+//! **Time-outs.** A token request has 30 seconds in all. A call may last as long as bytes move: it has 10 seconds to connect, and ends if for 30 seconds
+//! ([`with_silence`](Reqwest::with_silence)) no byte of it moves and no response begins. While your own stream has nothing to send, that time stands still. A
+//! `timeout` of yours is for the whole of each, and one on a request (`RequestBuilder::timeout`) for the whole of this call. Leave out `read_timeout`: it
+//! goes on while a body is sent, so it ends a long upload.
+//!
+//! `connect_timeout` covers the handshake, and its error says that nothing was sent. Of a handshake that hangs into one of the others, the error says that
+//! the request may have arrived. So keep the first one the shortest.
 //!
 //! **Limits.** A response may have 100 headers, in about 400 KiB. More is [`SendErrorKind::Broken`], and the cause is `the response's head is
 //! too long`.
@@ -38,12 +43,13 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::error::Error as StdError;
 use core::fmt;
-use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::future::poll_fn;
+use core::pin::{Pin, pin};
+use core::task::Poll;
 use core::time::Duration;
 use std::io::{Error as IoError, ErrorKind as Io};
 
-use ::hyper::body::{Body as HttpBody, Frame};
+use ::hyper::body::Body as HttpBody;
 use ::reqwest::redirect::Policy;
 use ::reqwest::{Body, Client, ClientBuilder, Url};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -58,6 +64,7 @@ use super::client::{AsyncClient, AsyncTokenStore, CallError};
 use super::known_cause::{failed, links};
 use super::own_wakes::on_its_own_wakes;
 use super::send_error::refused_by_proxy;
+use super::silence::{Download, Moved, PIECE, TooLong, Upload, timed_out};
 use super::{AsyncTransport, Delivery, SendError, SendErrorKind, is_token_request, prepare};
 
 /// A transport over reqwest that follows no redirect and never reads more than the limit. Clones share the connections for calls. Each token
@@ -80,6 +87,7 @@ pub struct Reqwest {
     calls: Client,
     /// This client keeps no connection.
     logins: Client,
+    silence: Duration,
 }
 
 /// Shows no configuration: that of a proxy may hold a password.
@@ -90,7 +98,7 @@ impl fmt::Debug for Reqwest {
 }
 
 impl Reqwest {
-    /// Makes a transport with time-outs of 10 seconds to connect and 30 seconds in all, and no proxy.
+    /// Makes a transport with the [module's](self) time-outs and no proxy.
     ///
     /// # Errors
     /// [`SendErrorKind::Configuration`] if TLS can't be set up on this machine.
@@ -118,10 +126,9 @@ impl Reqwest {
     /// # Errors
     /// [`SendErrorKind::Configuration`] if reqwest can't build a client from this configuration.
     pub fn with_config(change: impl Fn(ClientBuilder) -> ClientBuilder) -> Result<Self, SendError> {
-        let policed = || {
-            let ours = Client::builder()
+        let policed = |ours: ClientBuilder| {
+            let ours = ours
                 .connect_timeout(Duration::from_secs(10))
-                .timeout(Duration::from_secs(30))
                 .no_proxy()
                 .default_headers(HeaderMap::from_iter([(
                     header::ACCEPT_ENCODING,
@@ -139,24 +146,44 @@ impl Reqwest {
                 SendError::new(SendErrorKind::Configuration, Delivery::Unsendable, before_sending(error))
             })
         };
-        Ok(Self { calls: built(policed())?, logins: built(policed().pool_max_idle_per_host(0))? })
+        let calls = built(policed(Client::builder()))?;
+        let logins = built(policed(Client::builder().timeout(SILENCE)).pool_max_idle_per_host(0))?;
+        Ok(Self { calls, logins, silence: SILENCE })
     }
 }
 
+const SILENCE: Duration = Duration::from_secs(30);
+
 impl Reqwest {
+    /// Sets how long a call may go on without a byte that moves, in place of 30 seconds. It is also the time in which a response must begin, after the
+    /// request is sent. A token request has its 30 seconds in all, or your `timeout`.
+    ///
+    /// ```
+    /// use location_auth::transports::reqwest::Reqwest;
+    /// use std::time::Duration;
+    ///
+    /// // For a service that works on a report for minutes before it answers.
+    /// let transport = Reqwest::new()?.with_silence(Duration::from_secs(600));
+    /// # Ok::<(), location_auth::transports::SendError>(())
+    /// ```
+    #[must_use]
+    pub fn with_silence(self, silence: Duration) -> Self {
+        Self { silence, ..self }
+    }
+
     /// Returns the reqwest client for calls. Build requests with it (`json`, `multipart`, a body that streams), and send them with
     /// `AsyncClient::execute`.
     ///
-    /// It never follows a redirect: reqwest has no setting for this on a single request.
+    /// It never follows a redirect: reqwest has no setting for this on a single request. What you send by it directly can be silent for ever.
     pub fn client(&self) -> &Client {
         &self.calls
     }
 
     /// Sends one request, whose body may stream, and returns when the response's head has arrived.
     ///
-    /// Use it with `call_with` of an `AsyncClient`. It adds no credentials. You read the response's body yourself, without a limit. The time-out
-    /// of 30 seconds is for all of it. A stream that is not as long as its `content-length` is an error ([`SendErrorKind::Header`]). An error
-    /// from reading the body is reqwest's own, and shows the URL: `reqwest::Error::without_url` removes it.
+    /// Use it with `call_with` of an `AsyncClient`. It adds no credentials. You read the response's body yourself, without a limit. A stream that is
+    /// not as long as its `content-length` is an error ([`SendErrorKind::Header`]). An error from reading the body is reqwest's own, and shows the URL:
+    /// `reqwest::Error::without_url` removes it. Of a service that is silent for too long it is one whose `is_timeout` is true.
     ///
     /// ```no_run
     /// # #[cfg(feature = "client")]
@@ -176,46 +203,57 @@ impl Reqwest {
     /// # Errors
     /// As [`send`](AsyncTransport::send): if there is no response.
     pub async fn execute<B: Into<Body>>(&self, request: Request<B>) -> Result<Response<Body>, SendError> {
-        self.respond(request.map(Into::into)).await.map(Into::into)
+        self.respond(request.map(Into::into)).await
     }
 
-    async fn respond(&self, mut request: Request<Body>) -> Result<::reqwest::Response, SendError> {
+    async fn respond(&self, mut request: Request<Body>) -> Result<Response<Body>, SendError> {
         let length = request.body().as_bytes().map(<[u8]>::len);
         prepare(&mut request, length)?;
-        if length.is_none() {
-            request = framed(request);
+        if is_token_request(&request) {
+            return Ok(self.logins.execute(reqwests(request)?).await.map_err(send_error)?.into());
         }
-        let client = if is_token_request(&request) {
-            &self.logins
-        } else {
-            // This avoids a connection that the server has closed meanwhile: after the first yield the runtime knows of it, and after the
-            // second the task that watches the connection knows of it, too.
-            on_its_own_wakes(yield_now()).await;
-            on_its_own_wakes(yield_now()).await;
-            &self.calls
-        };
-        let root = root(request.uri());
-        let request = ::reqwest::Request::try_from(request)
-            .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error)))?;
-        // reqwest parses the whole URL again: its origin must be the one that was checked.
-        if root.is_none_or(|root| root.origin() != request.url().origin()) {
-            return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
+        // This avoids a connection that the server has closed meanwhile: after the first yield the runtime knows of it, and after the
+        // second the task that watches the connection knows of it, too.
+        on_its_own_wakes(yield_now()).await;
+        on_its_own_wakes(yield_now()).await;
+        let moved = Moved::now();
+        if length.is_none_or(|length| length > PIECE) {
+            request = in_pieces(request, length.is_none(), &moved);
         }
-        client.execute(request).await.map_err(send_error)
+        let mut sending = pin!(self.calls.execute(reqwests(request)?));
+        let mut silent = pin!(moved.not_for(self.silence));
+        let response: Response<Body> = poll_fn(|context| match sending.as_mut().poll(context) {
+            Poll::Ready(response) => Poll::Ready(response.map_err(send_error)),
+            Poll::Pending => silent.as_mut().poll(context).map(|()| Err(silence_error())),
+        })
+        .await?
+        .into();
+        Ok(response.map(|body| Body::wrap(Download { body, silence: self.silence, sleep: None })))
     }
+}
+
+fn silence_error() -> SendError {
+    SendError::new(SendErrorKind::TimedOut, Delivery::Unknown, Some(Box::new(timed_out())))
+}
+
+fn reqwests(request: Request<Body>) -> Result<::reqwest::Request, SendError> {
+    let root = root(request.uri());
+    let request = ::reqwest::Request::try_from(request)
+        .map_err(|error| SendError::new(SendErrorKind::Other, Delivery::Unsendable, before_sending(error)))?;
+    // reqwest parses the whole URL again: its origin must be the one that was checked.
+    if root.is_none_or(|root| root.origin() != request.url().origin()) {
+        return Err(SendError::new(SendErrorKind::Insecure, Delivery::Unsendable, None));
+    }
+    Ok(request)
 }
 
 impl AsyncTransport for Reqwest {
     type Error = SendError;
 
     async fn send(&self, request: Request<Bytes>, limit: usize) -> Result<Response<Vec<u8>>, SendError> {
-        let mut incoming = self.respond(request.map(Into::into)).await?;
-        let body = read(&mut incoming, limit).await.map_err(|error| error.with_status(incoming.status()))?;
-        let mut response = Response::new(body);
-        *response.status_mut() = incoming.status();
-        *response.version_mut() = incoming.version();
-        *response.headers_mut() = core::mem::take(incoming.headers_mut());
-        Ok(response)
+        let (parts, body) = self.respond(request.map(Into::into)).await?.into_parts();
+        let body = read(body, limit).await.map_err(|error| error.with_status(parts.status))?;
+        Ok(Response::from_parts(parts, body))
     }
 }
 
@@ -256,48 +294,15 @@ impl<S: AsyncTokenStore> AsyncClient<Reqwest, S> {
 }
 
 /// Has hyper send the whole of a stream. It would leave out that of a GET or HEAD without a length, and what is beyond a length.
-fn framed(mut request: Request<Body>) -> Request<Body> {
-    let declared = request.headers().get(header::CONTENT_LENGTH);
-    match declared.map(|length| length.to_str().unwrap_or_default().parse().unwrap_or_default()) {
-        Some(left) => request.map(|body| Body::wrap(Declared { body, left })),
-        None => {
-            if [Method::GET, Method::HEAD].contains(request.method()) {
-                let chunked = HeaderValue::from_static("chunked");
-                request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
-            }
-            request
-        }
+fn in_pieces(mut request: Request<Body>, is_stream: bool, moved: &Moved) -> Request<Body> {
+    let declared = request.headers().get(header::CONTENT_LENGTH).filter(|_| is_stream);
+    let left = declared.map(|length| length.to_str().unwrap_or_default().parse().unwrap_or_default());
+    if is_stream && left.is_none() && [Method::GET, Method::HEAD].contains(request.method()) {
+        let chunked = HeaderValue::from_static("chunked");
+        request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
     }
+    request.map(|body| Body::wrap(Upload { body, piece: Bytes::new(), left, moved: moved.clone() }))
 }
-
-/// A stream that fails where it goes beyond its declared length.
-struct Declared {
-    body: Body,
-    left: u64,
-}
-
-impl HttpBody for Declared {
-    type Data = Bytes;
-    type Error = Box<dyn StdError + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context).map(|frame| {
-            let frame = frame?.map_err(Into::into);
-            Some(frame.and_then(|frame| {
-                let length = u64::try_from(frame.data_ref().map_or(0, Bytes::len)).unwrap_or(u64::MAX);
-                self.left = self.left.checked_sub(length).ok_or(TooLong)?;
-                Ok(frame)
-            }))
-        })
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("the stream is longer than its content-length")]
-struct TooLong;
 
 fn is_misdeclared(link: &(dyn StdError + 'static)) -> bool {
     // hyper itself notices a stream that is shorter.
@@ -309,10 +314,12 @@ fn root(uri: &Uri) -> Option<Url> {
     Url::parse(&format!("{}://{}/", uri.scheme_str()?, uri.authority()?)).ok()
 }
 
-async fn read(incoming: &mut ::reqwest::Response, limit: usize) -> Result<Vec<u8>, SendError> {
-    let mut body = BoundedBody::new(incoming.content_length().unwrap_or(0), limit)?;
-    while let Some(chunk) = incoming.chunk().await.map_err(send_error)? {
-        body.push(&chunk)?;
+async fn read(mut incoming: Body, limit: usize) -> Result<Vec<u8>, SendError> {
+    let mut body = BoundedBody::new(incoming.size_hint().lower(), limit)?;
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut incoming).poll_frame(context)).await {
+        if let Some(chunk) = frame.map_err(send_error)?.data_ref() {
+            body.push(chunk)?;
+        }
     }
     Ok(body.into_bytes())
 }

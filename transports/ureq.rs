@@ -18,6 +18,12 @@
 //! long` (`max_response_header_size` raises the second limit). ureq takes a `100 Continue` that has headers, and a chunk whose line with the size
 //! has more than 20 bytes, for a broken response.
 //!
+//! **Time-outs.** A token request has 30 seconds in all, and 10 of them to connect. A call may last as long as bytes move: it has 10 seconds for the host's
+//! name, 10 to connect, 30 for the response's head after the request is sent, and 30 for each read and write. They are ureq's `timeout_global` for the first,
+//! and `timeout_resolve`, `timeout_connect`, `timeout_recv_response`, `timeout_per_read` and `timeout_per_write` for the others. What you set goes for
+//! both. For a service that works for minutes before it answers, set `timeout_recv_response` and `timeout_per_read`. A write that stops half-way has its time
+//! twice.
+//!
 //! **Kept connections.** Before ureq uses one again, it looks whether the server has closed it. If the server closes it after that, the call
 //! fails with [`Delivery::Unknown`]: ureq sends nothing twice.
 //!
@@ -77,8 +83,11 @@ impl fmt::Debug for Ureq {
     }
 }
 
+const TO_CONNECT: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(30);
+
 impl Ureq {
-    /// Makes a transport with time-outs of 10 seconds to connect and 30 seconds in all, and no proxy.
+    /// Makes a transport with the [module's](self) time-outs and no proxy.
     pub fn new() -> Self {
         Self::policed(|config| config)
     }
@@ -112,20 +121,26 @@ impl Ureq {
     }
 
     fn policed(change: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Self {
-        let agent = |keeps: fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>| {
-            let ours = Config::builder()
-                .timeout_connect(Some(Duration::from_secs(10)))
-                .timeout_global(Some(Duration::from_secs(30)))
+        let agent = |ours: ConfigBuilder<AgentScope>, kept: Option<usize>| {
+            let ours = ours
+                .timeout_connect(Some(TO_CONNECT))
                 .proxy(None)
                 .user_agent(AutoHeaderValue::None)
                 .accept(AutoHeaderValue::None)
                 .accept_encoding("identity");
             let ours = change(ours).http_status_as_error(false).max_redirects(0).max_redirects_will_error(false);
             // A method that ureq does not know is the service's to refuse.
-            let config = keeps(ours.allow_non_standard_methods(true)).build();
+            let ours = ours.allow_non_standard_methods(true);
+            let config = kept.into_iter().fold(ours, ConfigBuilder::max_idle_connections).build();
             Agent::with_parts(config, Watching(DefaultConnector::new()), DefaultResolver::default())
         };
-        Self { calls: agent(|config| config), logins: agent(|config| config.max_idle_connections(0)) }
+        let for_calls = Config::builder()
+            .timeout_resolve(Some(TO_CONNECT))
+            .timeout_recv_response(Some(SILENCE))
+            .timeout_per_read(Some(SILENCE))
+            .timeout_per_write(Some(SILENCE));
+        let for_logins = Config::builder().timeout_global(Some(SILENCE));
+        Self { calls: agent(for_calls, None), logins: agent(for_logins, Some(0)) }
     }
 }
 
@@ -154,8 +169,8 @@ impl Default for Ureq {
 impl Ureq {
     /// Sends one request with any body that ureq takes (a file, a reader as `SendBody`, a form), and returns when the response's head has arrived.
     ///
-    /// Use it with `call_with` of a `Client`. It adds no credentials. You read the response's body yourself, and its reader has no limit. The
-    /// time-out of 30 seconds is for all of it. A ureq configuration on the request is ignored, because it could allow redirects.
+    /// Use it with `call_with` of a `Client`. It adds no credentials. You read the response's body yourself, and its reader has no limit. A ureq
+    /// configuration on the request is ignored, because it could allow redirects.
     ///
     /// A body with a `content-length` of yours must have this length: a longer one is an error ([`SendErrorKind::Header`]), and for the rest of a
     /// shorter one ureq waits until its time-out. Without the header, ureq sets it for a body whose length it knows.

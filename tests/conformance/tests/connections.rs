@@ -18,7 +18,7 @@ use http::{Request, Response, Uri};
 use hyper::rt::ReadBufCursor;
 use hyper_util::rt::TokioIo;
 use location_auth::transports::hyper::Hyper;
-use location_auth::transports::{AsyncTransport, Transport, run, run_async};
+use location_auth::transports::{AsyncTransport, Delivery, SendErrorKind, Transport, run, run_async};
 use location_auth::{Bytes, LocationLogin};
 use location_auth_conformance::owners::{STRAY, Surplus, answering_twice, token_request};
 use location_auth_conformance::servers::{Server, read_request, scripted, well_kept};
@@ -330,6 +330,43 @@ impl hyper::rt::Read for Closing {
         self.answer = later;
         Poll::Ready(Ok(()))
     }
+}
+
+/// A connection with a time-out of its own, which runs out as soon as something was written.
+struct Impatient(bool);
+
+impl hyper::rt::Write for Impatient {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.0 = true;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl hyper::rt::Read for Impatient {
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, _: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        if self.0 {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+#[test]
+fn hyper_tells_the_time_out_of_a_connection_as_one() {
+    let transport = Hyper::new(|_| async { Ok::<_, io::Error>(Impatient(false)) });
+    let call = Request::get("https://api.example.com/").body(Bytes::new()).unwrap();
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let error = runtime.block_on(AsyncTransport::send(&transport, call, 100)).unwrap_err();
+    assert_eq!((error.kind(), error.delivery()), (SendErrorKind::TimedOut, Delivery::Unknown));
 }
 
 #[test]

@@ -5,7 +5,6 @@
 mod peak;
 
 use std::io::{self, Read};
-use std::time::Duration;
 
 use futures_util::stream;
 use http::Request;
@@ -18,7 +17,6 @@ use streams::Service;
 use ureq::SendBody;
 
 const PIECE: &[u8] = &[b'u'; 64 * 1024];
-const LONG: Duration = Duration::from_secs(600);
 
 fn length() -> u64 {
     std::env::var("STREAMS_MIB").map_or(64, |mib| mib.parse().expect("is a number")) * MIB as u64
@@ -29,8 +27,7 @@ fn ureq_holds_no_request_or_response_body_however_long_it_is() {
     let _alone = alone();
     let (service, long) = (Service::start(), length());
     let (session, owner) = service.revoked();
-    let ureq = Ureq::with_config(|config| config.timeout_global(Some(LONG))).unwrap();
-    let client = Client::with_owner(session, owner, ureq, NoStore);
+    let client = Client::with_owner(session, owner, Ureq::new(), NoStore);
     let send = |request| client.transport().run(request);
     let up = peak_of(|| {
         let upload = || {
@@ -55,8 +52,7 @@ fn reqwest_holds_no_request_or_response_body_however_long_it_is() {
     let _alone = alone();
     let (service, long) = (Service::start(), length());
     let (session, owner) = service.revoked();
-    let reqwest = Reqwest::with_config(|config| config.timeout(LONG)).unwrap();
-    let client = AsyncClient::with_owner(session, owner, reqwest, NoStore);
+    let client = AsyncClient::with_owner(session, owner, Reqwest::new().unwrap(), NoStore);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     // The first call renews the token, so that the long body goes up once.
     let call = Request::get(service.url("")).body(()).unwrap();
