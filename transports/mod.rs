@@ -52,9 +52,10 @@
 //! - It has a time-out. Its errors show no query of a URL, no header and no body.
 //! - It uses TLS for any host that is not loopback: [`prepare()`] and [`may_carry_secrets`] check a URL.
 //!
-//! If the service refuses a large upload before it has read all of it, the response can be lost, also a 401. The service closes the connection
-//! while the client still writes, and the reset arrives before the response (RFC 9112, section 9.6). With every transport, the error then says
-//! that the call may have arrived. If you see that, make a small call first: its 401 arrives.
+//! If the service refuses a large upload before it has read all of it, it closes the connection while the client still writes (RFC 9112, section
+//! 9.6). A transport that reads on after a write has failed gets the response: `ureq` and `hyper` do, except if the reset has overtaken it. With reqwest,
+//! and with most other clients, the response can be lost, also a 401: the error then says that the call may have arrived. If you see that, make a
+//! small call first: its 401 arrives.
 //!
 //! The package `location-auth-conformance` (`tests/conformance` in the repository) tests these rules. Add it as a dev-dependency to test your
 //! own transport.
@@ -122,6 +123,8 @@ mod shared;
 mod silence;
 #[cfg(feature = "ureq")]
 pub mod ureq;
+#[cfg(feature = "ureq")]
+mod ureq_connections;
 
 #[cfg(all(feature = "reqwest", target_arch = "wasm32"))]
 compile_error!(

@@ -26,6 +26,10 @@
 //! `connect_timeout` covers the handshake, and its error says that nothing was sent. Of a handshake that hangs into one of the others, the error says that
 //! the request may have arrived. So keep the first one the shortest.
 //!
+//! **Large uploads.** A service may refuse an upload before it has read it, and close the connection. hyper, below reqwest, throws the answer away if a
+//! write fails before it has read it. Then the error says that the call may have arrived, also where the answer was a 401, and the token is not renewed. So
+//! make a small call first.
+//!
 //! **Limits.** A response may have 100 headers, in about 400 KiB. More is [`SendErrorKind::Broken`], and the cause is `the response's head is
 //! too long`.
 //!
@@ -217,13 +221,19 @@ impl Reqwest {
         on_its_own_wakes(yield_now()).await;
         on_its_own_wakes(yield_now()).await;
         let moved = Moved::now();
-        if length.is_none_or(|length| length > PIECE) {
+        let is_large = length.is_none_or(|length| length > PIECE);
+        if is_large {
             request = in_pieces(request, length.is_none(), &moved);
         }
         let mut sending = pin!(self.calls.execute(reqwests(request)?));
         let mut silent = pin!(moved.not_for(self.silence));
         let response: Response<Body> = poll_fn(|context| match sending.as_mut().poll(context) {
-            Poll::Ready(response) => Poll::Ready(response.map_err(send_error)),
+            Poll::Ready(response) => Poll::Ready(response.map_err(|error| match send_error(error) {
+                cut if is_large && cut.kind() == SendErrorKind::Broken => {
+                    SendError::new(cut.kind(), cut.delivery(), Some(Box::new(MaybeAnswered)))
+                }
+                error => error,
+            })),
             Poll::Pending => silent.as_mut().poll(context).map(|()| Err(silence_error())),
         })
         .await?
@@ -231,6 +241,12 @@ impl Reqwest {
         Ok(response.map(|body| Body::wrap(Download { body, silence: self.silence, sleep: None })))
     }
 }
+
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the connection broke while a large body went up, and an answer may be lost with it, also a 401: make a small call first"
+)]
+struct MaybeAnswered;
 
 fn silence_error() -> SendError {
     SendError::new(SendErrorKind::TimedOut, Delivery::Unknown, Some(Box::new(timed_out())))

@@ -24,6 +24,10 @@
 //! both. For a service that works for minutes before it answers, set `timeout_recv_response` and `timeout_per_read`. A write that stops half-way has its time
 //! twice.
 //!
+//! **Large uploads.** If the service answers before it has read an upload, and closes the connection, its answer is read, and a token is renewed after a 401.
+//! This takes what is left of your reader, and sends nothing of it. Over a TLS provider other than rustls the answer is lost: then the call fails with
+//! [`Delivery::Unknown`], so make a small call first.
+//!
 //! **Kept connections.** Before ureq uses one again, it looks whether the server has closed it. If the server closes it after that, the call
 //! fails with [`Delivery::Unknown`]: ureq sends nothing twice.
 //!
@@ -43,15 +47,13 @@ use std::io::ErrorKind as Io;
 use ::ureq::config::{AutoHeaderValue, Config, ConfigBuilder};
 use ::ureq::typestate::AgentScope;
 use ::ureq::unversioned::resolver::DefaultResolver;
-use ::ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, DefaultConnector, NextTimeout, Transport as Connection,
-};
 use ::ureq::{Agent, AsSendBody, Body, Error, Proxy, ProxyProtocol};
 use http::{Request, Response, StatusCode};
 use location_auth::Bytes;
 
-use super::known_cause::{MAYBE_FOR_A_CERTIFICATE, failed};
+use super::known_cause::failed;
 use super::send_error::refused_by_proxy;
+use super::ureq_connections::{Connections, NotOpened, is_host_unknown};
 use super::{Delivery, SendError, SendErrorKind, Transport, is_token_request, prepare};
 
 /// A transport over ureq that follows no redirect and never reads more than the limit. Clones share the connections for calls. Each token
@@ -132,7 +134,7 @@ impl Ureq {
             // A method that ureq does not know is the service's to refuse.
             let ours = ours.allow_non_standard_methods(true);
             let config = kept.into_iter().fold(ours, ConfigBuilder::max_idle_connections).build();
-            Agent::with_parts(config, Watching(DefaultConnector::new()), DefaultResolver::default())
+            Agent::with_parts(config, Connections::new(), DefaultResolver::default())
         };
         let for_calls = Config::builder()
             .timeout_resolve(Some(TO_CONNECT))
@@ -236,106 +238,6 @@ impl Transport for Ureq {
     }
 }
 
-/// Opens ureq's own connections, and tells a connection that was not opened, where nothing was sent, from one in use: ureq's errors do not.
-#[derive(Debug)]
-struct Watching(DefaultConnector);
-
-impl Connector for Watching {
-    type Out = Watched;
-
-    fn connect(&self, details: &ConnectionDetails<'_>, chained: Option<()>) -> Result<Option<Watched>, Error> {
-        let opened = self.0.connect(details, chained).map_err(|error| {
-            let not_opened = match error {
-                // From the connection to a proxy, which comes through here as well.
-                Error::Other(other) => match other.downcast::<NotOpened>() {
-                    Ok(to_proxy) => NotOpened { is_proxys: true, ..*to_proxy },
-                    Err(other) => NotOpened { error: Error::Other(other), is_proxys: false },
-                },
-                error => {
-                    let tunnels = details.config.proxy().is_some_and(|proxy| !proxy.is_no_proxy(details.uri));
-                    match error {
-                        // The handshake's alert is lost if the client is still writing.
-                        Error::Io(cut) if details.needs_tls() && !tunnels && is_cut(&cut) => {
-                            NotOpened { error: maybe_for_a_certificate(&cut), is_proxys: false }
-                        }
-                        // A tunnel leaves the host's name to the proxy, and nothing but the proxy has answered.
-                        error => {
-                            let is_proxys = tunnels && (is_host_unknown(&error) || matches!(error, Error::Protocol(_)));
-                            NotOpened { error, is_proxys }
-                        }
-                    }
-                }
-            };
-            Error::Other(Box::new(not_opened))
-        });
-        Ok(opened?.map(|inner| Watched { inner, has_heard: false }))
-    }
-}
-
-/// A connection of ureq's own, whose errors say more.
-#[derive(Debug)]
-struct Watched {
-    inner: Box<dyn Connection>,
-    /// Whether the server has sent something.
-    has_heard: bool,
-}
-
-impl Watched {
-    /// Under TLS 1.3 the handshake has ended for the client before the server misses a certificate of the client. The alert that says so is
-    /// lost if the request is still being written.
-    fn told(&self, error: Error) -> Error {
-        match error {
-            Error::Io(cut) if !self.has_heard && self.inner.is_tls() && is_cut(&cut) => maybe_for_a_certificate(&cut),
-            error => error,
-        }
-    }
-}
-
-fn maybe_for_a_certificate(cut: &std::io::Error) -> Error {
-    Error::Io(std::io::Error::new(cut.kind(), MAYBE_FOR_A_CERTIFICATE))
-}
-
-fn is_cut(error: &std::io::Error) -> bool {
-    matches!(error.kind(), Io::BrokenPipe | Io::UnexpectedEof | Io::ConnectionAborted | Io::ConnectionReset)
-}
-
-impl Connection for Watched {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        self.inner.buffers()
-    }
-
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.inner.transmit_output(amount, timeout).map_err(|error| self.told(error))
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let heard = self.inner.await_input(timeout).map_err(|error| match self.told(error) {
-            // ureq goes by these kinds, and takes a cut for the end of a body that has no length.
-            Error::Io(cut) if is_cut(&cut) => Error::Io(std::io::Error::other(cut)),
-            error => error,
-        });
-        self.has_heard |= matches!(heard, Ok(true));
-        heard
-    }
-
-    fn is_open(&mut self) -> bool {
-        self.inner.is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        self.inner.is_tls()
-    }
-}
-
-/// Why a connection was not opened.
-#[derive(Debug, thiserror::Error)]
-#[error("no connection was opened")]
-struct NotOpened {
-    error: Error,
-    /// Whether it is one to the proxy.
-    is_proxys: bool,
-}
-
 fn send_error(error: Error) -> SendError {
     match error {
         Error::Other(other) => match other.downcast::<NotOpened>() {
@@ -395,16 +297,4 @@ fn error_of(error: Error, sent: Delivery, is_proxys: bool) -> SendError {
 fn proxys_status(reason: &str) -> Option<StatusCode> {
     let (status, _) = reason.strip_prefix("proxy server responded ")?.split_once('/')?;
     StatusCode::from_bytes(status.as_bytes()).ok()
-}
-
-/// The standard library has no error kind for an unknown host name, only this text, on every Unix. With another text the error counts as a
-/// broken connection that may have carried the request, which is the safe mistake.
-fn is_host_unknown(error: &Error) -> bool {
-    match error {
-        Error::HostNotFound => true,
-        Error::Io(cause) => {
-            cause.raw_os_error().is_none() && cause.to_string().starts_with("failed to lookup address information")
-        }
-        _ => false,
-    }
 }

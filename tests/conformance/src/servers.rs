@@ -139,6 +139,15 @@ pub fn answering(response: impl AsRef<[u8]> + Send + Sync + 'static) -> Server {
     })
 }
 
+/// The head of one request, byte by byte, since what follows is unread.
+pub fn read_head(stream: &mut impl Read) -> Vec<u8> {
+    let (mut head, mut byte) = (vec![], [0]);
+    while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
+        head.push(byte[0]);
+    }
+    head
+}
+
 /// The bytes of one request, head and body, as far as they come.
 pub fn read_request(stream: &mut impl Read) -> Vec<u8> {
     let mut bytes = vec![];

@@ -5,6 +5,7 @@ mod settings;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -30,6 +31,8 @@ pub struct Service {
     seen: Mutex<Vec<Seen>>,
     /// Closes the connection after so many bytes of the next upload's body.
     cut_after: Mutex<Option<u64>>,
+    /// Answers a 401 before it reads the body, and then closes the connection.
+    pub refuses_unread: AtomicBool,
 }
 
 struct Head {
@@ -49,6 +52,7 @@ impl Service {
             emulator: Mutex::new(emulator),
             seen: Mutex::default(),
             cut_after: Mutex::default(),
+            refuses_unread: AtomicBool::default(),
         });
         let served = Arc::clone(&service);
         thread::spawn(move || {
@@ -109,7 +113,7 @@ impl Service {
     fn files(&self, head: &Head, reader: &mut impl BufRead, writer: &mut impl Write) -> io::Result<()> {
         let status = self.emulator.lock().unwrap().handle(head.request.clone().map(|()| "")).status().as_u16();
         let mut seen = Seen { status, length: 0, start: vec![] };
-        let refused_early = status == 401 && head.expects_continue;
+        let refused_early = status == 401 && (head.expects_continue || self.refuses_unread.load(Ordering::SeqCst));
         if head.expects_continue && !refused_early {
             writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }

@@ -1,7 +1,9 @@
 //! An upload that met a 401, in each client library's own terms: sent again where it can be, an error where it can't, never half and never twice.
 
+use std::error::Error;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::stream;
@@ -73,6 +75,37 @@ fn a_401_that_comes_before_the_body_is_read_saves_ureq_the_upload() {
     let response = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(service.seen(), [seen(401, 0), seen(200, 100_000)]);
+}
+
+#[test]
+fn a_401_to_a_large_upload_by_ureq_that_nobody_reads_renews_the_token() {
+    let service = Service::start();
+    service.refuses_unread.store(true, Ordering::SeqCst);
+    let client = blocking(&service);
+    let upload = || Request::post(service.url("")).body(reader(8 << 20)).unwrap();
+    let send = |request| client.transport().run(request);
+    let response = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(service.seen(), [seen(401, 0), seen(200, 8 << 20)]);
+}
+
+#[test]
+fn a_401_to_a_large_upload_by_reqwest_that_nobody_reads_may_be_lost_and_the_error_says_so() {
+    for _ in 0..10 {
+        on_tokio(|service, client| async move {
+            service.refuses_unread.store(true, Ordering::SeqCst);
+            let upload = || Request::post(service.url("")).body(vec![b'u'; 8 << 20]).unwrap();
+            let send = |request| client.transport().execute(request);
+            match client.call_with(Call::repeating(upload(), Some(upload())), send).await {
+                Ok(response) => assert_eq!(response.status(), 200),
+                Err(CallError::Transport { error, delivery, .. }) => {
+                    assert_eq!((error.kind(), delivery), (SendErrorKind::Broken, Delivery::Unknown));
+                    assert!(error.source().unwrap().to_string().contains("make a small call first"), "{error:?}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        });
+    }
 }
 
 #[test]

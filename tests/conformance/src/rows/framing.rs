@@ -8,7 +8,7 @@ use location_auth::Bytes;
 use location_auth::transports::{Delivery, SendErrorKind};
 
 use super::secrets::{arriving_of, lines};
-use crate::servers::{answering, scripted};
+use crate::servers::{answering, read_head, scripted};
 use crate::{Subject, Wishes};
 
 const TEN: &[u8] = b"0123456789";
@@ -116,11 +116,7 @@ pub fn body_of_any_method(subject: &Subject) {
 pub fn expectation(subject: &Subject) {
     let (sent, arrived) = channel();
     let server = scripted(move |stream| {
-        let mut head = vec![];
-        let mut byte = [0];
-        while !head.ends_with(b"\r\n\r\n") && stream.read_exact(&mut byte).is_ok() {
-            head.push(byte[0]);
-        }
+        let head = read_head(stream);
         stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").ok();
         let mut body = [0; TEN.len()];
         stream.read_exact(&mut body).ok();
