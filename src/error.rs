@@ -14,7 +14,7 @@ use core::fmt;
 use http::StatusCode;
 
 use crate::error_message::Message;
-use crate::{BodyProblem, ErrorKind, Fault, Field, LocationId, Retry};
+use crate::{BodyProblem, Credentials, ErrorKind, Fault, Field, LocationId, Retry};
 
 /// An error that says why [`Flow::receive`](crate::Flow::receive) returned no token. It is safe to log.
 ///
@@ -97,6 +97,32 @@ impl Error {
         self.0.kind.fault()
     }
 
+    /// Whose credentials the service refused, as far as it says so. A service that follows OAuth says it by its code (RFC 6749 section 5.2), and
+    /// a 401 without one is [`Credentials::Either`]. `None` if it refused something else, or did not answer for itself.
+    pub fn refused_credentials(&self) -> Option<Credentials> {
+        let is = |known: &str| self.code().is_some_and(|code| code.eq_ignore_ascii_case(known));
+        let is_owners = match self.0.step {
+            // That of many services that do not follow OAuth.
+            Step::UserToken => is("invalid_credentials"),
+            // RFC 6750 section 3.1.
+            Step::LocationToken => is("invalid_token"),
+        };
+        if self.0.kind != ErrorKind::Refused {
+            None
+        } else if is_owners {
+            Some(Credentials::Owner)
+        } else {
+            let is_services = !self.is_gateways() && !matches!(self.0.message, Message::Html(_));
+            let either = is_services && self.0.status == StatusCode::UNAUTHORIZED;
+            self.code().and_then(Credentials::named_by).or(either.then_some(Credentials::Either))
+        }
+    }
+
+    /// Whether the response asks for a login that is none of the protocol.
+    fn is_gateways(&self) -> bool {
+        self.0.asks_for_another_login && self.code().is_none()
+    }
+
     /// Whether, and when, the same request may be sent again without the risk of a second token.
     pub fn retry(&self) -> Retry {
         match self.0.kind {
@@ -139,20 +165,8 @@ impl Error {
 
     /// The service's own code for what went wrong, if its body has one: letters, digits, `_`, `-` and `.`, at most 64.
     ///
-    /// It is there even if the message is withheld. A service that follows OAuth uses it to distinguish a wrong password from a wrong Client
-    /// Secret (RFC 6749 section 5.2). The first code here is OAuth's, the second is that of many other services:
-    ///
-    /// ```
-    /// use location_auth::Error;
-    ///
-    /// fn whom_to_ask(error: &Error) -> &'static str {
-    ///     match error.code() {
-    ///         Some("invalid_grant" | "invalid_credentials") => "the owner: the email or the password is wrong",
-    ///         Some("invalid_client") => "us: the Client ID or the Client Secret is wrong",
-    ///         _ => "the service's support",
-    ///     }
-    /// }
-    /// ```
+    /// It is there even if the message is withheld. For a wrong password or a wrong Client Secret, ask
+    /// [`refused_credentials`](Self::refused_credentials) instead.
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
@@ -179,7 +193,8 @@ impl Error {
                 ErrorKind::TooLarge
                     | ErrorKind::Body(Empty | NotUtf8 | Truncated | Syntax { .. } | NotAnObject | TrailingData)
             );
-        let is_gateways = self.0.asks_for_another_login && self.code().is_none();
+        let is_gateways = self.is_gateways();
+        let refused = self.refused_credentials();
         match (self.0.kind, self.0.step, self.0.status.as_u16()) {
             (ErrorKind::Refused, UserToken, 401) if is_gateways => {
                 "a gateway in front of the service seems to ask for a login of its own, since WWW-Authenticate does not name Bearer: check the user token URL and what is in front of it, then the owner's email and password"
@@ -196,13 +211,18 @@ impl Error {
             (ErrorKind::Body(Encoded), ..) => {
                 "set the transport's accept-encoding to identity, or let it decode the body; if it does so already, ask the service's support"
             }
-            (ErrorKind::Refused, UserToken, _)
-                if matches!(self.code(), Some("invalid_grant" | "invalid_credentials")) =>
-            {
+            (ErrorKind::Refused, UserToken, _) if refused == Some(Credentials::Owner) => {
                 "check the owner's email and password"
             }
-            (ErrorKind::Refused, ..) if self.code() == Some("invalid_client") => {
-                "check the Client ID and the Client Secret"
+            (ErrorKind::Refused, LocationToken, _) if refused == Some(Credentials::Owner) => {
+                "check that the User Access Token was not revoked, and have the owner log in again if it was"
+            }
+            (ErrorKind::Refused, ..) if refused == Some(Credentials::Integrator) => {
+                if self.code().is_some_and(|code| code.eq_ignore_ascii_case("unauthorized_client")) {
+                    "ask the service's support to allow this Client ID to log in"
+                } else {
+                    "check the Client ID and the Client Secret"
+                }
             }
             (ErrorKind::Refused, UserToken, 401) => {
                 "check the owner's email and password, and that the API Key, the Client ID and the Client Secret are this environment's"

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderName, Response, StatusCode, header};
 use serde_core::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
+use crate::Credentials;
 use crate::json::{Member, NUMBER, unmarked, visit_as};
 use crate::text::{clean, strike_out};
 
@@ -262,7 +263,8 @@ impl<'de> Visitor<'de> for Words {
             };
             if let Some((usual, text)) = NAMES.iter().zip(&mut texts).find(|(usual, _)| is(usual)) {
                 let said = map.next_value_seed(below)?;
-                errors_code = errors_code.or(said.code.filter(|_| usual.starts_with("error")));
+                let said_code = said.code.filter(|_| usual.starts_with("error"));
+                errors_code = if names_credentials(&said_code) { said_code } else { errors_code.or(said_code) };
                 *text = said.words;
             } else if is("name") {
                 name = map.next_value_seed(below)?.words;
@@ -287,8 +289,13 @@ impl<'de> Visitor<'de> for Words {
         } else {
             other
         };
-        Ok(Said { words, code: code.or(errors_code) })
+        // A code of the service's own beside OAuth's says less.
+        Ok(Said { words, code: if names_credentials(&errors_code) { errors_code } else { code.or(errors_code) } })
     }
+}
+
+fn names_credentials(code: &Option<Zeroizing<String>>) -> bool {
+    code.as_ref().is_some_and(|code| Credentials::named_by(code).is_some())
 }
 
 /// Whether the text is one that a program can match on.

@@ -34,3 +34,39 @@ impl fmt::Display for Fault {
         })
     }
 }
+
+/// Whose credentials the service refused: [`Error::refused_credentials`](crate::Error::refused_credentials) says it.
+///
+/// ```
+/// use location_auth::{Credentials, Error};
+///
+/// fn whom_to_ask(error: &Error) -> &'static str {
+///     match error.refused_credentials() {
+///         Some(Credentials::Owner) => "the owner: the email or the password is wrong",
+///         Some(Credentials::Integrator) => "us: the Client ID or the Client Secret is wrong",
+///         Some(Credentials::Either) => "the owner first, then us",
+///         None => "whoever the error names",
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Credentials {
+    /// The owner's: at step 1 the email or the password, at step 2 the User Access Token.
+    Owner,
+    /// The integrator's, which are the program's own: the Client ID or the Client Secret.
+    Integrator,
+    /// One of the two: the service does not say which.
+    Either,
+}
+
+impl Credentials {
+    /// What a code of OAuth's says (RFC 6749 section 5.2).
+    pub(crate) fn named_by(code: &str) -> Option<Self> {
+        let is = |known: &str| code.eq_ignore_ascii_case(known);
+        match () {
+            () if is("invalid_grant") => Some(Self::Owner),
+            () if is("invalid_client") || is("unauthorized_client") => Some(Self::Integrator),
+            () => None,
+        }
+    }
+}

@@ -263,7 +263,7 @@ pub use delivery::Delivery;
 pub use environment::Environment;
 pub use error::{Error, Step};
 pub use error_kind::{BodyProblem, ErrorKind};
-pub use fault::Fault;
+pub use fault::{Credentials, Fault};
 pub use flow::{Flow, Progress, ReceiveError};
 pub use location_id::LocationId;
 pub use login::{LocationLogin, TokenExchange, UserLogin};

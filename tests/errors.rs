@@ -93,6 +93,7 @@ fn responses() -> Vec<(&'static str, Response<Vec<u8>>)> {
         ("200, a message alone", response(200, &[], br#"{"message": "The account is locked"}"#)),
         ("401, invalid_grant", response(401, &[], r#"{"error": "invalid_grant"}"#)),
         ("401, invalid_client", response(401, &[], r#"{"error": "invalid_client"}"#)),
+        ("400, unauthorized_client", response(400, &[], r#"{"error": "unauthorized_client"}"#)),
         ("401, coded", response(401, &[("content-encoding", "br")], b"\x8b")),
         ("401, Basic", response(401, &[("www-authenticate", "Basic realm=\"staff\"")], "")),
         (

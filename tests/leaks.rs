@@ -129,6 +129,9 @@ fn answer<F: Flow>(sweep: &mut Sweep, flow: F, echo: &Response<String>) {
     sweep.error("error::Error", &error);
     sweep.display("error::Step", error.step());
     sweep.display("fault::Fault", error.fault());
+    if let Some(whose) = error.refused_credentials() {
+        sweep.debug("fault::Credentials", whose);
+    }
     sweep.display("error_kind::ErrorKind", error.kind());
     if let ErrorKind::Body(problem) = error.kind() {
         sweep.display("error_kind::BodyProblem", problem);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Verdict};
-use location_auth::{App, Error, Flow, Owner, Session, Step, StrikeOut, TokenErrorKind, strike_out};
+use location_auth::{App, Credentials, Error, Flow, Owner, Session, Step, StrikeOut, TokenErrorKind, strike_out};
 use spellings::spellings;
 use support::{EMAIL, app, done, settings, token_response};
 
@@ -197,9 +197,67 @@ fn the_services_own_code_is_shown_even_if_its_words_are_withheld() {
         assert_eq!((error.code(), error.is_message_withheld()), (code, withheld), "{body}");
         assert!(code.is_none_or(|code| error.to_string().contains(code)), "{error}");
     }
-    let advice = |code: &str| refused("hunter2", format!(r#"{{"error": "{code}"}}"#), "1").to_string();
-    assert!(advice("invalid_grant").ends_with(": check the owner's email and password"), "{}", advice("invalid_grant"));
-    assert!(advice("invalid_client").ends_with(": check the Client ID and the Client Secret"));
+}
+
+/// Step 1's, and step 2's if it is another.
+#[test]
+fn an_error_says_whose_credentials_were_refused_where_the_service_does() {
+    use Credentials::{Either, Integrator, Owner};
+    let json = "application/json";
+    for (status, content_type, body, at_step_1, at_step_2) in [
+        // RFC 6749 section 5.2, as the codes are spelled.
+        (400, json, r#"{"error": "invalid_grant"}"#, Some(Owner), Some(Owner)),
+        (401, json, r#"{"error": "invalid_grant", "error_description": "hunter2 is wrong"}"#, Some(Owner), Some(Owner)),
+        (401, json, r#"{"error": "invalid_client"}"#, Some(Integrator), Some(Integrator)),
+        (400, json, r#"{"error": "unauthorized_client"}"#, Some(Integrator), Some(Integrator)),
+        (200, json, r#"{"error": "invalid_client"}"#, Some(Integrator), Some(Integrator)),
+        (401, json, r#"{"Error": "INVALID_GRANT"}"#, Some(Owner), Some(Owner)),
+        (401, json, r#"{"code": "invalid_client"}"#, Some(Integrator), Some(Integrator)),
+        (401, json, r#"{"error": {"code": "invalid_grant", "message": "no"}}"#, Some(Owner), Some(Owner)),
+        (401, json, r#"{"error": {"error": "invalid_client"}}"#, Some(Integrator), Some(Integrator)),
+        (401, json, r#"{"errors": [{"code": "invalid_grant", "title": "no"}]}"#, Some(Owner), Some(Owner)),
+        (401, json, r#"{"error": "invalid_grant", "code": "E17"}"#, Some(Owner), Some(Owner)),
+        (401, json, r#"{"code": "E17", "error": "invalid_client"}"#, Some(Integrator), Some(Integrator)),
+        (401, json, r#"{"error_description": "Unauthorized", "error": "invalid_grant"}"#, Some(Owner), Some(Owner)),
+        // Of one step alone.
+        (401, json, r#"{"error": "invalid_credentials"}"#, Some(Owner), Some(Either)),
+        (401, json, r#"{"error": "invalid_token"}"#, Some(Either), Some(Owner)),
+        // One of the two.
+        (401, json, r#"{"error": "Unauthorized"}"#, Some(Either), Some(Either)),
+        (401, json, r#"{"message": "Bad credentials"}"#, Some(Either), Some(Either)),
+        (401, json, "", Some(Either), Some(Either)),
+        // Something else, or somebody else.
+        (401, "text/html", "<html>Log in</html>", None, None),
+        (400, json, r#"{"error": "invalid_request"}"#, None, None),
+        (403, json, r#"{"message": "Forbidden"}"#, None, None),
+        (404, json, "", None, None),
+        (429, json, r#"{"error": "invalid_grant"}"#, None, None),
+        (500, json, r#"{"error": "invalid_client"}"#, None, None),
+        (503, json, "", None, None),
+        (200, json, r#"{"code": "invalid_grant"}"#, None, None),
+    ] {
+        let response = Response::builder().status(status).header("content-type", content_type).body(body).unwrap();
+        let login = app().location("loc-1").unwrap().login(EMAIL, "hunter2").unwrap();
+        let exchange = support::next(login.clone(), &token_response("user-token"));
+        for (flow, expected) in [(login, at_step_1), (exchange, at_step_2)] {
+            let error = flow.receive(&response).unwrap_err().error;
+            assert_eq!(error.refused_credentials(), expected, "{status} {body} at {}", error.step());
+            let advice = match (expected, error.step()) {
+                (Some(Owner), Step::UserToken) => ": check the owner's email and password",
+                (Some(Owner), _) => "have the owner log in again if it was",
+                (Some(Integrator), _) if body.contains("unauthorized") => {
+                    ": ask the service's support to allow this Client ID to log in"
+                }
+                (Some(Integrator), _) => ": check the Client ID and the Client Secret",
+                (Some(Either), _) => "and the Client Secret are this environment's",
+                (None, _) => "",
+            };
+            assert!(error.to_string().ends_with(advice), "{error}");
+        }
+    }
+    let gateways = Response::builder().status(401).header("www-authenticate", "Basic").body("").unwrap();
+    let error = app().user_login(EMAIL, "hunter2").unwrap().receive(&gateways).unwrap_err().error;
+    assert_eq!(error.refused_credentials(), None);
 }
 
 #[test]

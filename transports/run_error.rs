@@ -32,11 +32,11 @@ pub struct RunError<F, E> {
 /// Why a driver stopped.
 ///
 /// ```
-/// use location_auth::transports::Cause;
+/// use location_auth::{Credentials, transports::Cause};
 ///
 /// fn is_wrong_password<E>(cause: &Cause<E>) -> bool {
-///     // The service's own code: the status is the same for a wrong Client Secret.
-///     matches!(cause, Cause::Response(error) if matches!(error.code(), Some("invalid_grant" | "invalid_credentials")))
+///     // The status is the same for a wrong Client Secret.
+///     matches!(cause, Cause::Response(error) if error.refused_credentials() == Some(Credentials::Owner))
 /// }
 /// ```
 #[derive(Debug)]
