@@ -10,8 +10,8 @@ use axum::http::{Request, StatusCode};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
-use location_auth::transports::{SendError, SharedTransport, run_async};
-use location_auth::{App, Fault, Owner, SavedToken, Session, TokenState};
+use location_auth::transports::{Cause, SendError, SharedTransport, run_async};
+use location_auth::{App, Credentials, ErrorKind, Fault, Owner, SavedToken, Session, TokenState};
 use serde::{Deserialize, Serialize};
 
 type Client = AsyncClient<SharedTransport<SendError>, Database>;
@@ -120,18 +120,34 @@ struct LoginForm {
 
 async fn log_in(State(service): State<Arc<Service>>, Form(form): Form<LoginForm>) -> Result<&'static str, Problem> {
     // A password is sent for those alone who are known here.
-    let client = service.owners.get(&form.email).ok_or((StatusCode::UNAUTHORIZED, "not logged in".into()))?;
+    let client = service.owners.get(&form.email).ok_or((StatusCode::UNAUTHORIZED, WRONG_PASSWORD.into()))?;
     let login = service.app.user_login(&form.email, &form.password);
     let login = login.map_err(|misuse| (StatusCode::BAD_REQUEST, misuse.to_string()))?;
     let user = run_async(login, &service.transport).await.map_err(|stopped| {
         eprintln!("{stopped}"); // who is at fault and what to do, for the operator; it holds no credential
-        (StatusCode::UNAUTHORIZED, "not logged in".into())
+        not_logged_in(&stopped.cause)
     })?;
     // Before it is used: a token lives for ever.
     service.database.save(SavedToken::from(&user)).await.map_err(bad_gateway)?;
     client.set_user_token(user).map_err(bad_gateway)?; // for all of the owner's Locations
     Ok("logged in")
 }
+
+/// What the person at the form is told: whether it is for them to change something, for us, or for nobody.
+fn not_logged_in<E>(cause: &Cause<E>) -> Problem {
+    let (status, text) = match cause {
+        Cause::Response(error) => match (error.refused_credentials(), error.kind()) {
+            (Some(Credentials::Owner | Credentials::Either), _) => (StatusCode::UNAUTHORIZED, WRONG_PASSWORD),
+            (_, ErrorKind::Refused) => (StatusCode::INTERNAL_SERVER_ERROR, "not logged in: the fault is ours"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, TRY_LATER),
+        },
+        _ => (StatusCode::SERVICE_UNAVAILABLE, TRY_LATER),
+    };
+    (status, text.into())
+}
+
+const WRONG_PASSWORD: &str = "not logged in: check the email and the password";
+const TRY_LATER: &str = "not logged in: try again later";
 
 /// Stands for the program's database.
 #[derive(Clone, Default)]

@@ -27,6 +27,11 @@ struct TestService {
 
 impl TestService {
     fn new() -> Self {
+        Self::with_secret("s-56")
+    }
+
+    /// With this Client Secret in the program's settings.
+    fn with_secret(client_secret: &str) -> Self {
         let mut emulator = Emulator::new("k-12", "c-34", "s-56");
         emulator.add_route("/locations/{location_id}/contacts", Access::Location);
         for (email, locations) in OWNERS {
@@ -36,9 +41,10 @@ impl TestService {
             }
         }
         let emulator = Arc::new(Mutex::new(emulator));
-        let (app, database, slow) = (app(), Database::default(), Arc::default());
-        let saved = OWNERS.map(|(email, locations)| saved(&app, &emulator, email, locations));
-        let router = router(app, BASE, transport(&emulator, &slow), database.clone(), saved.into()).unwrap();
+        let (database, slow) = (Database::default(), Arc::default());
+        let saved = OWNERS.map(|(email, locations)| saved(&app("s-56"), &emulator, email, locations));
+        let router =
+            router(app(client_secret), BASE, transport(&emulator, &slow), database.clone(), saved.into()).unwrap();
         Self { router, emulator, database, slow }
     }
 
@@ -58,7 +64,7 @@ impl TestService {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
-    async fn log_in(&self, form: &'static str) -> (StatusCode, String) {
+    async fn log_in(&self, form: impl Into<Body>) -> (StatusCode, String) {
         let form_type = "application/x-www-form-urlencoded";
         self.send(Request::post("/login").header("content-type", form_type).body(form.into()).unwrap()).await
     }
@@ -72,13 +78,13 @@ impl TestService {
     }
 }
 
-fn app() -> App {
+fn app(client_secret: &str) -> App {
     let settings = Settings::new(Environment::Staging)
         .user_token_url(format!("{BASE}{}", Emulator::USER_TOKEN_PATH))
         .location_token_url(format!("{BASE}{}", Emulator::LOCATION_TOKEN_PATH))
         .api_key("k-12")
         .client_id("c-34")
-        .client_secret("s-56");
+        .client_secret(client_secret);
     App::new(settings).unwrap()
 }
 
@@ -160,16 +166,29 @@ fn an_owners_login_by_the_form_restores_all_her_locations() {
 }
 
 #[test]
-fn a_wrong_password_changes_nothing_and_is_not_repeated() {
-    let service = TestService::new();
-    service.revoke_anns_tokens();
-    block_on(async {
-        service.get("/locations/loc-1/contacts").await;
-        let form = "email=ann%40example.com&password=wrong";
-        assert_eq!(service.log_in(form).await, (StatusCode::UNAUTHORIZED, "not logged in".into()));
-        assert_eq!(service.get("/health").await.1, r#"{"log_in_again":["loc-1"]}"#);
-    });
-    assert!(service.database.tokens().is_empty());
+fn a_login_that_fails_changes_nothing_and_the_form_says_whose_turn_it_is() {
+    let down = Condition::Down(Some(30));
+    let ours = (StatusCode::INTERNAL_SERVER_ERROR, "not logged in: the fault is ours".into());
+    let later = (StatusCode::SERVICE_UNAVAILABLE, "not logged in: try again later".into());
+    for (password, client_secret, condition, expected) in [
+        ("wrong", "s-56", Condition::Up, wrong_password()),
+        ("hunter2", "of-last-year", Condition::Up, ours),
+        ("hunter2", "s-56", down, later.clone()),
+        ("hunter2", "s-56", Condition::Throttling(None), later),
+    ] {
+        let service = TestService::with_secret(client_secret);
+        service.revoke_anns_tokens();
+        let before = service.emulator().counts().requests;
+        service.emulator().set_condition(condition);
+        let answer = block_on(service.log_in(format!("email=ann%40example.com&password={password}")));
+        assert_eq!(answer, expected, "{password}, {client_secret}, {condition:?}");
+        assert_eq!(service.emulator().counts().requests, before + 1, "it is not repeated");
+        assert!(service.database.tokens().is_empty());
+    }
+}
+
+fn wrong_password() -> (StatusCode, String) {
+    (StatusCode::UNAUTHORIZED, "not logged in: check the email and the password".into())
 }
 
 #[test]
@@ -177,7 +196,7 @@ fn a_strangers_password_is_not_forwarded() {
     let service = TestService::new();
     let before = service.emulator().counts().requests;
     let answer = block_on(service.log_in("email=eve%40example.com&password=hunter2"));
-    assert_eq!(answer, (StatusCode::UNAUTHORIZED, "not logged in".into()));
+    assert_eq!(answer, wrong_password());
     assert_eq!(service.emulator().counts().requests, before);
 }
 
