@@ -4,6 +4,8 @@
 //! routes, and answer your transport's requests with [`Emulator::handle`]. It shares no code and no constant with the client's half
 //! of the protocol, so that each checks the other.
 //!
+//! For a test that spawns a process, the repository has a server over it to copy: `tests/recipes/src/served.rs`.
+//!
 //! It sends no hostile responses: write those by hand.
 //
 // It has the rules `P3` to `P9`.
