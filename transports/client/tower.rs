@@ -33,9 +33,49 @@
 //!
 //! # What is sent again
 //!
-//! The layer sends a clone of the body again, or what the function of [`AsyncClient::layer_repeating`] returns, for example
-//! `reqwest::Body::try_clone`. If that is `None`, the layer still renews the token, and the caller gets [`CallError::NotRepeated`]. A call
-//! without a response is not sent again.
+//! The layer sends a clone of the body again, or what the function of [`AsyncClient::layer_repeating`] returns, for example the same file, opened
+//! once more. If that is `None`, the layer still renews the token, and the caller gets [`CallError::NotRepeated`]. A call without a response is not
+//! sent again.
+//!
+//! # Over reqwest
+//!
+//! `reqwest::Client` is a service of `reqwest::Request` alone, and its `Body` can't be cloned outside of reqwest. So the layer goes over
+//! [`Reqwest`](super::super::reqwest::Reqwest), which sends an `http::Request` of any body that reqwest takes, here of `Bytes`:
+//!
+//! ```
+//! # #[cfg(feature = "reqwest")]
+//! # mod over_reqwest {
+//! use core::pin::Pin;
+//! use core::task::{Context, Poll};
+//! use http::{Request, Response};
+//! use location_auth::Bytes;
+//! use location_auth::transports::{SendError, client::AsyncClient, reqwest::Reqwest};
+//! use tower_layer::Layer;
+//! use tower_service::Service;
+//!
+//! #[derive(Clone)]
+//! struct Http(Reqwest);
+//!
+//! impl Service<Request<Bytes>> for Http {
+//!     type Response = Response<reqwest::Body>;
+//!     type Error = SendError;
+//!     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, SendError>> + Send>>;
+//!
+//!     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+//!         Poll::Ready(Ok(()))
+//!     }
+//!
+//!     fn call(&mut self, request: Request<Bytes>) -> Self::Future {
+//!         let Self(reqwest) = self.clone();
+//!         Box::pin(async move { reqwest.execute(request).await })
+//!     }
+//! }
+//!
+//! fn contacts(client: &AsyncClient<Reqwest>) -> impl Service<Request<Bytes>> {
+//!     client.layer().layer(Http(client.transport().clone()))
+//! }
+//! # }
+//! ```
 //!
 //! # The order of layers
 //!
