@@ -1,24 +1,28 @@
 //! What the feature `tracing` tells: each event with its fields, and a secret in none of them.
 #![cfg(all(feature = "client", feature = "tracing"))]
 
+#[path = "support/over.rs"]
+mod over;
 mod support;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::{self, Debug};
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::pin;
 use std::sync::Once;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
-use location_auth::transports::client::{AsyncClient, Client};
+use location_auth::transports::client::{AsyncClient, Client, NoStore};
 use location_auth::transports::{
-    AsyncTransport, Delivery, Transport, run, run_async, run_async_with_retries, run_with_retries,
+    AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, Transport, run, run_async,
+    run_async_with_retries, run_with_retries,
 };
 use location_auth::{App, Backoff, Bytes, LocationLogin, Owner, SavedToken, Session};
+use over::OVER;
 use support::{response, token_response};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -121,6 +125,12 @@ impl Debug for Dead {
 
 impl std::error::Error for Dead {}
 
+impl Dead {
+    fn kind(&self) -> SendErrorKind {
+        if self.0 == Delivery::NotSent { SendErrorKind::Connect } else { SendErrorKind::TimedOut }
+    }
+}
+
 type Answer = Result<Response<String>, Dead>;
 
 /// Answers from a list. Each async answer takes two polls, so that several callers get in each other's way.
@@ -145,6 +155,9 @@ impl Transport for Script {
     fn delivery(&self, error: &Dead) -> Delivery {
         error.0
     }
+    fn kind(&self, error: &Dead) -> SendErrorKind {
+        error.kind()
+    }
 }
 
 impl AsyncTransport for Script {
@@ -161,6 +174,9 @@ impl AsyncTransport for Script {
     }
     fn delivery(&self, error: &Dead) -> Delivery {
         error.0
+    }
+    fn kind(&self, error: &Dead) -> SendErrorKind {
+        error.kind()
     }
 }
 
@@ -225,12 +241,13 @@ fn with_retries(answers: fn() -> Vec<Answer>) -> Vec<String> {
     )
 }
 
-/// An owner with the login, or one who renews nothing.
-fn owner(login: bool) -> Owner {
-    let mut owner = Owner::new(&app());
-    if login {
-        owner.set_login(app().user_login(EMAIL, PASSWORD).unwrap()).unwrap();
-    }
+fn no_owner() -> Owner {
+    Owner::new(&app())
+}
+
+fn owner() -> Owner {
+    let mut owner = no_owner();
+    owner.set_login(app().user_login(EMAIL, PASSWORD).unwrap()).unwrap();
     owner
 }
 
@@ -238,24 +255,18 @@ fn keep(_: &SavedToken) -> Result<(), Infallible> {
     Ok(())
 }
 
-/// What the clients tell of one call, by an owner who can renew or not.
-fn of_a_call(request: fn() -> Request<Bytes>, login: bool, answers: fn() -> Vec<Answer>) -> Vec<String> {
-    of_a_call_with(session, request, login, answers)
+async fn keep_later(_: SavedToken) -> Result<(), Infallible> {
+    Ok(())
 }
 
-fn of_a_call_with(
-    session: fn() -> Session,
-    request: fn() -> Request<Bytes>,
-    login: bool,
-    answers: fn() -> Vec<Answer>,
-) -> Vec<String> {
-    let (ours, theirs) = (session(), session());
+/// What the clients tell of one call.
+fn of_a_call(session: fn() -> Session, owner: fn() -> Owner, answers: fn() -> Vec<Answer>) -> Vec<String> {
+    let (ours, theirs, our_owner, their_owner) = (session(), session(), owner(), owner());
     logged_by_both(
-        || drop(Client::with_owner(ours, owner(login), Script::new(answers()), keep).call(request())),
+        || drop(Client::with_owner(ours, our_owner, Script::new(answers()), keep).call(call())),
         || {
-            let store = |token: SavedToken| async move { keep(&token) };
-            let client = AsyncClient::with_owner(theirs, owner(login), Script::new(answers()), store);
-            drop(wait_for(client.call(request())));
+            let client = AsyncClient::with_owner(theirs, their_owner, Script::new(answers()), keep_later);
+            drop(wait_for(client.call(call())));
         },
     )
 }
@@ -270,10 +281,7 @@ fn a_login_logs_each_step_when_it_starts_and_when_it_is_done() {
     let answers = || Script::new(vec![user(), location(LOCATION_TOKEN)]);
     let lines = logged_by_both(|| drop(run(login(), &answers())), || drop(wait_for(run_async(login(), &answers()))));
     assert_eq!(lines, [STEP_1, STEP_2].concat());
-}
-
-#[test]
-fn a_users_login_logs_no_location() {
+    // A user's has no Location.
     let flow = || app().user_login(EMAIL, PASSWORD).unwrap();
     let lines = logged(|| drop(run(flow(), &Script::new(vec![user()]))));
     assert_eq!(lines, ["DEBUG step started step=1", "DEBUG step done step=1 status=200"]);
@@ -309,15 +317,38 @@ fn a_throttled_step_logs_the_wait_before_it_begins() {
 #[test]
 fn a_step_without_a_response_logs_whether_the_request_was_sent_and_not_the_transports_error() {
     let lines = with_retries(|| vec![Err(Dead(Delivery::NotSent)), Err(Dead(Delivery::Unknown))]);
-    let never = "WARN step failed step=1 location=loc-1 delivery=NotSent kind=Other fault=Transport retry=Unspecified \
+    let never = "WARN step failed step=1 location=loc-1 delivery=NotSent kind=Connect fault=Transport retry=Unspecified \
                  error=step 1 (User Access Token) of Location loc-1: the request was not sent; the transport is at fault: \
                  check the user token URL's host and the network, then send it again";
-    let maybe = "WARN step failed step=1 location=loc-1 delivery=Unknown kind=Other fault=Transport retry=Never \
+    let maybe = "WARN step failed step=1 location=loc-1 delivery=Unknown kind=TimedOut fault=Transport retry=Never \
                  error=step 1 (User Access Token) of Location loc-1: no complete response came, and the request may have arrived; \
                  the transport is at fault: check the user token URL's host and the network; repeat only if a second token \
                  does no harm";
     let wait = ["INFO waiting step=1 location=loc-1 wait_ms=1000", "(sleeps 1s)"];
     assert_eq!(lines, [&[STEP_1[0], never][..], &wait, &[STEP_1[0], maybe]].concat());
+    let closure = |_: Request<Bytes>, _: usize| Err::<Response<Vec<u8>>, _>(std::io::Error::other(PASSWORD));
+    assert!(logged(|| drop(run(login(), &closure)))[1].contains("delivery=Unknown kind=Other"));
+}
+
+#[test]
+fn a_call_over_the_layer_that_fails_names_the_kind_as_the_clients_does() {
+    for (kind, delivery) in
+        [(SendErrorKind::Broken, Delivery::Unknown), (SendErrorKind::Insecure, Delivery::Unsendable)]
+    {
+        for over in OVER {
+            let session = session();
+            let lines = logged(|| {
+                let fails = move |_: Request<Bytes>, _: usize| {
+                    ready(Err::<Response<Vec<u8>>, _>(SendError::new(kind, delivery, None)))
+                };
+                let way = SharedTransport::new(fails, |way, request, limit| way(request, limit));
+                let client = AsyncClient::with_owner(session, owner(), way.clone(), NoStore);
+                drop(wait_for(over.call(&client, &way, call())));
+            });
+            let start = format!("WARN call failed location=loc-1 delivery={delivery:?} kind={kind:?} ");
+            assert!(lines.len() == 1 && lines[0].starts_with(&start), "{over:?}: {lines:?}");
+        }
+    }
 }
 
 const ANSWERED_200: &str = "DEBUG call answered location=loc-1 status=200";
@@ -325,22 +356,17 @@ const ANSWERED_401: &str = "DEBUG call answered location=loc-1 status=401";
 const USER_TOKEN_REJECTED: &str = "INFO user token rejected step=2 location=loc-1 status=401";
 
 #[test]
-fn a_call_logs_its_status() {
-    assert_eq!(of_a_call(call, false, || vec![ok()]), [ANSWERED_200]);
-}
-
-#[test]
 fn a_call_with_a_revoked_token_logs_each_step_of_the_renewal_and_both_answers() {
-    let lines = of_a_call(call, true, || vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
+    let lines = of_a_call(session, owner, || vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
     assert_eq!(lines, [ANSWERED_401, STEP_1[1], STEP_2[1], ANSWERED_200]);
 }
 
 #[test]
 fn the_first_token_of_a_location_logs_its_steps_before_the_call_or_why_there_is_none() {
     let fresh = || app().location("loc-1").unwrap().session();
-    let lines = of_a_call_with(fresh, call, true, || vec![user(), location("new-location-Xq9"), ok()]);
+    let lines = of_a_call(fresh, owner, || vec![user(), location("new-location-Xq9"), ok()]);
     assert_eq!(lines, [STEP_1[1], STEP_2[1], "DEBUG call answered location=loc-1 status=200"]);
-    let lines = of_a_call_with(fresh, call, true, || vec![status(401, ("x-a", "b"), "")]);
+    let lines = of_a_call(fresh, owner, || vec![status(401, ("x-a", "b"), "")]);
     let none = "error=there is no access token of Location loc-1 yet, and getting one failed: ";
     assert!(lines.len() == 2 && lines.iter().all(|line| line.contains(none)), "{lines:?}");
     assert!(lines[1].starts_with("WARN call failed location=loc-1 fault=Caller "), "{lines:?}");
@@ -350,9 +376,8 @@ fn the_first_token_of_a_location_logs_its_steps_before_the_call_or_why_there_is_
 fn a_token_request_that_failed_while_the_program_set_a_token_is_no_rejected_user_token() {
     let lines = logged(|| {
         let answers = Script::new(vec![status(500, ("x-a", "b"), ""), ok()]);
-        let store = |token: SavedToken| async move { keep(&token) };
         let session = app().location("loc-1").unwrap().session();
-        let client = AsyncClient::with_owner(session, owner(true), answers, store);
+        let client = AsyncClient::with_owner(session, owner(), answers, keep_later);
         let mut called = pin!(client.call(call()));
         assert!(called.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "step 1 is under way");
         client.set_location_token(support::location_token(&app())).unwrap();
@@ -363,24 +388,14 @@ fn a_token_request_that_failed_while_the_program_set_a_token_is_no_rejected_user
 
 #[test]
 fn a_user_token_that_was_revoked_too_is_logged() {
-    let (ours, theirs) = (session(), session());
-    let answers =
-        || Script::new(vec![unauthorized(), status(401, ("x-a", "b"), ""), user(), location(LOCATION_TOKEN), ok()]);
-    let owner = || {
-        let mut owner = owner(true);
-        owner
-            .set_user_token(run(app().user_login(EMAIL, PASSWORD).unwrap(), &Script::new(vec![user()])).unwrap())
-            .unwrap();
+    let with_both = || {
+        let mut owner = owner();
+        owner.set_user_token(support::user_token(&app())).unwrap();
         owner
     };
-    let (our_owner, their_owner) = (owner(), owner());
-    let lines = logged_by_both(
-        || drop(Client::with_owner(ours, our_owner, answers(), keep).call(call())),
-        || {
-            let store = |token: SavedToken| async move { keep(&token) };
-            drop(wait_for(AsyncClient::with_owner(theirs, their_owner, answers(), store).call(call())));
-        },
-    );
+    let lines = of_a_call(session, with_both, || {
+        vec![unauthorized(), status(401, ("x-a", "b"), ""), user(), location(LOCATION_TOKEN), ok()]
+    });
     assert_eq!(lines, [ANSWERED_401, USER_TOKEN_REJECTED, STEP_1[1], STEP_2[1], ANSWERED_200]);
 }
 
@@ -389,56 +404,36 @@ fn a_token_that_the_store_failed_to_save_is_logged_without_the_stores_error() {
     let session = session();
     let answers = Script::new(vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
     let full = |token: &SavedToken| Err::<(), _>(std::io::Error::other(serde_json::to_string(token).unwrap()));
-    let lines = logged(|| drop(Client::with_owner(session, owner(true), answers, full).call(call())));
+    let lines = logged(|| drop(Client::with_owner(session, owner(), answers, full).call(call())));
     let not_saved = ["WARN token not saved", "WARN token not saved location=loc-1"];
     assert_eq!(lines, [ANSWERED_401, STEP_1[1], not_saved[0], STEP_2[1], not_saved[1], ANSWERED_200]);
-}
-
-#[test]
-fn concurrent_callers_log_one_renewal() {
-    let session = session();
-    let lines = logged(|| {
-        let mut answers: Vec<_> = (0..3).map(|_| unauthorized()).collect();
-        answers.extend([user(), location(LOCATION_TOKEN), ok(), ok(), ok()]);
-        let store = |token: SavedToken| async move { keep(&token) };
-        let client = AsyncClient::with_owner(session, owner(true), Script::new(answers), store);
-        let mut calls: Vec<_> = (0..3).map(|_| Box::pin(client.call(call()))).collect();
-        while !calls.is_empty() {
-            calls.retain_mut(|call| call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        }
-    });
-    let count = |wanted: &str| lines.iter().filter(|line| *line == wanted).count();
-    assert_eq!([ANSWERED_401, ANSWERED_200].map(count), [3; 2], "{lines:#?}");
-    assert_eq!([STEP_1[1], STEP_2[1]].map(count), [1; 2], "{lines:#?}");
-    assert_eq!(lines.len(), 8);
 }
 
 #[test]
 fn a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line() {
     let rejected = "WARN call failed location=loc-1 fault=Caller error=the access token of Location loc-1 was rejected; the caller \
                     is at fault: log in again, or let an Owner renew it";
-    assert_eq!(of_a_call(call, false, || vec![unauthorized()]), [ANSWERED_401, rejected]);
+    assert_eq!(of_a_call(session, no_owner, || vec![unauthorized()]), [ANSWERED_401, rejected]);
 
-    let dead = "WARN call failed location=loc-1 delivery=Unknown kind=Other fault=Transport error=no complete response to the call of Location loc-1 came, and it may \
+    let dead = "WARN call failed location=loc-1 delivery=Unknown kind=TimedOut fault=Transport error=no complete response to the call of Location loc-1 came, and it may \
                 have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
-    assert_eq!(of_a_call(call, false, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
+    assert_eq!(of_a_call(session, no_owner, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
 
-    let elsewhere = || Request::get("https://evil.example.net/?Xq9").body(Bytes::new()).unwrap();
-    let lines = of_a_call(elsewhere, false, Vec::new);
-    assert!(
-        lines.len() == 1 && lines[0].starts_with("WARN call failed location=loc-1 fault=Caller error="),
-        "{lines:?}"
-    );
+    let elsewhere = Request::get("https://evil.example.net/?Xq9").body(Bytes::new()).unwrap();
+    let session_of_ours = session();
+    let lines = logged(|| drop(Client::new(session_of_ours, Script::new(vec![])).call(elsewhere)));
+    let misused = "WARN call failed location=loc-1 fault=Caller error=";
+    assert!(lines.len() == 1 && lines[0].starts_with(misused), "{lines:?}");
 
     let renewing = "error=the access token of Location loc-1 was rejected, and renewing it failed";
-    let answered = of_a_call(call, true, || vec![unauthorized(), status(500, ("x-request-id", "r-7"), "")]);
+    let answered = of_a_call(session, owner, || vec![unauthorized(), status(500, ("x-request-id", "r-7"), "")]);
     let step = "WARN step failed step=1 location=loc-1 status=500 request_id=r-7 fault=Service retry=Never ";
     let failed = "WARN call failed location=loc-1 fault=Service ";
     for (line, start) in [(&answered[1], step), (&answered[2], failed)] {
         assert!(line.starts_with(&format!("{start}{renewing}: ")), "{line}");
     }
-    let cut = of_a_call(call, true, || vec![unauthorized(), user(), Err(Dead(Delivery::Unknown))]);
-    let step = "WARN step failed step=2 location=loc-1 delivery=Unknown kind=Other fault=Transport retry=Never ";
+    let cut = of_a_call(session, owner, || vec![unauthorized(), user(), Err(Dead(Delivery::Unknown))]);
+    let step = "WARN step failed step=2 location=loc-1 delivery=Unknown kind=TimedOut fault=Transport retry=Never ";
     let failed = "WARN call failed location=loc-1 fault=Transport ";
     for (line, start) in [(&cut[2], step), (&cut[3], failed)] {
         assert!(line.starts_with(&format!("{start}{renewing} at step 2 ")), "{line}");
@@ -458,7 +453,7 @@ fn no_event_repeats_a_secret_that_the_service_repeats() {
             let session = session();
             let of_a_client = logged(|| {
                 let answers = Script::new(std::iter::once(unauthorized()).chain(answers()).collect());
-                drop(Client::with_owner(session, owner(true), answers, keep).call(call()));
+                drop(Client::with_owner(session, owner(), answers, keep).call(call()));
             });
             // The words of a redirect are never logged.
             for (last, says) in [(&of_a_driver, code != 302), (&of_a_client, code != 302)] {
