@@ -53,17 +53,18 @@ fn a_calls_extensions_reach_the_transport_also_with_its_repeat_after_a_401() {
     let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, NoStore);
     assert_eq!(client.call(traced(7)).unwrap().status(), StatusCode::OK);
     drop(client);
-    assert_eq!(noted.traces(), [TraceId(7), TraceId(7)]);
-}
-
-#[test]
-fn an_async_calls_extensions_reach_the_transport_also_with_its_repeat_after_a_401() {
-    let (service, noted) = (TestService::new(), Noted::default());
     let transport = |request, _limit| ready(noted.carry(&service, request));
     let client = AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, NoStore);
-    assert_eq!(now(client.call(traced(7))).unwrap().status(), StatusCode::OK);
+    assert_eq!(now(client.call(traced(8))).unwrap().status(), StatusCode::OK);
     drop(client);
-    assert_eq!(noted.traces(), [TraceId(7), TraceId(7)]);
+    // One that is built again has those that it was built with.
+    let transport = |request, _limit| noted.carry(&service, request);
+    let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), &transport, NoStore);
+    let call = Call::repeating(traced(9), Some(traced(10)));
+    let response = client.call_with(call, |request| noted.carry(&service, request)).unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    drop(client);
+    assert_eq!(noted.traces(), [7, 7, 8, 8, 9, 10].map(TraceId));
 }
 
 #[test]
@@ -79,16 +80,4 @@ fn a_call_that_waits_out_a_429_carries_its_extensions_again() {
     assert_eq!(client.call_with_retries(traced(7), backoff, |_| {}).unwrap().status(), StatusCode::OK);
     drop(client);
     assert_eq!(noted.traces(), [TraceId(7), TraceId(7)]);
-}
-
-#[test]
-fn a_rebuilt_request_has_the_extensions_it_was_built_with() {
-    let (service, noted) = (TestService::new(), Noted::default());
-    let transport = |request, _limit| noted.carry(&service, request);
-    let client = Client::with_owner(service.revoked_session(), service.owner(PASSWORD), &transport, NoStore);
-    let call = Call::repeating(traced(7), Some(traced(8)));
-    let response = client.call_with(call, |request| noted.carry(&service, request)).unwrap();
-    assert_eq!(response.status(), StatusCode::OK);
-    drop(client);
-    assert_eq!(noted.traces(), [TraceId(7), TraceId(8)]);
 }

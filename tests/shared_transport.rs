@@ -7,17 +7,14 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 use http::{Request, Response};
 use location_auth::transports::client::{AsyncClient, CallError};
-use location_auth::transports::{
-    AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, run_async_with_retries,
-};
-use location_auth::{Backoff, Bytes, Session};
-use support::{EMAIL, PASSWORD, app, token_response};
+use location_auth::transports::{AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport};
+use location_auth::{Bytes, Session};
+use support::{app, token_response};
 
-/// Fails in this way as often as it is set to, and then answers with a token.
+/// Fails in this way once, and then answers with a token.
 struct Failing {
     kind: SendErrorKind,
     delivery: Delivery,
-    times: usize,
     sends: AtomicUsize,
 }
 
@@ -26,15 +23,15 @@ impl AsyncTransport for Failing {
 
     async fn send(&self, _: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
         tokio::task::yield_now().await;
-        if self.sends.fetch_add(1, SeqCst) < self.times {
-            return Err(SendError::new(self.kind, self.delivery, None));
+        match self.sends.fetch_add(1, SeqCst) {
+            0 => Err(SendError::new(self.kind, self.delivery, None)),
+            _ => Ok(token_response("user-token").map(String::into_bytes)),
         }
-        Ok(token_response("user-token").map(String::into_bytes))
     }
 }
 
-fn shared(kind: SendErrorKind, delivery: Delivery, times: usize) -> SharedTransport<SendError> {
-    let failing = Failing { kind, delivery, times, sends: AtomicUsize::new(0) };
+fn shared(kind: SendErrorKind, delivery: Delivery) -> SharedTransport<SendError> {
+    let failing = Failing { kind, delivery, sends: AtomicUsize::new(0) };
     SharedTransport::new(failing, |failing, request, limit| async move { failing.send(request, limit).await })
 }
 
@@ -64,16 +61,13 @@ impl Service {
     }
 }
 
-fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap()
-}
-
 #[test]
 fn a_service_holds_a_shared_transport_without_a_type_parameter_and_spawns_its_calls() {
     for (kind, delivery) in FAILURES {
-        let service = Service::new(shared(kind, delivery, 1));
+        let service = Service::new(shared(kind, delivery));
         is_state(&service);
-        runtime().block_on(async {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+        runtime.block_on(async {
             let error = tokio::spawn(service.clone().contacts()).await.unwrap().unwrap_err();
             let CallError::Transport { error, delivery: reported, .. } = error else { panic!("no response: {error}") };
             assert_eq!((reported, service.transport.delivery(&error)), (delivery, delivery));
@@ -84,20 +78,7 @@ fn a_service_holds_a_shared_transport_without_a_type_parameter_and_spawns_its_ca
 }
 
 #[test]
-fn a_request_that_never_left_a_shared_transport_is_retried() {
-    for (kind, delivery) in FAILURES {
-        let login = app().user_login(EMAIL, PASSWORD).unwrap();
-        let once = Backoff::new(1, std::time::Duration::ZERO, std::time::Duration::ZERO);
-        let driven = async move {
-            run_async_with_retries(login, &shared(kind, delivery, 1), once, |_| std::future::ready(())).await.is_ok()
-        };
-        let has_token = runtime().block_on(async { tokio::spawn(driven).await.unwrap() });
-        assert_eq!(has_token, delivery == Delivery::NotSent, "{delivery:?}");
-    }
-}
-
-#[test]
 fn a_shared_transport_shows_nothing_of_the_transport() {
-    let shown = format!("{:?}", shared(SendErrorKind::Other, Delivery::Unknown, 0));
+    let shown = format!("{:?}", shared(SendErrorKind::Other, Delivery::Unknown));
     assert_eq!(shown, "SharedTransport { .. }");
 }
