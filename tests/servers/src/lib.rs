@@ -69,50 +69,12 @@ const AUTHENTICATE: &str = "#!/bin/sh\nwhile read -r user password; do
     if [ \"$user $password\" = 'user S3CR3T-proxy' ]; then echo OK; else echo ERR; fi\ndone\n";
 
 /// What listens where, by the names in the configurations.
-const LISTENERS: [&str; 42] = [
-    "nothing",
-    "plain",
-    "tls",
-    "tls12",
-    "http2",
-    "expired",
-    "elsewhere",
-    "stranger",
-    "authority",
-    "mutual",
-    "small",
-    "basic",
-    "guarded",
-    "closing",
-    "down",
-    "busy",
-    "gzip",
-    "moved",
-    "long",
-    "many",
-    "large",
-    "forbidden",
-    "limited",
-    "unavailable",
-    "h-plain",
-    "h-tls",
-    "h-mutual",
-    "h-down",
-    "h-deny",
-    "h-closing",
-    "h-tcp",
-    "s-open",
-    "s-auth",
-    "s-closed",
-    "g-plain",
-    "g-tls",
-    "g-mutual",
-    "g-mutual12",
-    "g-idle",
-    "g-hints",
-    "g-banner",
-    "g-silent",
-];
+const LISTENERS: &str = "\
+nothing plain tls tls12 http2 expired elsewhere stranger authority mutual small basic guarded
+closing down busy gzip moved long many large forbidden limited unavailable
+h-plain h-tls h-mutual h-down h-deny h-closing h-tcp
+s-open s-auth s-closed
+g-plain g-tls g-mutual g-mutual12 g-idle g-hints g-banner g-silent";
 
 impl Fronts {
     pub fn start() -> Self {
@@ -125,7 +87,8 @@ impl Fronts {
         let answering = Arc::clone(&service);
         let direct = well_kept(move |request| answering.answer(request));
         // All at once, so that no port is given twice.
-        let bound = LISTENERS.map(|name| (name, TcpListener::bind("127.0.0.1:0").unwrap()));
+        let bind = |name| (name, TcpListener::bind("127.0.0.1:0").unwrap());
+        let bound: Vec<_> = LISTENERS.split_whitespace().map(bind).collect();
         let ports = bound.iter().map(|(name, listener)| (*name, listener.local_addr().unwrap().port())).collect();
         drop(bound);
         let mut fronts = Self { certificates, service, direct, folder, ports, children: vec![] };
