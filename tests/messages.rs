@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Verdict};
-use location_auth::{App, Credentials, Error, Flow, Owner, Session, Step, StrikeOut, TokenErrorKind, strike_out};
+use location_auth::{Credentials, Error, Flow, Owner, Session, Step, StrikeOut, TokenErrorKind, strike_out};
 use spellings::spellings;
-use support::{EMAIL, app, done, settings, token_response};
+use support::{EMAIL, app, done, token_response};
 
 const NASTY: &str = "pä\"ss\\w/örd\u{1}%41 ß+Σ😀";
 
@@ -40,7 +40,6 @@ fn a_message_is_found_in_any_shape_of_body() {
         (r#"{"message": "no"}"#, Some("no")),
         (r#"{"reason": "no"}"#, Some("no")),
         (r#"{"Message": "no"}"#, Some("no")),
-        (r#"{"ERROR": "no", "Error_Description": "not you"}"#, Some("no: not you")),
         (r#"{"error": true, "message": "no"}"#, Some("no")),
         (r#"{"errors": [{"title": "no", "detail": "not you"}]}"#, Some("no: not you")),
         (r#"{"errors": [{"detail": "not you"}, {"detail": "nor you"}]}"#, Some("not you")),
@@ -57,18 +56,13 @@ fn a_message_is_found_in_any_shape_of_body() {
         (r#"{"errors": {"email": ["is invalid"]}}"#, Some("email: is invalid")),
         (r#"{"errors": {"email": "is invalid", "password": "is short"}}"#, Some("email: is invalid")),
         (r#"{"errors": {"owner": {"email": ["is invalid"]}}}"#, Some("owner: email: is invalid")),
-        (r#"{"errors": {"name": ["is invalid"]}}"#, Some("name: is invalid")),
         (r#"{"errors": {"code": ["is invalid"]}}"#, Some("code: is invalid")),
-        (r#"{"error": {"email": "taken"}}"#, Some("email: taken")),
         (r#"{"errors": {"base": "no"}}"#, Some("no")),
         (r#"{"errors": {"base": [], "email": ["no"]}}"#, Some("email: no")),
         (r#"{"email": ["This is no address."]}"#, Some("email: This is no address.")),
         (r#"[{"name": "email", "reason": "is invalid"}]"#, Some("email: is invalid")),
         (r#"{"name": "Unauthorized", "message": "no"}"#, Some("Unauthorized: no")),
-        (
-            r#"{"detail": [{"loc": ["body", "email"], "msg": "field required", "type": "missing"}]}"#,
-            Some("field required"),
-        ),
+        (r#"{"detail": [{"loc": ["body", "email"], "msg": "field required"}]}"#, Some("field required")),
         (r#"{"data": {"error": "no"}}"#, Some("data: no")),
         // What is no sentence, and below no usual name, may be anything.
         (r#"{"id": "7f3a", "token": "x", "name": "Ann"}"#, None),
@@ -334,6 +328,7 @@ fn a_credential_is_found_behind_any_text_with_each_character_in_a_spelling_of_it
         (r"hun\u007ter2", "hunter2"),
         ("hun%25252574er2", "hunter2"),
         ("%%%&&&&#\\\\\\\\", "a"),
+        ("broken \\ \\u12 \\ud800\\u0041 %zz % \\", "zz%"),
     ] {
         assert_eq!(strike_out(text, &[], &[secret]).as_deref(), Some(text), "{secret}");
     }
@@ -597,18 +592,6 @@ fn a_credential_beyond_the_cut_still_withholds_the_message() {
 }
 
 #[test]
-fn text_that_only_looks_like_an_escape_is_taken_literally() {
-    let app = App::new(settings().client_secret("%").client_id("zz")).unwrap();
-    let response = Response::builder().status(401).body(saying("broken \\ \\u12 \\ud800 %zz % \\")).unwrap();
-    let error = app.user_login("y", "x").unwrap().receive(&response).unwrap_err().error;
-    assert!(error.is_message_withheld(), "it holds the percent sign that is the secret here");
-    assert_eq!(
-        message(saying("broken \\ \\u12 \\ud800\\u0041 %zz % \\")).as_deref(),
-        Some("broken \\ \\u12 \\ud800\\u0041 %zz % \\")
-    );
-}
-
-#[test]
 fn letter_case_is_ignored_in_ascii_and_for_other_credentials_any_other_character_withholds_the_words() {
     for c in '!'..='~' {
         let text = format!("{c}{c}");
@@ -665,28 +648,4 @@ fn a_request_id_is_kept_if_it_can_be_one() {
     ] {
         assert_eq!(refused("hunter2", "", id).request_id(), kept, "{id}");
     }
-}
-
-#[test]
-fn an_error_is_one_line_that_says_step_location_status_words_fault_and_what_to_do() {
-    let response = Response::builder()
-        .status(429)
-        .header("x-request-id", "7f3a")
-        .header("retry-after", "30")
-        .body(r#"{"error": "slow \"down\""}"#)
-        .unwrap();
-    let login = app().location("loc-1").unwrap().login(EMAIL, "a password").unwrap();
-    let failed = login.receive(&response).unwrap_err();
-    assert_eq!(
-        failed.to_string(),
-        "step 1 (User Access Token) of Location loc-1: the service is throttling (status 429), saying \"slow \\\"down\\\"\", \
-         request id 7f3a, asking to wait 30 s; the caller is at fault: wait as long as it asks, then send the same request again"
-    );
-    assert_eq!(failed.error.to_string(), failed.to_string());
-}
-
-#[test]
-fn bytes_that_decode_to_no_text_separate_their_neighbours() {
-    let error = refused("hunter2", saying("not hun%FFter2"), "1");
-    assert_eq!(error.message(), Some("not hun%FFter2"), "the two halves are no password");
 }

@@ -9,6 +9,8 @@ fn misuse(settings: Settings) -> Misuse {
     App::new(settings).expect_err("a mistake")
 }
 
+const URLS: [Field; 3] = [Field::UserTokenUrl, Field::LocationTokenUrl, Field::ApiOrigin];
+
 /// What is wrong with this text in each of the three places for a URL.
 fn url_problems(url: &str) -> [Option<Misuse>; 3] {
     [
@@ -21,92 +23,50 @@ fn url_problems(url: &str) -> [Option<Misuse>; 3] {
 #[test]
 fn a_url_that_credentials_must_not_go_to_is_refused_for_its_own_reason() {
     use UrlProblem::*;
-    let cases = [
-        ("/user_token", Invalid),
-        ("api.example.com", Invalid),
-        ("https:", Invalid),
-        ("https:/api.example.com", Invalid),
-        ("api example.com", Invalid),
-        ("https://api.example.com/a b", Character),
-        ("https://api.example.com/ä", Character),
-        ("https://api.example.com/?q=é", Character),
-        ("https://api.example.com/a\tb", Character),
-        ("https://api.example.com/a\u{7f}", Character),
-        ("https://api.exämple.com", HostNotAscii),
-        ("https://日本.example.com:8443/a", HostNotAscii),
-        ("https://EXAMPLE.рф/", HostNotAscii),
-        ("http://locälhost", HostNotAscii),
-        ("https://api.exämple.com/{location_id}/ä", HostNotAscii),
-        ("https://api example.com/a", Host),
-        ("https://api.example.com\n/a", Host),
-        ("https://ü@api.example.com", UserInfo),
-        ("ftp://api.example.com", Scheme),
-        ("wss://api.example.com", Scheme),
-        ("http://api.example.com", Insecure),
-        ("http://localhost.example.com", Insecure),
-        ("http://127.0.0.1.example.com", Insecure),
-        ("http://128.0.0.1", Insecure),
-        ("http://0.0.0.0", Insecure),
-        ("http://2130706433", Host),
-        ("http://0x7f.1", Host),
-        ("http://127.1", Host),
-        ("http://[::2]", Insecure),
-        ("http://[::ffff:127.0.0.1]", Insecure),
-        ("http://localhost.", Insecure),
-        ("https://2130706433", Host),
-        ("https://192.0.2", Host),
-        ("https://192.0.2.256", Host),
-        ("https://192.0.2.1.", Host),
-        ("https://api.example.0x7F", Host),
-        ("https://api.example.99", Host),
-        ("https://", Invalid),
-        ("https:///path", Invalid),
-        ("https://:443", Host),
-        ("https://[]", Host),
-        ("https://[::1", Invalid),
-        ("https://[fe80::1%25eth0]", Host),
-        ("https://a%2eb.example.com", Invalid),
-        ("https://api.example.com,evil.example.net", Host),
-        ("https://api.example.com\\.evil.example.net", Invalid),
-        ("https://api.example.com:", Port),
-        ("https://api.example.com:0", Port),
-        ("https://api.example.com:65536", Port),
-        ("https://api.example.com:443a", Port),
-        ("https://user@api.example.com", UserInfo),
-        ("ftp://user@api.example.com", UserInfo),
-        ("user@api.example.com", UserInfo),
-        ("https://user:word@api.example.com:443", UserInfo),
-        ("https://api.example.com@evil.example.net", UserInfo),
-        ("https://api.example.com#fragment", Fragment),
-        ("https://api.example.com/#", Fragment),
-        ("https://{location_id}.example.com", Placeholder),
-        ("https://api.example.com:{location_id}", Placeholder),
-        ("{location_id}://api.example.com", Placeholder),
-        ("https://api.example.com/{locationId}", Placeholder),
-        ("https://api.example.com/{}", Placeholder),
-        ("https://api.example.com/}", Placeholder),
-    ];
-    for (url, problem) in cases {
-        let fields = [Field::UserTokenUrl, Field::LocationTokenUrl, Field::ApiOrigin];
-        assert_eq!(url_problems(url), fields.map(|field| Some(Misuse::Url { field, problem })), "{url}");
+    // Between spaces.
+    for (problem, urls) in [
+        (Invalid, "/user_token api.example.com https: https:/api.example.com https:// https:///path https://[::1"),
+        (Invalid, "https://a%2eb.example.com https://api.example.com\\.evil.example.net"),
+        (Character, "https://api.example.com/ä https://api.example.com/?q=é https://api.example.com/a\u{7f}"),
+        (HostNotAscii, "https://api.exämple.com https://日本.example.com:8443/a https://EXAMPLE.рф/ http://locälhost"),
+        (HostNotAscii, "https://api.exämple.com/{location_id}/ä"),
+        (Scheme, "ftp://api.example.com wss://api.example.com"),
+        (Insecure, "http://api.example.com http://localhost.example.com http://127.0.0.1.example.com http://128.0.0.1"),
+        (Insecure, "http://0.0.0.0 http://[::2] http://[::ffff:127.0.0.1] http://localhost."),
+        (Host, "http://2130706433 http://0x7f.1 http://127.1 https://2130706433 https://192.0.2 https://192.0.2.256"),
+        (Host, "https://192.0.2.1. https://api.example.0x7F https://api.example.99 https://:443 https://[]"),
+        (Host, "https://[fe80::1%25eth0] https://api.example.com,evil.example.net"),
+        (Port, "https://api.example.com: https://api.example.com:0 https://api.example.com:65536 https://a.test:443a"),
+        (UserInfo, "https://user@api.example.com ftp://user@api.example.com user@api.example.com https://ü@a.test"),
+        (UserInfo, "https://user:word@api.example.com:443 https://api.example.com@evil.example.net"),
+        (Fragment, "https://api.example.com#fragment https://api.example.com/#"),
+        (Placeholder, "https://{location_id}.example.com https://api.example.com:{location_id}"),
+        (Placeholder, "{location_id}://api.example.com https://a.test/{locationId} https://a.test/{} https://a.test/}"),
+    ] {
+        urls.split(' ').for_each(|url| has_url_problem(url, problem));
     }
+    // With white space in it.
+    for (problem, url) in [
+        (Invalid, "api example.com"),
+        (Character, "https://api.example.com/a b"),
+        (Character, "https://api.example.com/a\tb"),
+        (Host, "https://api example.com/a"),
+        (Host, "https://api.example.com\n/a"),
+    ] {
+        has_url_problem(url, problem);
+    }
+}
+
+fn has_url_problem(url: &str, problem: UrlProblem) {
+    assert_eq!(url_problems(url), URLS.map(|field| Some(Misuse::Url { field, problem })), "{url}");
 }
 
 #[test]
 fn a_url_that_credentials_may_go_to_is_accepted() {
-    for origin in [
-        "https://api.example.com",
-        "https://api.example.com/",
-        "HTTPS://API.Example.com:8443",
-        "https://192.0.2.1",
-        "https://[2001:db8::1]:8443",
-        "https://a_b.example.com",
-        "http://localhost:8080",
-        "http://LocalHost",
-        "http://127.0.0.1:1",
-        "http://127.255.255.254",
-        "http://[::1]:8080",
-    ] {
+    let origins = "https://api.example.com https://api.example.com/ HTTPS://API.Example.com:8443 https://192.0.2.1 \
+                   https://[2001:db8::1]:8443 https://a_b.example.com http://localhost:8080 http://LocalHost \
+                   http://127.0.0.1:1 http://127.255.255.254 http://[::1]:8080";
+    for origin in origins.split_whitespace() {
         assert_eq!(url_problems(origin), [None, None, None], "{origin}");
     }
 }
@@ -139,14 +99,8 @@ fn every_setting_but_two_is_required() {
     let least = App::new(urls().api_key("k").client_id("c").client_secret("s")).unwrap();
     assert_eq!(least.data_source_name(), None);
 
-    assert_eq!(
-        url_problems(""),
-        [Field::UserTokenUrl, Field::LocationTokenUrl, Field::ApiOrigin].map(|field| Some(Misuse::Empty(field)))
-    );
-    assert_eq!(misuse(settings().api_key("")), Misuse::Empty(Field::ApiKey));
-    assert_eq!(misuse(settings().client_id("")), Misuse::Empty(Field::ClientId));
-    assert_eq!(misuse(settings().client_secret("")), Misuse::Empty(Field::ClientSecret));
-    assert_eq!(misuse(settings().data_source_name("")), Misuse::Empty(Field::DataSourceName));
+    assert_eq!(url_problems(""), URLS.map(|field| Some(Misuse::Empty(field))));
+    assert_eq!(value_problems(""), ISSUED.map(|field| Some(Misuse::Empty(field))));
     assert_eq!(app().user_login("", PASSWORD).unwrap_err(), Misuse::Empty(Field::Email));
     assert_eq!(app().user_login(EMAIL, "").unwrap_err(), Misuse::Empty(Field::Password));
     let location = app().location("loc-1").unwrap();
@@ -158,8 +112,7 @@ fn every_setting_but_two_is_required() {
 #[test]
 fn a_url_that_is_too_long_is_reported_as_too_long() {
     let url = |length: usize| format!("https://api.example.com/{}", "a".repeat(length - 24));
-    let fields = [Field::UserTokenUrl, Field::LocationTokenUrl, Field::ApiOrigin];
-    assert_eq!(url_problems(&url(65_535)), fields.map(|field| Some(Misuse::TooLarge(field))));
+    assert_eq!(url_problems(&url(65_535)), URLS.map(|field| Some(Misuse::TooLarge(field))));
     assert_eq!(url_problems(&url(65_534))[..2], [None, None]);
 }
 
@@ -183,13 +136,12 @@ fn white_space_or_quotes_copied_with_a_value_are_reported_as_such() {
     for value in ["\"v\"", "'v'", "`v`", "“v”", "‘v’", "\"\"", "'a b'"] {
         assert_eq!(value_problems(value), ISSUED.map(|field| Some(Misuse::QuotesAround(field))), "{value:?}");
     }
-    let urls = [Field::UserTokenUrl, Field::LocationTokenUrl, Field::ApiOrigin];
     for url in [" https://a.test", "https://a.test\n", "https://a.test\r\n", "\thttps://a.test", "https://a.test\u{a0}"]
     {
-        assert_eq!(url_problems(url), urls.map(|field| Some(Misuse::WhiteSpaceAround(field))), "{url:?}");
+        assert_eq!(url_problems(url), URLS.map(|field| Some(Misuse::WhiteSpaceAround(field))), "{url:?}");
     }
     for url in ["\"https://a.test\"", "'https://a.test'"] {
-        assert_eq!(url_problems(url), urls.map(|field| Some(Misuse::QuotesAround(field))), "{url}");
+        assert_eq!(url_problems(url), URLS.map(|field| Some(Misuse::QuotesAround(field))), "{url}");
     }
     // Half of a pair is no pair, and a quote within is none.
     for value in ["\"v", "v'", "it's", "\"", "'v\""] {
