@@ -6,8 +6,8 @@ mod support;
 
 use http::{Response, StatusCode};
 use location_auth::driver::{Call, Verdict};
-use location_auth::{App, Flow, Owner, Progress, Session, Settings, Step};
-use memory::{allocations, left_behind};
+use location_auth::{App, Flow, LocationLogin, Owner, Progress, SavedToken, Session, Settings, Step};
+use memory::{allocations, in_use, left_behind};
 use support::{EMAIL, app, next, settings, token_response};
 use zeroize::Zeroizing;
 
@@ -16,6 +16,8 @@ static ALLOCATOR: memory::Watching = memory::Watching;
 
 const MARKER: &[u8] = b"m4rk3r-0f-4-s3cr3t";
 const SECRET: &str = "m4rk3r-0f-4-s3cr3t";
+const USER_TOKEN: &str = "user-m4rk3r-0f-4-s3cr3t";
+const LOCATION_TOKEN: &str = "location-m4rk3r-0f-4-s3cr3t";
 
 #[test]
 fn constructor_request_and_receive_allocate_two_times_each() {
@@ -116,7 +118,7 @@ fn a_buffer_that_is_not_wiped_is_detected() {
 #[test]
 fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
     let settings = settings().api_key(SECRET).client_id(SECRET).client_secret(SECRET);
-    let (user, location) = (token_response("user-m4rk3r-0f-4-s3cr3t"), token_response("location-m4rk3r-0f-4-s3cr3t"));
+    let (user, location) = (token_response(USER_TOKEN), token_response(LOCATION_TOKEN));
     let escaped = token_response("esc\\u0061ped-m4rk3r-0f-4-s3cr3t");
     let refused = support::response(401, r#"{"error": "m4rk3r-0f-4-s3cr3t is wrong: %41 %ff%fe"}"#);
     let written = format!(
@@ -158,6 +160,93 @@ fn every_secret_is_wiped_when_its_last_holder_is_dropped() {
     // serde_json unescapes into a buffer of its own, which nobody can wipe: the documentation says so.
     let left = left_behind(MARKER, || drop(support::done(app().user_login(SECRET, SECRET).unwrap(), &escaped)));
     assert_eq!(left, 1);
+}
+
+/// An answer to a token request, which wipes itself.
+fn wiped(status: u16, name: &str, value: &str) -> Response<Zeroizing<Vec<u8>>> {
+    let mut body = Zeroizing::new(Vec::with_capacity(200));
+    for piece in ["{\"", name, "\": \"", value, "\"}"] {
+        body.extend_from_slice(piece.as_bytes());
+    }
+    Response::builder().status(status).body(body).unwrap()
+}
+
+fn login() -> LocationLogin {
+    let app = App::new(settings().api_key(SECRET).client_id(SECRET).client_secret(SECRET)).unwrap();
+    app.location("loc-1").unwrap().login(EMAIL, SECRET).unwrap()
+}
+
+fn login_at_step_2() -> LocationLogin {
+    let Ok(Progress::Next(login)) = login().receive(&wiped(200, "access_token", SECRET)) else { panic!("two steps") };
+    login
+}
+
+fn refused() {
+    for (status, name) in [(401, "error"), (200, "access-token"), (503, "message"), (302, "error")] {
+        for login in [login(), login_at_step_2()] {
+            let failed = login.receive(&wiped(status, name, SECRET)).unwrap_err();
+            assert!(!format!("{:?} {0}", failed.error).contains(SECRET));
+        }
+    }
+    // Step 1's token is none of step 2.
+    drop(login_at_step_2().receive(&wiped(200, "access_token", SECRET)).unwrap_err());
+}
+
+fn saved() {
+    let Ok(Progress::Done(token)) = login_at_step_2().receive(&wiped(200, "access_token", LOCATION_TOKEN)) else {
+        panic!("two steps")
+    };
+    let mut file = Zeroizing::new(Vec::with_capacity(1000));
+    serde_json::to_writer(&mut *file, &SavedToken::from(&token)).unwrap();
+    let saved = serde_json::from_slice::<SavedToken>(&file).unwrap();
+    drop(location_auth::LocationAccessToken::try_from(saved).unwrap());
+    file.pop();
+    assert!(serde_json::from_slice::<SavedToken>(&file).is_err());
+}
+
+#[cfg(feature = "cassette")]
+fn recorded() {
+    use location_auth::transports::cassette::{Cassette, Credentials, Recorder};
+    use location_auth::transports::{RESPONSE_LIMIT, Transport};
+
+    let answers = std::cell::Cell::new(0);
+    let transport = |_: http::Request<location_auth::Bytes>, _: usize| {
+        let at = answers.replace(answers.get() + 1);
+        let answers = [(200, "access_token", USER_TOKEN), (200, "access_token", LOCATION_TOKEN), (401, "sent", SECRET)];
+        let (status, name, token) = answers[at];
+        Ok::<_, std::convert::Infallible>(wiped(status, name, token).map(|mut body| std::mem::take(&mut *body)))
+    };
+    let login = login();
+    let recorder = Recorder::new(transport, Credentials::new(login.app()).login(EMAIL, SECRET));
+    let recorder = recorder.keep_bodies(|_, body| Some(body.to_owned()));
+    let send = |request| recorder.send(request, RESPONSE_LIMIT).unwrap().map(Zeroizing::new);
+    let (app, answer) = (login.app().clone(), send(login.request()));
+    let Ok(Progress::Next(login)) = login.receive(&answer) else { panic!("two steps") };
+    let answer = send(login.request());
+    let Ok(Progress::Done(token)) = login.receive(&answer) else { panic!("two steps") };
+    let mut call = http::Request::post("https://api.example.com/x?page=1").body(location_auth::Bytes::new()).unwrap();
+    Session::for_location(&app, token).unwrap().authorize(&mut call).unwrap();
+    drop(send(call));
+    let cassette = recorder.cassette().to_string();
+    assert!(cassette.contains("<location-token-1>") && cassette.contains("<user-token-1>"), "{cassette}");
+    drop(cassette.parse::<Cassette>().unwrap());
+}
+
+#[test]
+fn what_is_refused_saved_or_recorded_leaves_no_secret_in_a_buffer_and_no_buffer() {
+    let cases: &[fn()] = &[
+        refused,
+        saved,
+        #[cfg(feature = "cassette")]
+        recorded,
+    ];
+    for (number, case) in cases.iter().enumerate() {
+        // What is made once for all is made now.
+        case();
+        let before = in_use();
+        assert_eq!((left_behind(MARKER, case), in_use() - before), (0, 0), "case {number}");
+    }
+    assert_ne!(left_behind(MARKER, || drop(wiped(200, "error", SECRET).map(|mut body| std::mem::take(&mut *body)))), 0);
 }
 
 #[test]

@@ -9,6 +9,7 @@ pub struct Watching;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static FREED: Cell<usize> = const { Cell::new(0) };
     /// The bytes to look for, and how many freed buffers held them.
     static MARKER: Cell<&'static [u8]> = const { Cell::new(&[]) };
     static LEFT_BEHIND: Cell<usize> = const { Cell::new(0) };
@@ -24,6 +25,7 @@ unsafe impl GlobalAlloc for Watching {
     }
 
     unsafe fn dealloc(&self, buffer: *mut u8, layout: Layout) {
+        FREED.with(|count| count.set(count.get() + 1));
         let marker = MARKER.get();
         if !marker.is_empty() {
             let bytes = unsafe { std::slice::from_raw_parts(buffer, layout.size()) };
@@ -42,6 +44,11 @@ pub fn allocations<T>(run: impl FnOnce() -> T) -> (usize, T) {
     let before = ALLOCATIONS.get();
     let output = run();
     (ALLOCATIONS.get() - before, output)
+}
+
+/// How many buffers are in use.
+pub fn in_use() -> usize {
+    ALLOCATIONS.get().wrapping_sub(FREED.get())
 }
 
 /// How many of the buffers that are freed while this runs hold the marker.
