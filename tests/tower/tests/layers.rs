@@ -1,11 +1,10 @@
-//! The layer among services and layers: over an axum `Router` in memory, over hyper-util's client on loopback, below and above tower's own.
+//! The layer among services and layers: over an axum `Router` in memory, below and above tower's own.
 
 use std::cell::Cell;
 use std::convert::Infallible;
 use std::error::Error;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending, poll_fn, ready};
 use std::io;
-use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -14,18 +13,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::Full;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use location_auth::emulator::Condition;
-use location_auth::transports::client::{AsyncClient, CallError, NoStore, tower::ServiceError};
+use location_auth::transports::client::{AsyncClient, CallError, NoStore, NotSaved, tower::ServiceError};
 use location_auth::{Backoff, Bytes, Delivery, Retry, TokenErrorKind};
 use over_tower::TestService;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::retry::{Policy, RetryLayer};
 use tower::timeout::{TimeoutLayer, error::Elapsed};
-use tower::util::BoxCloneSyncService;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_http::trace::{DefaultMakeSpan, DefaultOnRequest, TraceLayer};
 use tracing::Level;
@@ -54,51 +50,12 @@ where
     assert!((31..=60).contains(&api.calls()), "{} calls", api.calls());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_axum_router_is_called_in_memory() {
-    let api = TestService::new(BASE);
-    let service = api.client().layer().layer(api.router());
-    many(&api, service).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn hyper_utils_client_is_called_over_loopback() {
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let api = TestService::new(&format!("http://{}", listener.local_addr().unwrap()));
-    tokio::spawn(axum::serve(listener, api.router()).into_future());
-    let http = Client::builder(TokioExecutor::new()).build_http();
-    many(&api, api.client().layer().layer(http)).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_programs_state_names_the_service_by_a_box() {
-    struct State {
-        contacts: BoxCloneSyncService<Request<Full<Bytes>>, Response<Body>, LayerError>,
-    }
-
-    let api = TestService::new(BASE);
-    let service = api.client().layer().layer(api.router());
-    let state = State { contacts: BoxCloneSyncService::new(service) };
-    many(&api, state.contacts.clone()).await;
-}
-
 /// A response's extensions say which new tokens the store failed to keep.
 #[tokio::test]
 async fn a_response_reports_the_tokens_that_the_store_failed_to_save() {
-    use location_auth::transports::client::NotSaved;
-
     let api = TestService::new(BASE);
     let response = api.client().layer().layer(api.router()).oneshot(call(&api)).await.unwrap();
     assert_eq!(response.extensions().get::<NotSaved>().unwrap().tokens().count(), 1);
-}
-
-#[tokio::test]
-async fn a_request_to_another_origin_is_not_sent() {
-    let api = TestService::new(BASE);
-    let elsewhere = Request::get("https://elsewhere.example.com/").body(Full::<Bytes>::default()).unwrap();
-    let error = api.client().layer().layer(api.router()).oneshot(elsewhere).await.unwrap_err();
-    assert!(matches!(error, CallError::Misuse(_)), "{error:?}");
-    assert_eq!(api.calls(), 0);
 }
 
 /// Not ready when it is asked for the first time, and after each call.
@@ -225,17 +182,6 @@ async fn a_retry_above_waits_for_a_busy_service_and_then_meets_the_401() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_retry_below_waits_for_a_busy_service_as_well() {
-    let api = TestService::new(BASE);
-    let never = |never: &Infallible| match *never {};
-    let layers = ServiceBuilder::new().layer(api.client().layer()).layer(RetryLayer::new(WhereSafe::new(never)));
-    let service = layers.service(api.router());
-    busy_for_a_while(&api);
-    assert_eq!(service.oneshot(call(&api)).await.unwrap().status(), 200);
-    assert_eq!((api.calls(), api.token_requests()), (4, 1));
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_retry_above_does_not_repeat_a_401() {
     let api = TestService::new(BASE);
     let line = over_tower::TokenLine(Arc::clone(&api));
@@ -284,14 +230,6 @@ async fn the_reserved_permit_is_the_one_that_is_used() {
         let response = tokio::time::timeout(SECOND, sent).await.expect("it has a place").unwrap();
         assert_eq!(response.status(), 200);
     }
-}
-
-#[tokio::test]
-async fn a_call_that_renews_holds_its_permit_of_a_limit_above_and_releases_it() {
-    let api = TestService::new(BASE);
-    let layers = ServiceBuilder::new().layer(ConcurrencyLimitLayer::new(1)).layer(api.client().layer());
-    many(&api, layers.service(api.router())).await;
-    assert_eq!(api.calls(), 31, "the first one alone has met a 401");
 }
 
 // ---- A trace, which shows every header that is not marked as sensitive. ----
@@ -379,36 +317,20 @@ async fn a_calls_debug_output_names_its_state_and_it_is_never_ready_again() {
 }
 
 #[tokio::test]
-async fn on_a_local_set_nothing_needs_to_be_send() {
-    let (api, tokens, calls) = (TestService::new(BASE), Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-    let (line, counted) = (Arc::clone(&api), Rc::clone(&tokens));
+async fn nothing_needs_to_be_send() {
+    let (api, sends) = (TestService::new(BASE), Rc::new(Cell::new(0)));
+    let (line, counted) = (Arc::clone(&api), Rc::clone(&sends));
     let transport = move |request: Request<Bytes>, _: usize| {
         counted.set(counted.get() + 1);
-        let response = line.handle(request);
-        async move {
-            tokio::task::yield_now().await;
-            Ok::<_, Infallible>(response)
-        }
+        ready(Ok::<_, Infallible>(line.handle(request)))
     };
     let client = AsyncClient::with_owner(api.revoked_session(), api.owner(), transport, NoStore);
-    let (service, counted) = (Arc::clone(&api), Rc::clone(&calls));
+    let service = Arc::clone(&api);
     let inner = service_fn(move |request: Request<Rc<[u8]>>| {
-        counted.set(counted.get() + 1);
         let response = service.handle(request.map(|body| Bytes::copy_from_slice(&body)));
-        async move { Ok::<_, Infallible>(response.map(Rc::new)) }
+        ready(Ok::<_, Infallible>(response.map(Rc::new)))
     });
-    let service = client.layer().layer(inner);
-    let local = tokio::task::LocalSet::new();
-    let started: Vec<_> = (0..10)
-        .map(|_| {
-            let call = Request::post(api.url()).body(Rc::from(&b"the body"[..])).unwrap();
-            local.spawn_local(service.clone().oneshot(call))
-        })
-        .collect();
-    local.await;
-    for call in started {
-        assert_eq!(call.await.unwrap().unwrap().status(), StatusCode::OK);
-    }
-    assert_eq!(tokens.get(), 1);
-    assert!((11..=20).contains(&calls.get()), "{}", calls.get());
+    let call = Request::post(api.url()).body(Rc::from(&b"the body"[..])).unwrap();
+    assert_eq!(client.layer().layer(inner).oneshot(call).await.unwrap().status(), 200);
+    assert_eq!(sends.get(), 1);
 }

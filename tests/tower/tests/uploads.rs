@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::io::{self, Read};
-use std::net::{Ipv4Addr, TcpListener};
+use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -13,8 +12,6 @@ use axum::body::Body;
 use http::{Request, Response};
 use http_body::Frame;
 use http_body_util::BodyExt;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use location_auth::transports::client::{CallError, tower::ServiceError};
 use location_auth::{Bytes, Delivery, Fault, Retry};
 use over_tower::TestService;
@@ -55,37 +52,6 @@ fn upload(api: &TestService, has_source: bool) -> Request<Upload> {
 /// The lengths of the bodies that arrived whole.
 fn lengths(api: &TestService) -> Vec<usize> {
     api.bodies.lock().unwrap().iter().map(Bytes::len).collect()
-}
-
-async fn serve() -> Arc<TestService> {
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let api = TestService::new(&format!("http://{}", listener.local_addr().unwrap()));
-    tokio::spawn(axum::serve(listener, api.router()).into_future());
-    api
-}
-
-fn http() -> Client<hyper_util::client::legacy::connect::HttpConnector, Upload> {
-    Client::builder(TokioExecutor::new()).build_http()
-}
-
-#[tokio::test]
-async fn an_upload_that_can_be_rebuilt_is_sent_whole_a_second_time() {
-    let api = serve().await;
-    let service = api.client().layer_repeating(Upload::again).layer(http());
-    assert_eq!(service.oneshot(upload(&api, true)).await.unwrap().status(), 200);
-    assert_eq!((lengths(&api), api.token_requests()), (vec![PIECES * PIECE.len(); 2], 1));
-}
-
-#[tokio::test]
-async fn an_upload_that_cannot_be_rebuilt_gets_an_error_and_the_next_call_has_the_new_token() {
-    let api = serve().await;
-    let service = api.client().layer_repeating(Upload::again).layer(http());
-    let error = service.clone().oneshot(upload(&api, false)).await.unwrap_err();
-    assert!(matches!(&error, CallError::NotRepeated { response, .. } if response.status() == 401), "{error:?}");
-    assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
-    assert_eq!((api.calls(), api.token_requests()), (1, 1), "it is renewed all the same");
-    assert_eq!(service.oneshot(upload(&api, false)).await.unwrap().status(), 200);
-    assert_eq!((api.calls(), api.token_requests()), (2, 1));
 }
 
 /// Answers each send as the function says, which gets the send's number and how much of its body to read.
@@ -139,6 +105,19 @@ async fn an_upload_that_is_refused_before_it_is_read_is_sent_whole_the_second_ti
 }
 
 #[tokio::test]
+async fn an_upload_that_cannot_be_rebuilt_gets_an_error_and_the_next_call_has_the_new_token() {
+    let (api, sends) = (TestService::new("https://api.example.com"), Arc::default());
+    let http = || scripted(&api, &sends, |_| Script::ReadAll);
+    let service = api.client().layer_repeating(Upload::again).layer(http());
+    let error = service.clone().oneshot(upload(&api, false)).await.unwrap_err();
+    assert!(matches!(&error, CallError::NotRepeated { response, .. } if response.status() == 401), "{error:?}");
+    assert_eq!((error.fault(), error.retry()), (Fault::Caller, Retry::Now));
+    assert_eq!((sends.load(SeqCst), api.token_requests()), (1, 1), "it is renewed all the same");
+    assert_eq!(service.oneshot(upload(&api, false)).await.unwrap().status(), 200);
+    assert_eq!((sends.load(SeqCst), api.token_requests()), (2, 1));
+}
+
+#[tokio::test]
 async fn a_repeat_that_is_cut_is_not_sent_a_third_time() {
     let (api, sends) = (TestService::new("https://api.example.com"), Arc::default());
     let inner = scripted(&api, &sends, |send| if send == 0 { Script::ReadAll } else { Script::Cut });
@@ -146,25 +125,6 @@ async fn a_repeat_that_is_cut_is_not_sent_a_third_time() {
     let error = service.oneshot(upload(&api, true)).await.unwrap_err();
     assert!(matches!(error, CallError::Transport { delivery: Delivery::Unknown, .. }), "{error:?}");
     assert_eq!(sends.load(SeqCst), 2);
-}
-
-#[tokio::test]
-async fn an_upload_whose_connection_breaks_is_sent_once() {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let api = TestService::new(&format!("http://{}", listener.local_addr().unwrap()));
-    let connections = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&connections);
-    std::thread::spawn(move || {
-        for mut stream in listener.incoming().flatten() {
-            counted.fetch_add(1, SeqCst);
-            stream.read_exact(&mut [0; 20_000]).unwrap();
-        }
-    });
-    let service = api.client().layer_repeating(Upload::again).layer(http());
-    let error = service.oneshot(upload(&api, true)).await.unwrap_err();
-    let CallError::Transport { error, delivery: Delivery::Unknown, .. } = error else { panic!("{error:?}") };
-    assert!(error.inner().is::<hyper_util::client::legacy::Error>());
-    assert_eq!((connections.load(SeqCst), api.token_requests()), (1, 0));
 }
 
 #[tokio::test]
