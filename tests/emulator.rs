@@ -174,19 +174,6 @@ fn wrong_owners_and_wrong_tokens_are_refused() {
 }
 
 #[test]
-fn a_revoked_token_is_answered_with_401() {
-    let mut emulator = emulator();
-    let (first, second) = (location_token(&mut emulator, "loc-1"), location_token(&mut emulator, "loc-1"));
-    let sessions = [&first, &second].map(|token| Session::for_location(&app(), token.clone()).unwrap());
-    assert!(emulator.revoke(first.expose_secret()));
-    assert!(!emulator.revoke(first.expose_secret()), "it is gone already");
-    assert_eq!(sessions.each_ref().map(|session| call(&mut emulator, session, "/any").status().as_u16()), [401, 200]);
-    assert_eq!(emulator.revoke_location("loc-9"), 0);
-    assert_eq!(emulator.revoke_location("loc-1"), 1);
-    assert_eq!(sessions.each_ref().map(|session| call(&mut emulator, session, "/any").status().as_u16()), [401, 401]);
-}
-
-#[test]
 fn the_emulator_can_throttle_be_down_and_recover() {
     let mut emulator = emulator();
     let keyed = Session::without_token(&app());

@@ -73,17 +73,6 @@ fn a_request_built_twice_has_the_same_bytes() {
 }
 
 #[test]
-fn a_failed_flow_can_be_sent_again_and_still_yields_its_token() {
-    let login = app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap();
-    let first = whole(&login.request());
-    let login = login.receive(&response(503, "")).unwrap_err().flow;
-    assert_eq!(whole(&login.request()), first);
-    let login = next(login, &token_response("user-token"));
-    let login = login.receive(&response(401, "")).unwrap_err().flow;
-    assert_eq!(support::done(login, &token_response("location-token")).expose_secret(), "location-token");
-}
-
-#[test]
 fn a_repeat_of_step_2_does_not_repeat_step_1() {
     let login = next(app().location("loc-1").unwrap().login(EMAIL, PASSWORD).unwrap(), &token_response("user-token"));
     let second = whole(&login.request());

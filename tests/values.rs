@@ -121,14 +121,9 @@ fn a_failed_flow_reports_the_same_as_its_error() {
 
 #[test]
 fn a_locations_id_is_one_segment_of_a_path_and_one_name_of_a_file() {
-    for (id, encoded) in [
-        ("loc-1", "loc-1"),
-        ("salon 12", "salon%2012"),
-        ("a/b?c#d", "a%2Fb%3Fc%23d"),
-        ("%2F", "%252F"),
-        ("..\\x", "..%5Cx"),
-        ("Zoë", "Zo%C3%AB"),
-    ] {
+    for (id, encoded) in
+        [("loc-1", "loc-1"), ("salon 12/b?c#d%2F", "salon%2012%2Fb%3Fc%23d%252F"), ("..\\Zoë", "..%5CZo%C3%AB")]
+    {
         let location = app().location(id).unwrap();
         assert_eq!(location.id().percent_encoded().to_string(), encoded);
         let url = location.exchange(&user_token(&app())).unwrap().request().uri().to_string();

@@ -230,24 +230,3 @@ fn visitors_who_leave_while_a_token_is_renewed_cost_nothing() {
     assert_eq!(service.emulator().counts().location_tokens - before, 1);
     assert_eq!(service.database.tokens().len(), 1);
 }
-
-#[test]
-fn many_requests_at_once_for_revoked_tokens_are_one_exchange() {
-    let service = TestService::new();
-    service.emulator().revoke_location("loc-1");
-    let before = service.emulator().counts().location_tokens;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    let service = Arc::new(service);
-    runtime.block_on(async {
-        let tasks: Vec<_> = (0..50)
-            .map(|_| {
-                let service = Arc::clone(&service);
-                tokio::spawn(async move { service.get("/locations/loc-1/contacts").await.0 })
-            })
-            .collect();
-        for task in tasks {
-            assert_eq!(task.await.unwrap(), StatusCode::OK);
-        }
-    });
-    assert_eq!(service.emulator().counts().location_tokens - before, 1);
-}

@@ -12,7 +12,7 @@ use http::{Method, Request};
 use location_auth::Bytes;
 use location_auth::driver::Call;
 use location_auth::transports::client::{AsyncClient, CallError, Client, NoStore};
-use location_auth::transports::{Delivery, SendError, SendErrorKind, reqwest::Reqwest, ureq::Ureq};
+use location_auth::transports::{Delivery, SendErrorKind, reqwest::Reqwest, ureq::Ureq};
 use streams::{Seen, Service};
 use ureq::SendBody;
 
@@ -52,18 +52,6 @@ fn an_upload_by_ureq_that_can_be_rebuilt_arrives_whole() {
     let mut response = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap();
     assert_eq!(response.body_mut().read_to_string().unwrap(), "100000 bytes");
     assert_eq!(service.seen(), [seen(401, 100_000), seen(200, 100_000)]);
-}
-
-#[test]
-fn an_upload_by_ureq_that_cannot_be_rebuilt_gets_an_error_and_the_next_one_arrives() {
-    let service = Service::start();
-    let client = blocking(&service);
-    let upload = || Request::post(service.url("")).body(reader(100_000)).unwrap();
-    let send = |request| client.transport().run(request);
-    let error = client.call_with(Call::once(upload()), send).unwrap_err();
-    assert!(matches!(&error, CallError::NotRepeated { response, .. } if response.status() == 401), "{error}");
-    assert_eq!((service.seen().len(), service.tokens()), (1, 2), "the token is renewed all the same");
-    assert_eq!(client.call_with(Call::once(upload()), send).unwrap().status(), 200);
 }
 
 #[test]
@@ -121,22 +109,6 @@ fn an_upload_by_ureq_that_was_cut_is_not_sent_again() {
 }
 
 #[test]
-fn json_and_forms_are_uploaded_by_ureqs_own_api() {
-    let service = Service::start();
-    let client = blocking(&service);
-    let contact = serde_json::json!({"name": "Ada"});
-    let upload = || {
-        let request = Request::post(service.url("")).header("content-type", "application/json");
-        request.body(SendBody::from_json(&contact).unwrap()).unwrap()
-    };
-    let send = |request| client.transport().run(request);
-    let response = client.call_with(Call::repeating(upload(), Some(upload())), send).unwrap();
-    assert_eq!(response.status(), 200);
-    let seen = service.seen();
-    assert_eq!((seen[1].status, &seen[1].start[..1]), (200, &b"{"[..]));
-}
-
-#[test]
 fn json_is_uploaded_by_reqwests_own_api_and_is_sent_again() {
     on_tokio(|service, client| async move {
         let reqwest = client.transport().client();
@@ -159,17 +131,6 @@ fn a_multipart_form_is_uploaded_by_reqwest_and_gets_an_error_if_it_cannot_be_sen
         let seen = service.seen();
         assert_eq!((seen.len(), seen[0].length), (2, seen[1].length), "each went up whole");
         assert_eq!(service.tokens(), 2);
-    });
-}
-
-#[test]
-fn a_stream_by_reqwest_that_can_be_rebuilt_arrives_whole() {
-    on_tokio(|service, client| async move {
-        let upload = || Request::post(service.url("")).body(stream(100_000)).unwrap();
-        let send = |request| client.transport().execute(request);
-        let response = client.call_with(Call::repeating(upload(), Some(upload())), send).await.unwrap();
-        assert_eq!(response.status(), 200);
-        assert_eq!(service.seen(), [seen(401, 100_000), seen(200, 100_000)]);
     });
 }
 
@@ -259,15 +220,4 @@ fn a_stream_with_a_header_of_the_connection_is_not_sent() {
             assert_eq!(service.seen(), []);
         });
     }
-}
-
-#[test]
-fn a_request_that_reqwest_cannot_send_is_an_error_without_the_url() {
-    on_tokio(|service, client| async move {
-        let url = format!("http://evil.example.net/?from={}", service.address);
-        let error = client.execute(client.transport().client().get(url).build().unwrap()).await.unwrap_err();
-        assert!(matches!(error, CallError::Misuse(_)), "{error}");
-        let error: CallError<SendError, _> = error;
-        assert!(!format!("{error} {error:?}").contains("from="), "{error:?}");
-    });
 }
