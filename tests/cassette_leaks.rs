@@ -1,6 +1,8 @@
 //! No cassette holds a credential: whatever the service answers, however it spells what it repeats, wherever a program puts a token.
 #![cfg(feature = "cassette")]
 
+#[path = "support/awkward.rs"]
+mod awkward;
 #[path = "support/settings.rs"]
 mod settings;
 #[path = "support/spellings.rs"]
@@ -9,6 +11,7 @@ mod spellings;
 use std::cell::Cell;
 use std::convert::Infallible;
 
+use awkward::*;
 use http::header::{HeaderName, HeaderValue};
 use http::{Request, Response};
 use location_auth::transports::cassette::{Credentials, Recorder};
@@ -16,16 +19,6 @@ use location_auth::transports::{RESPONSE_LIMIT, Transport};
 use location_auth::{App, Bytes, Flow, Progress, Session};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use spellings::spellings;
-
-/// Each holds a word that no text of ours does, and what is awkward to redact.
-const EMAIL: &str = "mail-Xq9\"\\/ä\n\u{1}+%41@example.com";
-const PASSWORD: &str = "word-Xq9\"\\/ß\t\u{7f} %";
-const CLIENT_ID: &str = "client-Xq9\"\\/ +%41";
-const CLIENT_SECRET: &str = "secret-Xq9\\\"'% ü";
-const API_KEY: &str = "key-Xq9\"\\/%41+";
-const USER_TOKEN: &str = "user-Xq9\\\"/%41+";
-const LOCATION_TOKEN: &str = "location-Xq9\\\"/%41+";
-const SECRETS: [&str; 7] = [EMAIL, PASSWORD, CLIENT_ID, CLIENT_SECRET, API_KEY, USER_TOKEN, LOCATION_TOKEN];
 
 fn app() -> App {
     App::new(settings::settings().api_key(API_KEY).client_id(CLIENT_ID).client_secret(CLIENT_SECRET)).unwrap()

@@ -9,6 +9,8 @@
     feature = "ureq"
 ))]
 
+#[path = "support/awkward.rs"]
+mod awkward;
 #[path = "support/now.rs"]
 mod now;
 #[path = "support/public_types.rs"]
@@ -23,6 +25,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use awkward::*;
 use http::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use location_auth::Bytes;
@@ -38,19 +41,10 @@ use location_auth::transports::{Cause, RunError, SendError, SendErrorKind, Share
 use location_auth::*;
 use now::now;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use support::{done, next, response, token_response};
+use support::{done, next, response};
 use tower_layer::Layer;
 use tower_service::Service;
 
-/// Each holds a word that no text of ours does, and what is awkward to redact.
-const EMAIL: &str = "mail-Xq9\"\\/ä\n\u{1}+%41@example.com";
-const PASSWORD: &str = "word-Xq9\"\\/ß\t\u{7f} %";
-const CLIENT_ID: &str = "client-Xq9\"\\/ +%41";
-const CLIENT_SECRET: &str = "secret-Xq9\\\"'% ü";
-const API_KEY: &str = "key-Xq9\"\\/%41+";
-const USER_TOKEN: &str = "user-Xq9\\\"/%41+";
-const LOCATION_TOKEN: &str = "location-Xq9\\\"/%41+";
-const SECRETS: [&str; 7] = [EMAIL, PASSWORD, CLIENT_ID, CLIENT_SECRET, API_KEY, USER_TOKEN, LOCATION_TOKEN];
 /// What the service has seen in the request of each step, and so can repeat.
 const CARRIED_BY_STEP_1: [&str; 5] = [EMAIL, PASSWORD, CLIENT_ID, CLIENT_SECRET, API_KEY];
 const CARRIED_BY_STEP_2: [&str; 4] = [USER_TOKEN, CLIENT_ID, CLIENT_SECRET, API_KEY];
@@ -122,6 +116,11 @@ fn echoes(request_secrets: &[&str]) -> Vec<Response<String>> {
     echoes
 }
 
+/// A token request's success, with what JSON escapes.
+fn token(text: &str) -> Response<String> {
+    response(200, &serde_json::json!({ "access_token": text }).to_string())
+}
+
 fn answer<F: Flow>(sweep: &mut Sweep, flow: F, echo: &Response<String>) {
     let Err(failed) = flow.receive(echo) else { return };
     sweep.error("flow::ReceiveError", &failed);
@@ -151,7 +150,6 @@ fn sweep() -> Sweep {
     sweep.debug("app::Location", &location);
     sweep.display("location_id::LocationId", location.id());
 
-    let token = |text: &str| token_response(&text.replace('\\', "\\\\").replace('"', "\\\""));
     let user_login = app.user_login(EMAIL, PASSWORD).unwrap();
     let login = location.login(EMAIL, PASSWORD).unwrap();
     sweep.debug("login::UserLogin", &user_login);
@@ -266,7 +264,6 @@ fn rejected(session: &mut Session) -> Acquisition {
 
 /// Every state of a renewal, and every end of it.
 fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &UserLogin, user_token: &UserAccessToken) {
-    let token = |text: &str| token_response(&text.replace('\\', "\\\\").replace('"', "\\\""));
     let waits = |mut response: Response<String>| {
         response.headers_mut().insert("retry-after", "30".parse().unwrap());
         response
@@ -373,10 +370,14 @@ fn calls(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], new: LocationA
     }
 }
 
+/// A transport whose service repeats the password.
+fn refused(_: Request<Bytes>, _: usize) -> Result<Response<Vec<u8>>, SendError> {
+    let said = serde_json::json!({ "error": PASSWORD }).to_string();
+    Ok(response(401, &said).map(String::into_bytes))
+}
+
 fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserLogin) {
     let call = || http::Request::get("https://api.example.com/x?q=Xq9").body(Bytes::new()).unwrap();
-    let refused =
-        |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
     let dead = |_, _| Err::<Response<Vec<u8>>, _>(SendError::new(SendErrorKind::Broken, Delivery::Unknown, None));
     let owner = || {
         let mut owner = Owner::new(sessions()[0].app());
@@ -410,12 +411,11 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
     }
     // Every token request succeeds, and the store repeats what it was given; then the call is answered.
     let is_token_request = |request: &http::Request<Bytes>| request.uri().path().ends_with("token");
-    let token = |text: &str| serde_json::json!({ "access_token": text }).to_string().into_bytes();
     let served = move |request: http::Request<Bytes>, _: usize| {
         let old = format!("Bearer {LOCATION_TOKEN}");
         Ok::<_, SendError>(match request.uri().path() {
-            "/user_token" => Response::new(token(USER_TOKEN)),
-            _ if is_token_request(&request) => Response::new(token("new-location-Xq9")),
+            "/user_token" => token(USER_TOKEN).map(String::into_bytes),
+            _ if is_token_request(&request) => token("new-location-Xq9").map(String::into_bytes),
             _ if request.headers()["authorization"] == old.as_str() => response(401, "").map(String::into_bytes),
             _ => Response::new(vec![]),
         })
@@ -503,9 +503,7 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
         sweep.error("run_error::RunError", &stopped);
         sweep.debug("run_error::Cause", stopped.cause);
     }
-    let answers =
-        |_, _| Ok::<_, SendError>(response(401, &format!(r#"{{"error": {PASSWORD:?}}}"#)).map(String::into_bytes));
-    let stopped = run(login.clone(), &answers).unwrap_err();
+    let stopped = run(login.clone(), &refused).unwrap_err();
     sweep.error("run_error::RunError", &stopped);
     sweep.debug("run_error::Cause", stopped.cause);
     // Nothing listens on port 1, so the client library's own errors are behind these.
@@ -522,9 +520,7 @@ fn transports(sweep: &mut Sweep, login: &LocationLogin) {
 fn cassettes(sweep: &mut Sweep, login: &LocationLogin) {
     let credentials = || Credentials::new(login.app()).login(EMAIL, PASSWORD);
     sweep.debug("credentials::Credentials", credentials());
-    let said = serde_json::json!({ "error": PASSWORD }).to_string();
-    let refuses = move |_: Request<Bytes>, _: usize| Ok::<_, SendError>(response(401, &said).map(String::into_bytes));
-    let recorder = Recorder::new(refuses, credentials());
+    let recorder = Recorder::new(refused, credentials());
     run(login.clone(), &recorder).unwrap_err();
     sweep.debug("recorder::Recorder", &recorder);
     sweep.display("recording::Cassette", recorder.cassette());
@@ -572,9 +568,8 @@ fn kit(sweep: &mut Sweep, login: &LocationLogin) {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(fails)).unwrap_err();
         sweep.shown.entry("scripted::Scripted").or_default().push(panic.downcast_ref::<String>().unwrap().clone());
     }
-    let token = format!(r#"{{"access_token": {}}}"#, serde_json::to_string(USER_TOKEN).unwrap());
-    let service =
-        Scripted::new([Interaction::any().respond(200, token), Interaction::any().respond(200, LOCATION_TOKEN)]);
+    let first = Interaction::any().respond(200, token(USER_TOKEN).into_body());
+    let service = Scripted::new([first, Interaction::any().respond(200, LOCATION_TOKEN)]);
     let network = Network::new(17, service);
     drop(run(login.clone(), &network));
     sweep.debug("network::Network", &network);
