@@ -8,7 +8,7 @@ mod support;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::future::{Future, ready};
 use std::pin::pin;
 use std::sync::Once;
@@ -109,26 +109,18 @@ fn logged_by_both(blocking: impl FnOnce(), asynchronous: impl FnOnce()) -> Vec<S
 // ---- The service and the way to it. ----
 
 /// A transport's error whose own words no event may repeat.
-struct Dead(Delivery);
-
-impl fmt::Display for Dead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "sending {PASSWORD} failed")
-    }
-}
-
-impl Debug for Dead {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl std::error::Error for Dead {}
+#[derive(Debug, thiserror::Error)]
+#[error("sending {1} failed")]
+struct Dead(Delivery, &'static str);
 
 impl Dead {
     fn kind(&self) -> SendErrorKind {
         if self.0 == Delivery::NotSent { SendErrorKind::Connect } else { SendErrorKind::TimedOut }
     }
+}
+
+fn fails(delivery: Delivery) -> Answer {
+    Err(Dead(delivery, PASSWORD))
 }
 
 type Answer = Result<Response<String>, Dead>;
@@ -316,7 +308,7 @@ fn a_throttled_step_logs_the_wait_before_it_begins() {
 
 #[test]
 fn a_step_without_a_response_logs_whether_the_request_was_sent_and_not_the_transports_error() {
-    let lines = with_retries(|| vec![Err(Dead(Delivery::NotSent)), Err(Dead(Delivery::Unknown))]);
+    let lines = with_retries(|| vec![fails(Delivery::NotSent), fails(Delivery::Unknown)]);
     let never = "WARN step failed step=1 location=loc-1 delivery=NotSent kind=Connect fault=Transport retry=Unspecified \
                  error=step 1 (User Access Token) of Location loc-1: the request was not sent; the transport is at fault: \
                  check the user token URL's host and the network, then send it again";
@@ -417,7 +409,7 @@ fn a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line() {
 
     let dead = "WARN call failed location=loc-1 delivery=Unknown kind=TimedOut fault=Transport error=no complete response to the call of Location loc-1 came, and it may \
                 have arrived; the transport is at fault: check the network, and make it again only if twice does no harm";
-    assert_eq!(of_a_call(session, no_owner, || vec![Err(Dead(Delivery::Unknown))]), [dead]);
+    assert_eq!(of_a_call(session, no_owner, || vec![fails(Delivery::Unknown)]), [dead]);
 
     let elsewhere = Request::get("https://evil.example.net/?Xq9").body(Bytes::new()).unwrap();
     let session_of_ours = session();
@@ -432,7 +424,7 @@ fn a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line() {
     for (line, start) in [(&answered[1], step), (&answered[2], failed)] {
         assert!(line.starts_with(&format!("{start}{renewing}: ")), "{line}");
     }
-    let cut = of_a_call(session, owner, || vec![unauthorized(), user(), Err(Dead(Delivery::Unknown))]);
+    let cut = of_a_call(session, owner, || vec![unauthorized(), user(), fails(Delivery::Unknown)]);
     let step = "WARN step failed step=2 location=loc-1 delivery=Unknown kind=TimedOut fault=Transport retry=Never ";
     let failed = "WARN call failed location=loc-1 fault=Transport ";
     for (line, start) in [(&cut[2], step), (&cut[3], failed)] {

@@ -184,21 +184,18 @@ fn a_response_to_a_token_request_has_at_most_64_kib() {
 /// `StoreError` and `ServiceError`, which hold any error.
 #[test]
 fn what_a_program_shares_survives_a_caught_panic() {
+    use location_auth::driver::{Acquisition, Attempt, Replay};
+    use location_auth::{
+        Backoff, Location, LocationAccessToken, LocationId, LocationLogin, ReceiveError, TokenExchange, TokenState,
+        UserAccessToken, UserLogin,
+    };
     use std::panic::{RefUnwindSafe, UnwindSafe};
+
     fn safe<T: UnwindSafe + RefUnwindSafe>() {}
-    safe::<(App, Settings, Environment, location_auth::Location, location_auth::LocationId)>();
-    safe::<(Session, Owner, location_auth::TokenState)>();
-    safe::<(location_auth::UserAccessToken, location_auth::LocationAccessToken, SavedToken)>();
-    safe::<(location_auth::UserLogin, location_auth::LocationLogin, location_auth::TokenExchange)>();
-    safe::<(
-        location_auth::driver::Attempt,
-        Verdict,
-        location_auth::driver::Replay,
-        location_auth::driver::Acquisition,
-        Acquiring,
-    )>();
-    safe::<(Error, Misuse, TokenError, location_auth::ReceiveError<location_auth::UserLogin>)>();
-    safe::<(Retry, location_auth::Backoff)>();
+    safe::<(App, Settings, Environment, Location, LocationId, Session, Owner, TokenState)>();
+    safe::<(UserAccessToken, LocationAccessToken, SavedToken, UserLogin, LocationLogin, TokenExchange)>();
+    safe::<(Attempt, Verdict, Replay, Acquisition, Acquiring, Retry, Backoff)>();
+    safe::<(Error, Misuse, TokenError, ReceiveError<UserLogin>)>();
     #[cfg(feature = "emulator")]
     safe::<location_auth::emulator::Emulator>();
     #[cfg(feature = "client")]

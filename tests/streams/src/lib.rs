@@ -16,12 +16,11 @@ use location_auth::{App, Environment, LocationAccessToken, Owner, Session};
 use settings::{API_KEY, CLIENT_ID, CLIENT_SECRET, EMAIL, PASSWORD, settings_at};
 
 /// Each request to `/locations/loc-1/files`, in order, and what arrived of it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seen {
     pub status: u16,
-    /// The bytes of the body that arrived, and the first of them.
+    /// The bytes of the body that arrived.
     pub length: u64,
-    pub start: Vec<u8>,
 }
 
 /// The service. A GET of a number's path answers with so many bytes; everything else answers how many came.
@@ -112,7 +111,7 @@ impl Service {
 
     fn files(&self, head: &Head, reader: &mut impl BufRead, writer: &mut impl Write) -> io::Result<()> {
         let status = self.emulator.lock().unwrap().handle(head.request.clone().map(|()| "")).status().as_u16();
-        let mut seen = Seen { status, length: 0, start: vec![] };
+        let mut seen = Seen { status, length: 0 };
         let refused_early = status == 401 && (head.expects_continue || self.refuses_unread.load(Ordering::SeqCst));
         if head.expects_continue && !refused_early {
             writer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
@@ -125,7 +124,7 @@ impl Service {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
         }
-        self.seen.lock().unwrap().push(seen.clone());
+        self.seen.lock().unwrap().push(seen);
         if refused_early {
             answer(writer, status, b"")?;
             // As servers do that have not read what is still to come.
@@ -195,8 +194,6 @@ fn read_piece(size: u64, cut: Option<u64>, reader: &mut impl BufRead, seen: &mut
         if read == 0 {
             return Ok(false);
         }
-        let room = 16_usize.saturating_sub(seen.start.len());
-        seen.start.extend_from_slice(&buffer[..read.min(room)]);
         reader.consume(read);
         seen.length += read as u64;
         left -= read as u64;

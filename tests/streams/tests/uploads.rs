@@ -40,7 +40,7 @@ fn stream(length: usize) -> reqwest::Body {
 }
 
 fn seen(status: u16, length: u64) -> Seen {
-    Seen { status, length, start: vec![b'u'; 16.min(length as usize)] }
+    Seen { status, length }
 }
 
 #[test]
