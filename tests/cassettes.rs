@@ -417,6 +417,7 @@ fn a_value_that_could_hold_a_secret_is_withheld_in_its_place() {
         (r#"{"a":["access_token","new-7f3a"],"b":1}"#, r#"{"a":"<withheld>","b":1}"#),
         (r#"{"a":{"real-password-4":"new-7f3a"},"b":1}"#, r#"{"a":"<withheld>","b":1}"#),
         (r#"{"log":"{\"access_token\":\"new-7f3a\"}"}"#, r#"{"log":"<withheld>"}"#),
+        (r#"{"log":"\"new-7f3a\"","or":"[\"new-7f3a\"]"}"#, r#"{"log":"<withheld>","or":"<withheld>"}"#),
         (r#"{"log":"%7B%22access_token%22:%22new-7f3a%22%7D"}"#, r#"{"log":"<withheld>"}"#),
         (r#"{"log":"a=1&access_token=new-7f3a"}"#, r#"{"log":"<withheld>"}"#),
         (r#"{"log":"a=1&client%255Fsecret%253Dnew-7f3a"}"#, r#"{"log":"<withheld>"}"#),

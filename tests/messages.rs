@@ -56,6 +56,7 @@ fn a_message_is_found_in_any_shape_of_body() {
         (r#"{"errors": {"email": ["is invalid"]}}"#, Some("email: is invalid")),
         (r#"{"errors": {"email": "is invalid", "password": "is short"}}"#, Some("email: is invalid")),
         (r#"{"errors": {"owner": {"email": ["is invalid"]}}}"#, Some("owner: email: is invalid")),
+        (r#"{"errors": {"name": ["is invalid"]}}"#, Some("name: is invalid")),
         (r#"{"errors": {"code": ["is invalid"]}}"#, Some("code: is invalid")),
         (r#"{"errors": {"base": "no"}}"#, Some("no")),
         (r#"{"errors": {"base": [], "email": ["no"]}}"#, Some("email: no")),
