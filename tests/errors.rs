@@ -475,18 +475,9 @@ fn no_text_of_the_sources_is_missing_from_the_file() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let said = texts().said.join("\n");
     let mut seen = 0;
-    for file in [
-        "src/error.rs",
-        "src/error_kind.rs",
-        "src/misuse.rs",
-        "src/saved.rs",
-        "src/token_error.rs",
-        "transports/cassette/error.rs",
-        "transports/client/error.rs",
-        "transports/client/service_error.rs",
-        "transports/run_error.rs",
-        "transports/send_error.rs",
-    ] {
+    let files = "src/error.rs src/error_kind.rs src/misuse.rs src/saved.rs src/token_error.rs \
+                 transports/cassette/error.rs transports/client/error.rs transports/client/service_error.rs transports/run_error.rs transports/send_error.rs";
+    for file in files.split_whitespace() {
         let text = fs::read_to_string(root.join(file)).unwrap();
         // One-word literals are names of members and types.
         for literal in literals(&text).iter().filter(|literal| literal.contains(' ')) {

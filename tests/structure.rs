@@ -52,22 +52,13 @@ fn the_core_names_no_io_no_clock_and_no_client_library() {
 
 #[test]
 fn only_the_adapters_use_std_and_a_client_library() {
-    let contract = [
-        "mod.rs",
-        "bounded.rs",
-        "drivers.rs",
-        "events.rs",
-        "own_wakes.rs",
-        "run_error.rs",
-        "send_error.rs",
-        "shared.rs",
-    ];
+    let contract = "mod.rs bounded.rs drivers.rs events.rs own_wakes.rs run_error.rs send_error.rs shared.rs";
     let mut adapters = 0;
     let is_above = |(path, _): &(PathBuf, String)| path.parent() == Some(Path::new("transports"));
     for (path, text) in sources("transports").into_iter().filter(is_above) {
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         let uses_std = code(&text).any(|line| line == "extern crate std;");
-        if !contract.contains(&name.as_str()) {
+        if !contract.split(' ').any(|file| file == name) {
             adapters += 1;
             continue;
         }
