@@ -129,6 +129,8 @@ fn what_is_wrong_ends_with_code_1_and_a_line_that_says_what_to_do() {
 #[test]
 #[cfg(not(feature = "ureq-rustls"))]
 fn https_without_its_feature_says_which_feature() {
-    let (_, _, last) = run(&[], &variables("https://127.0.0.1:1"));
+    // It takes the connection that TLS would be spoken on.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (_, _, last) = run(&[], &variables(&format!("https://{}", listener.local_addr().unwrap())));
     assert!(last.ends_with(": the client was built without TLS: turn on its feature that ends in -rustls"), "{last}");
 }
