@@ -1,4 +1,5 @@
-//! The drawings of a call and of a renewal, in the guide and in the documentation, are made here: from every way through the state machines.
+//! The drawings of a call and of a renewal in the documentation, and that of a call in the guide, are made here: from every way through the state
+//! machines.
 //! `UPDATE_TABLES=1 cargo test --test drawings` writes them anew.
 
 #[path = "support/callers.rs"]
@@ -118,16 +119,19 @@ fn compare(documented: &str, made: &str, file: &str, whole: impl Fn(&str) -> Str
     }
 }
 
-/// The guide has both diagrams, this one behind its heading.
-fn is_drawn(heading: &str, edges: &[Edge], documentation: &str) {
-    let path = |file| format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
-    let guide = path("guide/rejected-token.md");
-    let page = std::fs::read_to_string(&guide).unwrap();
+/// The guide has this diagram behind its heading.
+fn is_drawn(heading: &str, edges: &[Edge]) {
+    let guide = concat!(env!("CARGO_MANIFEST_DIR"), "/guide/rejected-token.md");
+    let page = std::fs::read_to_string(guide).unwrap();
     let begin = page.find(heading).unwrap();
     let begin = begin + page[begin..].find("```mermaid\n").unwrap() + "```mermaid\n".len();
     let end = begin + page[begin..].find("```").unwrap();
-    compare(&page[begin..end], &mermaid(edges), &guide, |made| format!("{}{made}{}", &page[..begin], &page[end..]));
-    let file = path(documentation);
+    compare(&page[begin..end], &mermaid(edges), guide, |made| format!("{}{made}{}", &page[..begin], &page[end..]));
+}
+
+/// The documentation has it as text.
+fn is_documented(edges: &[Edge], file: &str) {
+    let file = format!("{}/{file}", env!("CARGO_MANIFEST_DIR"));
     compare(&std::fs::read_to_string(&file).unwrap_or_default(), &lines(edges), &file, str::to_owned);
 }
 
@@ -243,7 +247,7 @@ fn the_drawing_of_a_renewal_shows_every_way_through_it() {
         walk(start, &mut vec![], &mut walked);
     }
     are_walked(ACQUISITION, &walked);
-    is_drawn("## One renewal", ACQUISITION, "src/acquisition_states.md");
+    is_documented(ACQUISITION, "src/acquisition_states.md");
 }
 
 #[test]
@@ -289,7 +293,8 @@ fn the_drawing_of_a_call_shows_every_way_through_it() {
         }
     }
     are_walked(CALL, &walked);
-    is_drawn("## One call", CALL, "src/call_states.md");
+    is_drawn("## One call", CALL);
+    is_documented(CALL, "src/call_states.md");
 }
 
 fn call_state_of(from: State, next: &Next<(), ()>) -> State {
