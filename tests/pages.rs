@@ -153,6 +153,22 @@ fn every_program_in_the_guide_matches_its_file() {
 }
 
 #[test]
+fn the_pages_are_short() {
+    let words = |page: &Path| read(page).split_whitespace().count();
+    let pages = guide();
+    for page in pages.iter().filter(|page| !page.ends_with("what-can-go-wrong.md")) {
+        assert!(words(page) <= 900, "{}: {} words", page.display(), words(page));
+    }
+    let index = words(&root().join("guide/README.md"));
+    let all: usize = pages.iter().map(|page| words(page)).sum();
+    assert!(all + index <= 9000, "{all} and {index} words");
+    for page in ["SECURITY.md", "CONTRIBUTING.md"] {
+        let words = words(&root().join(page));
+        assert!(words <= 1000, "{page}: {words} words");
+    }
+}
+
+#[test]
 fn the_readme_is_short_and_its_first_screen_has_a_login() {
     let readme = read(&root().join("README.md"));
     assert!(readme.lines().count() <= 190, "{} lines", readme.lines().count());
