@@ -146,7 +146,8 @@ impl Error {
     }
 
     /// The service's message: from JSON the texts that usually say what went wrong, from `text/plain` the first line, from a page of HTML the title
-    /// (unless the status is a success). It has at most 256 bytes, and control characters are replaced. `[email]` and `[client id]` replace the owner's email and the Client ID.
+    /// (unless the status is a success). It has at most 256 bytes, and control characters are replaced. `[email]` and `[client id]` replace the
+    /// owner's email and the Client ID.
     ///
     /// `None` if there is no message, or if [`is_message_withheld`](Self::is_message_withheld).
     pub fn message(&self) -> Option<&str> {

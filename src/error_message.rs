@@ -57,8 +57,8 @@ impl Secrets<'_> {
     }
 }
 
-/// Finds a short message in a body of a usual shape, the service's own code for what happened, and whether the body is JSON or empty. A success (`success`) may hold private
-/// data: of it only members with usual names are shown.
+/// Finds a short message in a body of a usual shape, the service's own code for what happened, and whether the body is JSON or empty. A success
+/// (`success`) may hold private data: of it only members with usual names are shown.
 pub(crate) fn message(
     headers: &HeaderMap,
     body: &[u8],

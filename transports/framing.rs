@@ -12,8 +12,8 @@ use super::{Delivery, SendError, SendErrorKind, may_carry_secrets};
 ///
 /// | header of the request | rule |
 /// | --- | --- |
-/// | `Content-Length` | It may be left out. It passes once, if it is the body's length. Of a stream it may be any number: a stream that turns out longer is then an error. |
-/// | `Connection`, `Keep-Alive`, `Proxy-*`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade` | Refused: they belong to the library that has the connection. |
+/// | `Content-Length` | Optional. It passes once, if it is the body's length. A stream may name any number: a longer stream is an error. |
+/// | `Connection`, `Keep-Alive`, `Proxy-*`, `TE`, `Trailer`, `Transfer-Encoding`, `Upgrade` | Refused: they are the library's to set. |
 /// | `Expect` | It passes: it is for the service. |
 ///
 /// An empty body has `Content-Length: 0`, except if the method takes none: `GET`, `HEAD`, `DELETE`, `OPTIONS`, `TRACE` and `CONNECT`

@@ -1,4 +1,5 @@
-//! What both clients are. Each asks the core what is next, and does it. All locks of the state are taken here, for a few lines at a time. No code of the program, the transport or the store runs, and none of their values is dropped, under a lock.
+//! What both clients are. Each asks the core what is next, and does it. All locks of the state are taken here, for a few lines at a time. No code of
+//! the program, the transport or the store runs, and none of their values is dropped, under a lock.
 
 extern crate std;
 
@@ -112,8 +113,8 @@ impl<T, S, W> Clone for AnyClient<T, S, W> {
 impl<T, S, W> AnyClient<T, S, W> {
     /// Returns the same client with another limit for the body of a response, in bytes. Use it for all calls, or for one.
     ///
-    /// The default is 1 MiB. The limit of a token request is always [`RESPONSE_LIMIT`](super::super::RESPONSE_LIMIT). A 401 with a longer body is an error like any response
-    /// with a longer one, and no new token is requested: leave room for the body of a refusal.
+    /// The default is 1 MiB. The limit of a token request is always [`RESPONSE_LIMIT`](super::super::RESPONSE_LIMIT). A 401 with a longer body is an
+    /// error like any response with a longer one, and no new token is requested: leave room for the body of a refusal.
     #[must_use = "it is another client"]
     pub fn with_limit(&self, limit: usize) -> Self {
         Self { limit, ..self.clone() }
