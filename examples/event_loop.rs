@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{Request, Response};
 use location_auth::driver::{Acquiring, AwaitTurn, Call, CallFailure, Next, SendToken, SentCall, Turn, WaitingCall};
+use location_auth::store::Stored;
 use location_auth::{App, Bytes, Environment, Owner, SavedToken, Session, Settings};
 
 type Waiting = WaitingCall<Bytes, Vec<u8>>;
@@ -81,9 +82,15 @@ impl Loop {
                 self.outbox.push((caller, token.request()));
                 self.in_flight.insert(caller, InFlight::Token(Box::new((token, call))));
             }
-            Acquiring::Keep(keep) => {
-                self.store.push(keep.token()); // a secret: a file that only its owner can read, or a secret store
-                let next = keep.kept(&mut self.session, &mut self.owner, now()?);
+            // This program is alone, so that it needs no turns of a store.
+            Acquiring::OpenRecord(open) => {
+                let next = open.opened(Stored::SavesOnly, &mut self.session, &mut self.owner, now()?);
+                self.renew(caller, next, call)?;
+            }
+            Acquiring::WriteRecord(write) => {
+                // A secret: it goes into a file that only its owner can read, or into a secret store.
+                self.store.extend(write.record().new_token().cloned());
+                let next = write.written(&mut self.session, &mut self.owner, now()?);
                 self.renew(caller, next, call)?;
             }
             Acquiring::Done(result) => self.go_on(caller, call.acquired(result).into())?,

@@ -1,20 +1,16 @@
 //! A logout: what the program can do, and what only the service can.
 
 mod support;
-#[path = "support/token_file.rs"]
-mod token_file;
 
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::fs;
 
 use http::Request;
-use location_auth::transports::client::{Client, TokenStore};
+use location_auth::transports::client::{Client, Folder};
 use location_auth::transports::{Transport, run};
-use location_auth::{App, Bytes, LocationAccessToken, Owner, SavedToken, Session};
-use token_file::TokenFile;
+use location_auth::{App, Bytes, LocationAccessToken, Owner, Session};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let app = support::app("https://api.example.com")?;
@@ -26,17 +22,29 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (users_copy, copy) = (user.clone(), token.clone());
 
     let folder = std::env::temp_dir().join(format!("location-auth-{}", std::process::id()));
-    fs::create_dir(&folder)?;
-    let files = Files { owner: folder.join("owner.json"), location: folder.join("location.json") };
-    TokenFile::create(&files.owner)?.commit(&SavedToken::from(&user))?;
-    TokenFile::create(&files.location)?.commit(&SavedToken::from(&token))?;
-    let mut owner = Owner::new(&app);
-    owner.set_user_token(user)?;
-    let client = Client::with_owner(Session::for_location(&app, token)?, owner, &transport, files.clone());
-
-    log_out(client, &files)?;
-    println!("Logged out. Files left: {}", fs::read_dir(&folder)?.count());
-    fs::remove_dir(&folder)?;
+    let client = Client::with_owner(
+        app.location(support::LOCATION_ID)?.session(),
+        Owner::new(&app),
+        &transport,
+        Folder::new(&folder)?,
+    );
+    client.set_user_token(user)?;
+    client.set_location_token(token)?;
+    client.flush()?;
+    println!("Logged in. Records with a token: {}", tokens(&folder)?);
+    client.forget().map_err(|error| error.to_string())?; // for all processes that use the folder
+    drop(client); // the last clone wipes the Location's token
+    println!("Logged out. Records with a token: {}", tokens(&folder)?);
+    let other = Client::with_owner(
+        app.location(support::LOCATION_ID)?.session(),
+        Owner::new(&app),
+        &transport,
+        Folder::new(&folder)?,
+    );
+    if let Err(error) = other.ensure_token() {
+        println!("  another process: {error}");
+    }
+    fs::remove_dir_all(&folder)?;
 
     println!("A copy of the Location's token still works:");
     call(&app, copy.clone(), &transport)?;
@@ -50,14 +58,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("  {stopped}");
     }
     Ok(())
-}
-
-/// Call it when no call is under way: a renewal that still runs saves its new token, and so makes a file again.
-fn log_out<T: Transport>(client: Client<T, Files>, files: &Files) -> io::Result<()> {
-    client.forget(); // clones of the client and the owner's other clients no longer renew a token
-    drop(client); // the last clone wipes the Location's token
-    fs::remove_file(&files.location)?;
-    fs::remove_file(&files.owner)
 }
 
 fn call<T: Transport<Error: Error + 'static>>(
@@ -75,15 +75,7 @@ fn call<T: Transport<Error: Error + 'static>>(
     Ok(())
 }
 
-#[derive(Clone)]
-struct Files {
-    owner: PathBuf,
-    location: PathBuf,
-}
-
-impl TokenStore for Files {
-    fn save(&self, token: &SavedToken) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let file: &Path = if token.location().is_some() { &self.location } else { &self.owner };
-        Ok(TokenFile::create(file)?.commit(token)?)
-    }
+fn tokens(folder: &std::path::Path) -> std::io::Result<usize> {
+    let files = fs::read_dir(folder)?.flatten();
+    Ok(files.filter(|file| fs::read_to_string(file.path()).is_ok_and(|text| text.contains("access_token"))).count())
 }

@@ -92,7 +92,7 @@ fn is_its_own_form(text: &str) -> bool {
 
 /// How JSON writes a byte of a text (RFC 8259 section 7), and how many bytes of that count. It is written here, since `serde_json` writes to a
 /// buffer of ours only with `std`, which brings 3 KiB into a small program and 9 into another.
-fn escape(byte: u8) -> ([u8; 6], usize) {
+pub(crate) fn escape(byte: u8) -> ([u8; 6], usize) {
     let hex = |digit: u8| b"0123456789abcdef".get(usize::from(digit)).copied().unwrap_or_default();
     match byte {
         b'"' | b'\\' => ([b'\\', byte, 0, 0, 0, 0], 2),

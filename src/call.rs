@@ -48,11 +48,14 @@ pub struct Call<B> {
     request: Request<B>,
     /// What to send after a 401. `None` if the call can't be sent again, or was. In a box, since a call is moved a few times.
     again: Option<Box<Request<B>>>,
-    /// Whether that is a clone of the request: then it needs no judging of its own.
-    is_clone: bool,
-    /// The call has waited for a token, and is sent with the newest one for the last time.
+    /// Clones that, if it is a clone of the request: then it needs no judging of its own.
+    clone: Option<Copier<B>>,
+    /// The call has waited for a token.
     replay: Option<Replay>,
 }
+
+/// Makes a clone of a request, where its type allows it.
+type Copier<B> = fn(&Request<B>) -> Request<B>;
 
 /// What to do next for a [`Call`].
 #[must_use = "a call goes on only if the driver does what its state says"]
@@ -69,6 +72,7 @@ pub enum Next<B, R> {
 #[must_use = "a call that was sent waits for its response"]
 pub struct SentCall<B> {
     again: Option<Box<Request<B>>>,
+    clone: Option<Copier<B>>,
     attempt: Attempt,
 }
 
@@ -80,7 +84,7 @@ enum Waiting<B, R> {
     /// For the first token, to be sent for the first time.
     First(Call<B>),
     /// For a new token, to be sent again.
-    Rejected { again: Option<Box<Request<B>>>, response: Response<R> },
+    Rejected { again: Option<Box<Request<B>>>, clone: Option<Copier<B>>, response: Response<R> },
 }
 
 /// The reason why a call has no response for the caller.
@@ -107,7 +111,7 @@ pub enum CallFailure<R> {
 impl<B: Clone> Call<B> {
     /// Makes a call from a request without credentials. After a 401 and a renewal, a clone of it is sent.
     pub fn new(request: Request<B>) -> Self {
-        Self { again: Some(Box::new(request.clone())), request, is_clone: true, replay: None }
+        Self { again: Some(Box::new(request.clone())), request, clone: Some(Request::clone), replay: None }
     }
 }
 
@@ -122,7 +126,7 @@ impl<B> Call<B> {
     /// `None` is the same as [`once`](Self::once).
     #[inline]
     pub fn repeating(request: Request<B>, again: Option<Request<B>>) -> Self {
-        Self { request, again: again.map(Box::new), is_clone: false, replay: None }
+        Self { request, again: again.map(Box::new), clone: None, replay: None }
     }
 
     /// Returns what to do first: send the request, or get the Location's first token.
@@ -149,13 +153,13 @@ impl<B> Call<B> {
             Some(replay) => session.replay(replay, &mut self.request),
         });
         drop(session);
-        Ok((self.request, SentCall { again: self.again, attempt: attempt? }))
+        Ok((self.request, SentCall { again: self.again, clone: self.clone, attempt: attempt? }))
     }
 
     #[inline]
     fn check_again(&self, session: &Session) -> Result<(), Misuse> {
         match &self.again {
-            Some(again) if !self.is_clone => session.check_request(&**again),
+            Some(again) if self.clone.is_none() => session.check_request(&**again),
             _ => Ok(()),
         }
     }
@@ -174,14 +178,12 @@ impl<B> SentCall<B> {
     ) -> Result<Next<B, R>, Misuse> {
         let verdict = session.received(self.attempt, response.status());
         drop(session);
+        let Self { again, clone, .. } = self;
+        let waiting = |response| WaitingCall(Waiting::Rejected { again, clone, response });
         Ok(match verdict? {
             Verdict::Answered => Next::Done(Ok(response)),
-            Verdict::Replay(replay) => {
-                WaitingCall(Waiting::Rejected { again: self.again, response }).acquired(Ok(replay)).into()
-            }
-            Verdict::Acquire(renewal) => {
-                Next::Acquire(renewal, WaitingCall(Waiting::Rejected { again: self.again, response }))
-            }
+            Verdict::Replay(replay) => waiting(response).acquired(Ok(replay)).into(),
+            Verdict::Acquire(renewal) => Next::Acquire(renewal, waiting(response)),
             Verdict::Rejected(error) => Next::Done(Err(CallFailure::TokenRejected { response, error })),
         })
     }
@@ -196,11 +198,15 @@ impl<B, R> WaitingCall<B, R> {
     pub fn acquired(self, result: Result<Replay, TokenError>) -> Result<Call<B>, CallFailure<R>> {
         match (self.0, result) {
             (Waiting::First(call), Ok(replay)) => Ok(Call { replay: Some(replay), ..call }),
+            // Another process's token is a first send: the call may have to be sent once more.
+            (Waiting::Rejected { again: Some(again), clone: Some(clone), .. }, Ok(replay)) if !replay.again => {
+                Ok(Call { request: clone(&again), again: Some(again), clone: Some(clone), replay: Some(replay) })
+            }
             (Waiting::Rejected { again: Some(request), .. }, Ok(replay)) => {
                 Ok(Call { replay: Some(replay), ..Call::once(*request) })
             }
             (Waiting::First(_), Err(error)) => Err(CallFailure::NoToken { error }),
-            (Waiting::Rejected { again: None, response }, Ok(_)) => Err(CallFailure::NotRepeated { response }),
+            (Waiting::Rejected { again: None, response, .. }, Ok(_)) => Err(CallFailure::NotRepeated { response }),
             (Waiting::Rejected { response, .. }, Err(error)) => Err(CallFailure::TokenRejected { response, error }),
         }
     }

@@ -8,13 +8,16 @@
 //!                  │                └──────────────── acquired ─ WaitingCall
 //!                  └ Acquire ─▶ Acquisition ─ start ─▶ Acquiring ─ Done ──▲
 //!                                                       │   ▲
-//!                           AwaitTurn, SendToken, Keep: do it, and tell the state
+//!         AwaitTurn, OpenRecord, SendToken, WriteRecord: do it, and tell the state
 //! ```
 //!
 //! - **One session for each Location**, shared by all its callers, and one [`Owner`](crate::Owner). Another session would request tokens of its own.
 //! - **A turn** is what only one caller at a time may do: the exchange for a Location, or the login of an owner. All callers that need the
 //!   same token wait for one request, and share its result. A caller keeps a turn until [`Acquiring::holds`] is false for it: while it saves, too, and
 //!   while its request is under way. Who grants a turn too early gets [`Misuse::TurnTaken`](crate::Misuse::TurnTaken), and no second token.
+//! - **The store's turn** comes with [`OpenRecord`]: keep it until [`Acquiring::holds_record`] is false, and drop it before anything else is done. A program
+//!   whose store only saves passes [`Stored::SavesOnly`](crate::store::Stored), and saves the [new token](crate::store::Record::new_token) of a
+//!   [`WriteRecord`]. After a call, [`Session::unwritten`](crate::Session::unwritten) says what is left to write.
 //! - **The time** is that of day, since 1970, and of one clock for all calls of an owner.
 //! - **[`Call`] ties a response to its request.** A driver that uses [`Session`](crate::Session) alone is not protected from a request that is sent
 //!   without credentials, the status of another response, another call's verdict, or a call that is sent again without its [`Replay`], or twice:
@@ -32,7 +35,7 @@
 #![cfg_attr(any(doc, doctest), doc = include_str!("../examples/event_loop.rs"))]
 //! ```
 
-pub use crate::acquiring::{Acquiring, Acquisition, AwaitTurn, Keep, Replay, SendToken, Turn};
+pub use crate::acquiring::{Acquiring, Acquisition, AwaitTurn, OpenRecord, Replay, SendToken, Turn, WriteRecord};
 pub use crate::attempt::{Attempt, Verdict};
 pub use crate::call::{Call, CallFailure, Next, SentCall, WaitingCall};
 pub use crate::endpoint::may_carry_secrets;

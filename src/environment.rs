@@ -13,7 +13,7 @@ use core::fmt;
 /// assert_eq!("staging".parse(), Ok(Environment::Staging));
 /// assert_eq!("test".parse::<Environment>(), Err(Misuse::UnknownEnvironment));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Environment {
     /// For trying things out.
     Staging,

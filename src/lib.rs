@@ -122,6 +122,7 @@
 //! | `hyper` | [`transports::hyper`], over your own connections, for any runtime or none |
 //! | `cassette` | [`transports::cassette`]: records the real service without credentials, and replays it |
 //! | `client` | [`transports::client`]: the ready-made clients, blocking and async |
+//! | `folder` | a folder as the store of tokens, for all processes of a machine. It turns on [`transports::client`] |
 //! | `tower` | a [tower](https://docs.rs/tower/0.5) layer that puts a client's credentials on calls with any body: `transports::client::tower` |
 //! | `emulator` | [`emulator`]: an emulated service for tests |
 //! | `testing` | [`testing`]: scripted and failing transports, and a simulated network with faults from a seed. It turns on [`emulator`] |
@@ -202,11 +203,13 @@ extern crate alloc;
 // The adapters use the core by its public path, as another crate does.
 extern crate self as location_auth;
 
+mod acts;
 mod app;
 mod attempt;
 mod body;
 mod call;
 mod checks;
+mod counter;
 mod delivery;
 pub mod driver;
 #[cfg(feature = "emulator")]
@@ -236,8 +239,10 @@ mod percent;
 pub mod protocol {}
 mod acquiring;
 mod acquisition;
+mod opening;
 mod query;
 mod record;
+mod record_key;
 mod redacted;
 mod request;
 mod response;
@@ -248,6 +253,7 @@ mod session;
 mod settings;
 mod slot;
 mod spelling;
+pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
@@ -256,6 +262,7 @@ mod token_error;
 mod token_state;
 #[path = "../transports/mod.rs"]
 pub mod transports;
+mod unsaved;
 
 pub use app::{App, Location};
 pub use bytes::Bytes;
@@ -279,11 +286,12 @@ pub use text::{StrikeOut, strike_out};
 pub use token::{LocationAccessToken, UserAccessToken};
 pub use token_error::{TokenError, TokenErrorKind};
 pub use token_state::TokenState;
+pub use unsaved::Unsaved;
 
 #[cfg(doctest)]
 #[doc = include_str!("../tests/misuse.md")]
 mod misuse_does_not_compile {}
 
-#[cfg(all(doctest, feature = "client", feature = "emulator", feature = "ureq"))]
+#[cfg(all(doctest, feature = "folder", feature = "emulator", feature = "ureq"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

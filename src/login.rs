@@ -1,5 +1,6 @@
 //! The three flows: step 1, step 2, and both in a row. The page of each has a drawing of its states.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -11,7 +12,9 @@ use crate::checks::line;
 use crate::error_message::Secrets;
 use crate::flow::sealed::Sealed;
 use crate::request::post;
+use crate::text::{clean, strike_out};
 use crate::token::BearerToken;
+use crate::token_error::CAUSE_LIMIT;
 use crate::{
     App, Error, ErrorKind, Field, Flow, Location, LocationAccessToken, LocationId, Misuse, Progress, ReceiveError,
     Step, UserAccessToken, response,
@@ -257,6 +260,17 @@ pub(crate) struct Held<'a> {
 }
 
 impl Held<'_> {
+    /// A store's own words, as a line that repeats no credential. `record` is the token that it was to write.
+    pub(crate) fn told(self, cause: &str, record: Option<&BearerToken>) -> Box<str> {
+        let password = self.login.map(|login| login.credentials.texts());
+        let tokens = [self.user, self.location, record].into_iter().flatten().map(BearerToken::expose);
+        let secrets: Vec<_> = tokens.chain(password.iter().map(|[_, password]| password.as_str())).collect();
+        match strike_out(cause, &[], &secrets) {
+            Some(cause) => clean(&cause, CAUSE_LIMIT),
+            None => "its error repeats a credential, and is withheld".into(),
+        }
+    }
+
     /// Builds the error for a response without a token, to a request that carried `sent` and the App's credentials.
     fn error<B: AsRef<[u8]>>(
         self,

@@ -55,6 +55,9 @@ pub enum Misuse {
     /// The environment's name is neither of the two.
     #[error("the environment is unknown: write staging or production")]
     UnknownEnvironment,
+    /// The text is no name of a record.
+    #[error("the text is no key of a record: write environment/owner or environment/location/ID")]
+    UnknownKey,
     /// A token of one environment was used with an [`App`](crate::App) of the other.
     #[error("a {token} token was used with a {app} App: use the App of the token's environment")]
     WrongEnvironment {

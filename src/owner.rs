@@ -1,14 +1,14 @@
 //! What the Locations of one owner share.
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::acts::Acts;
 use crate::home::Home;
-use crate::identity::Identity;
-use crate::record::Record;
 use crate::slot::Slot;
 use crate::token::BearerToken;
-use crate::{App, Misuse, SavedToken, Step, TokenError, TokenErrorKind, UserAccessToken, UserLogin};
+use crate::{App, Misuse, SavedToken, Step, TokenError, TokenErrorKind, Unsaved, UserAccessToken, UserLogin};
 
 /// The credentials of one owner, for all their Locations: a User Access Token, or the login that gets one, or both.
 ///
@@ -41,27 +41,10 @@ pub struct Owner {
     pub(crate) acts: Acts,
 }
 
-/// What a person has done to an owner. The count of token requests follows it: an owner's at once, a Location's at its next turn.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Acts {
-    pub(crate) owner: Identity,
-    /// How often the program has set other credentials.
-    set: u64,
-    /// How often it has tried again.
-    tried: u64,
-}
-
-impl Acts {
-    pub(crate) fn has_credentials_of(&self, other: &Self) -> bool {
-        (self.owner, self.set) == (other.owner, other.set)
-    }
-}
-
 impl Owner {
     /// Makes an owner without credentials. It gets no token: a caller whose token is rejected or missing gets an error.
     pub fn new(app: &App) -> Self {
-        let acts = Acts { owner: Identity::new(), set: 0, tried: 0 };
-        Self { home: app.home().clone(), login: None, slot: Slot::new(None), acts }
+        Self { home: app.home().clone(), login: None, slot: Slot::new(None), acts: Acts::new() }
     }
 
     /// Sets the login for a new User Access Token, when one is needed: a User Access Token that is set stays, and is used first. With another login
@@ -72,10 +55,10 @@ impl Owner {
     pub fn set_login(&mut self, login: UserLogin) -> Result<(), Misuse> {
         self.home.accept(login.app().home())?;
         if self.login.as_ref().is_none_or(|set| !set.is_same(&login)) {
-            self.slot.record = Record::default();
-            self.acts.set = self.acts.set.saturating_add(1);
+            self.slot.count.begin_anew();
+            self.acts.set(self.slot.has_begun());
         }
-        self.login = Some(login);
+        (self.login, self.acts.is_forgotten) = (Some(login), false);
         Ok(())
     }
 
@@ -92,10 +75,16 @@ impl Owner {
         Ok(())
     }
 
+    /// Says that the owner has all that the program starts with. A ready-made client does this, and so does the first acquisition. What is set later is
+    /// a person's act: it ends a pause that the store knows of, a token is saved, and it takes the place of the store's.
+    pub fn begin(&mut self) {
+        self.slot.begin(self.acts);
+    }
+
     /// Ends the pauses between token requests: the owner and each Location may send one more at once. For a person who has corrected what was
     /// wrong.
     pub fn try_again(&mut self) {
-        self.slot.record.try_again();
+        self.slot.count.try_again();
         self.acts.tried = self.acts.tried.saturating_add(1);
     }
 
@@ -104,6 +93,7 @@ impl Owner {
     pub fn forget(&mut self) {
         self.login = None;
         self.set(None);
+        self.acts.is_forgotten = true;
     }
 
     /// Whether the owner has a User Access Token that step 2 has not refused.
@@ -116,40 +106,52 @@ impl Owner {
         self.login.is_some()
     }
 
-    /// A new User Access Token that is not in the program's store yet: the next renewal saves it first.
-    pub fn unsaved(&self) -> Option<SavedToken> {
-        let secret = self.slot.unsaved()?.clone();
-        Some(SavedToken::from(&UserAccessToken { home: self.home.clone(), secret }))
+    /// The owner's tokens that no store has.
+    pub fn unsaved(&self) -> Vec<Unsaved> {
+        self.slot
+            .unkept()
+            .map(|(token, why)| Unsaved::new(SavedToken::new(&self.home, None, token.clone()), why))
+            .collect()
+    }
+
+    /// The same, for a program that saves them itself: they are not listed again, but for one that is about to be saved.
+    pub fn take_unsaved(&mut self) -> Vec<Unsaved> {
+        let unsaved = self.unsaved();
+        self.slot.take_unkept();
+        unsaved
+    }
+
+    /// How many tokens came too late, and were not taken yet.
+    pub fn surplus(&self) -> usize {
+        self.slot.surplus()
     }
 
     /// Whether the owner has something that could get a token.
     pub(crate) fn has_means(&self) -> bool {
-        self.has_login() || self.slot.token().is_some() || self.slot.unsaved().is_some()
+        let has_any = self.has_login() || self.slot.token().is_some() || self.slot.has_issued();
+        has_any && !self.acts.is_forgotten
     }
 
     /// The token for step 2. One that step 2 has refused is sent again only if there is no other way.
-    pub(crate) fn usable_token(&self) -> Option<&BearerToken> {
-        self.slot.token().filter(|_| self.slot.unsaved().is_none() && (!self.slot.is_rejected() || !self.has_login()))
+    pub(crate) fn usable_token(&self, may_repeat: bool) -> Option<&BearerToken> {
+        let is_usable = !self.slot.is_rejected() || (may_repeat && !self.has_login());
+        self.slot.token().filter(|_| is_usable && !self.slot.has_issued())
     }
 
-    /// Returns an error if the owner can't help a Location to a token now.
+    /// Returns an error if the owner can't help a Location to a token now, as far as this process knows.
     pub(crate) fn may_renew(&self, now: Duration) -> Result<(), TokenError> {
-        match (self.usable_token(), self.slot.unsaved(), &self.login) {
-            (None, None, None) => Err(TokenErrorKind::NotEnabled.into()),
-            (None, None, Some(_)) => self.slot.check(now).map_err(|error| error.at(Step::UserToken)),
+        match (self.usable_token(true), self.slot.has_issued(), &self.login) {
+            (None, false, None) => Err(TokenErrorKind::NotEnabled.into()),
+            (None, false, Some(_)) => self.slot.check(now).map_err(|error| error.at(Step::UserToken)),
             _ => Ok(()),
         }
     }
 
-    /// The login, if it may be sent now by the caller whose turn it is.
-    pub(crate) fn may_log_in(&self, now: Duration) -> Result<&UserLogin, TokenError> {
-        self.slot.record.check(now).map_err(|error| error.at(Step::UserToken))?;
-        self.login.as_ref().ok_or(TokenErrorKind::NotEnabled.into())
-    }
-
     fn set(&mut self, token: Option<BearerToken>) {
-        self.slot.set(token);
-        self.acts.set = self.acts.set.saturating_add(1);
+        let has_begun = self.slot.has_begun();
+        self.slot.set(token, has_begun);
+        self.acts.set(has_begun);
+        self.acts.is_forgotten = false;
     }
 }
 

@@ -48,6 +48,10 @@ pub struct SavedToken {
 }
 
 impl SavedToken {
+    pub(crate) fn new(home: &Home, location: Option<&LocationId>, secret: BearerToken) -> Self {
+        Self { home: home.clone(), location: location.cloned(), secret }
+    }
+
     /// The environment whose service issued it.
     pub fn environment(&self) -> Environment {
         self.home.environment

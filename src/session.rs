@@ -1,28 +1,28 @@
 //! Sessions: credentials are put on ordinary calls here, and nowhere else (`P3`, `P4`, `P7`, `Q3`, `Q4`).
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
+use core::time::Duration;
 
 use http::{StatusCode, header};
 
-use crate::acquiring::{Acquisition, Replay};
+use crate::acquiring::{Acquisition, Purpose, Replay};
 use crate::attempt::{Attempt, Verdict};
 use crate::home::Home;
 use crate::identity::Identity;
-use crate::owner::Acts;
-use crate::record::Record;
 use crate::request::{RequestHead, X_API_KEY};
 use crate::slot::Slot;
 use crate::token::BearerToken;
 use crate::{
-    App, Field, Location, LocationAccessToken, LocationId, Misuse, Owner, SavedToken, Step, TokenError, TokenErrorKind,
-    UserAccessToken,
+    App, Field, Location, LocationAccessToken, LocationId, Misuse, SavedToken, Step, TokenError, TokenErrorKind,
+    Unsaved, UserAccessToken,
 };
 use crate::{endpoint, query};
 
 /// A session puts the credentials on ordinary calls: the API Key, and a token if it has one. It has no lock and no clock.
 ///
-/// After a 401, [`received`](Self::received) says what to do, and an [`Owner`] can get a new token. Share the session behind your own lock, or
+/// After a 401, [`received`](Self::received) says what to do, and an [`Owner`](crate::Owner) can get a new token. Share the session behind your own lock, or
 /// use a ready-made client (feature `client`).
 ///
 /// ```
@@ -74,8 +74,8 @@ pub struct Session {
     pub(crate) target: Option<Location>,
     pub(crate) slot: Slot,
     parameter: Option<String>,
-    /// What the program had last done to the owner, as far as this session has seen.
-    seen: Option<Acts>,
+    /// The owner has something to write: this session's exchange has shown that the owner's token helps, or the store did not save it.
+    pub(crate) owes_owner: bool,
 }
 
 impl Session {
@@ -105,7 +105,7 @@ impl Session {
             target: None,
             slot: Slot::new(None),
             parameter: None,
-            seen: None,
+            owes_owner: false,
         }
     }
 
@@ -157,13 +157,35 @@ impl Session {
         self.target.is_some() && self.slot.token().is_none()
     }
 
-    /// A new token that is not in the program's store yet: the next renewal saves it first.
-    pub fn unsaved(&self) -> Option<SavedToken> {
-        Some(SavedToken::from(&LocationAccessToken {
-            home: self.app.home().clone(),
-            location: self.location()?.clone(),
-            secret: self.slot.unsaved()?.clone(),
-        }))
+    /// The session's tokens that no store has.
+    pub fn unsaved(&self) -> Vec<Unsaved> {
+        let saved = |token: &BearerToken| SavedToken::new(self.app.home(), self.location(), token.clone());
+        self.slot.unkept().map(|(token, why)| Unsaved::new(saved(token), why)).collect()
+    }
+
+    /// The same, for a program that saves them itself: they are not listed again, but for one that is about to be saved.
+    pub fn take_unsaved(&mut self) -> Vec<Unsaved> {
+        let unsaved = self.unsaved();
+        self.slot.take_unkept();
+        unsaved
+    }
+
+    /// How many tokens came too late, and were not taken yet.
+    pub fn surplus(&self) -> usize {
+        self.slot.surplus()
+    }
+
+    /// What writes the rest, after a call has its response: that the new token has helped, or a token that the store has failed to save. Run it as any
+    /// other acquisition, and ignore its result. It is due at most once a minute for as long as the store fails. `clock` is asked only if there is something.
+    #[inline]
+    pub fn unwritten(&self, clock: impl FnOnce() -> Duration) -> Option<Acquisition> {
+        let is_due = (self.slot.is_untidy() || self.owes_owner) && self.slot.is_tidy_due(clock());
+        is_due.then(|| self.all_unwritten())
+    }
+
+    /// What writes the rest now, and what the owner has set, if there is anything.
+    pub fn all_unwritten(&self) -> Acquisition {
+        Acquisition { purpose: Purpose::Tidy, ..self.acquisition() }
     }
 
     /// Puts the API Key and the token on a request: an `http::Request` with any body, or its `Parts`.
@@ -220,7 +242,7 @@ impl Session {
     /// As [`authorize`](Self::authorize), and [`Misuse::ForeignAttempt`] if another session made the replay.
     pub fn replay(&self, replay: Replay, request: &mut impl RequestHead) -> Result<Attempt, Misuse> {
         self.check(replay.session)?;
-        Ok(Attempt { again: true, ..self.authorize(request)? })
+        Ok(Attempt { again: replay.again, ..self.authorize(request)? })
     }
 
     /// Takes a new token from outside, such as one from a login in another process, and with it the count of token requests begins anew. Calls
@@ -234,32 +256,17 @@ impl Session {
         if self.location() != Some(&token.location) {
             return Err(Misuse::WrongLocation);
         }
-        self.slot.set(Some(token.secret));
+        self.slot.set(Some(token.secret), true);
         Ok(())
-    }
-
-    /// Sees what the program has done to the owner since.
-    pub(crate) fn see(&mut self, owner: &Owner) {
-        let Some(before) = self.seen.replace(owner.acts) else { return };
-        if !before.has_credentials_of(&owner.acts) {
-            self.slot.record = Record::default();
-        } else if before != owner.acts {
-            self.slot.record.try_again();
-        }
-    }
-
-    /// Whether the session has seen all that the program has done to the owner.
-    pub(crate) fn has_seen(&self, owner: &Owner) -> bool {
-        self.seen.is_none_or(|seen| seen == owner.acts)
     }
 
     /// After a renewal, or if another caller has got a newer token.
     pub(crate) fn replay_now(&self) -> Replay {
-        Replay { session: self.identity }
+        Replay { session: self.identity, again: self.slot.is_own() }
     }
 
     fn acquisition(&self) -> Acquisition {
-        Acquisition { session: self.identity, generation: self.slot.generation() }
+        Acquisition { session: self.identity, generation: self.slot.generation(), purpose: Purpose::Token }
     }
 
     fn check(&self, session: Identity) -> Result<(), Misuse> {
@@ -313,7 +320,7 @@ impl Session {
 }
 
 impl Location {
-    /// Makes a session for calls that act as the Location's owner, without a token: an [`Owner`] gets the first one before the first call.
+    /// Makes a session for calls that act as the Location's owner, without a token: an [`Owner`](crate::Owner) gets the first one before the first call.
     ///
     /// Make one session for each Location, since each session requests a first token of its own. Save that token, and start from it the next time
     /// ([`Session::for_location`]): it never expires.
@@ -344,7 +351,7 @@ impl fmt::Debug for Session {
             .field("location", &self.location())
             .field("query_parameter", &self.parameter)
             .field("slot", &self.slot)
-            .field("seen", &self.seen)
+            .field("owes_owner", &self.owes_owner)
             .finish_non_exhaustive()
     }
 }

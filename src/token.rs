@@ -89,4 +89,15 @@ impl BearerToken {
     pub(crate) fn expose(&self) -> &str {
         self.0.expose()
     }
+
+    /// A short form, to tell tokens apart: FNV-1a. It is no secret's hash, since it is written beside a token.
+    pub(crate) fn fingerprint(&self) -> u64 {
+        self.expose()
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3))
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.expose() == other.expose()
+    }
 }

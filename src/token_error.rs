@@ -4,6 +4,7 @@ use alloc::{boxed::Box, string::String, sync::Arc};
 use core::fmt;
 use core::time::Duration;
 
+use crate::text::clean;
 use crate::{Delivery, Error, Fault, LastOutcome, LocationId, Misuse, Retry, Step};
 
 /// An error that says why a rejected token was not renewed, or why there is no first token.
@@ -68,6 +69,10 @@ pub enum TokenErrorKind {
         /// What became of the last request.
         after: LastOutcome,
     },
+    /// The store gave no turn, or failed to read or to write. Nothing was sent, and nothing is counted. The error's text has the cause.
+    Store,
+    /// The store says that the owner's tokens were [forgotten](crate::Owner::forget): no token is requested until a person sets other credentials.
+    Forgotten,
     /// What was to get the token has ended without it: the program's executor has dropped it, or it panicked.
     Abandoned,
     /// The renewal was used with a session or an owner that is not its own.
@@ -93,8 +98,21 @@ impl TokenError {
         Self { early: true, ..self }
     }
 
+    /// `cause` says what the store could not do.
+    pub(crate) fn store(cause: &str) -> Self {
+        Self::from(TokenErrorKind::Store).because(Some(clean(cause, CAUSE_LIMIT)))
+    }
+
     pub(crate) fn because(self, cause: Option<Box<str>>) -> Self {
         Self { cause: cause.map(|cause| Arc::new(cause.into())), ..self }
+    }
+
+    /// What it says of the last token request.
+    pub(crate) fn outcome(&self) -> LastOutcome {
+        match &self.kind {
+            TokenErrorKind::Response(error) => LastOutcome::from(error),
+            _ => LastOutcome::NoResponse(Delivery::Unknown),
+        }
     }
 
     /// The reason why there is no new token.
@@ -121,6 +139,8 @@ impl TokenError {
             TokenErrorKind::NotEnabled
             | TokenErrorKind::RejectedAgain
             | TokenErrorKind::Abandoned
+            | TokenErrorKind::Store
+            | TokenErrorKind::Forgotten
             | TokenErrorKind::Misuse(_) => Fault::Caller,
         }
     }
@@ -131,7 +151,7 @@ impl TokenError {
         match &self.kind {
             TokenErrorKind::Response(_) if self.early => Retry::Unspecified,
             TokenErrorKind::Response(error) => error.retry(),
-            TokenErrorKind::NoResponse(Delivery::NotSent) => Retry::Unspecified,
+            TokenErrorKind::NoResponse(Delivery::NotSent) | TokenErrorKind::Store => Retry::Unspecified,
             TokenErrorKind::Paused { wait, .. } => Retry::After(*wait),
             _ => Retry::Never,
         }
@@ -168,6 +188,17 @@ impl fmt::Display for TokenError {
                 f,
                 ", and what was to get one was dropped; {fault}: give `with_spawn` an executor that runs it to its end, and wait for `idle` \
                  before the program ends"
+            )?,
+            TokenErrorKind::Store => {
+                write!(f, ", and no token request was sent, since the store of tokens failed")?;
+                if let Some(cause) = &self.cause {
+                    write!(f, ": {cause}")?;
+                }
+                write!(f, "; {fault}: check the store")?;
+            }
+            TokenErrorKind::Forgotten => write!(
+                f,
+                ", and the owner's tokens were forgotten; {fault}: ask the owner to log in again, or try again if this owner is meant"
             )?,
             TokenErrorKind::RejectedAgain => write!(
                 f,
@@ -222,3 +253,6 @@ impl From<Misuse> for TokenError {
         TokenErrorKind::Misuse(misuse).into()
     }
 }
+
+/// The longest cause that is kept, in bytes.
+pub(crate) const CAUSE_LIMIT: usize = 256;

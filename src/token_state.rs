@@ -28,6 +28,8 @@ pub enum TokenState {
     Present,
     /// The token was rejected, and there is no newer one yet.
     Rejected,
+    /// The store says that the owner's tokens were forgotten: no token is requested until a person sets other credentials.
+    Forgotten,
     /// The token was rejected or is still missing, and no token request may be sent now. The error says how long, and after what outcome.
     Paused(TokenError),
 }
@@ -37,12 +39,13 @@ impl Session {
     pub fn state(&self, owner: &Owner, now: Duration) -> TokenState {
         let wants_token = self.slot.is_rejected() || self.needs_token();
         // The next renewal ends a pause from before what the program did last.
-        let own = if self.has_seen(owner) { self.slot.check(now) } else { Ok(()) };
+        let own = if self.slot.has_seen(owner.acts) { self.slot.check(now) } else { Ok(()) };
         let paused = own.map_err(|error| error.at(Step::LocationToken)).and_then(|()| owner.may_renew(now));
         match paused {
             Err(error) if wants_token && matches!(error.kind(), TokenErrorKind::Paused { .. }) => {
                 TokenState::Paused(self.about(error))
             }
+            _ if wants_token && (self.slot.is_forgotten || owner.slot.is_forgotten) => TokenState::Forgotten,
             _ if self.slot.is_rejected() => TokenState::Rejected,
             _ if self.has_token() => TokenState::Present,
             _ => TokenState::NoToken,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use callers::{Callers, Outcome, SEND_AGAIN, WAITS, call, kept_user_token, location_token, saved};
 use location_auth::driver::{Acquiring, Turn, Verdict};
+use location_auth::store::Stored;
 use location_auth::{
     App, Delivery, Environment, Fault, LastOutcome, Misuse, Owner, Retry, Session, Step, TokenErrorKind, TokenState,
 };
@@ -738,17 +739,17 @@ fn a_token_whose_save_was_dropped_is_saved_by_the_next_renewal_without_a_request
     let (mut callers, sender) = Before::TokenAndLogin.callers();
     callers.answer(sender, TOKEN);
     callers.drop(sender);
-    assert_eq!(callers.sessions[A].unsaved().unwrap().location().unwrap().as_str(), "loc-0");
+    assert_eq!(callers.sessions[A].unsaved()[0].token().location().unwrap().as_str(), "loc-0");
     assert_eq!(callers.advance_new(A), "token kept, sends the call again");
-    assert!(callers.sessions[A].unsaved().is_none());
+    assert!(callers.sessions[A].unsaved().is_empty());
     assert_eq!(callers.store.len(), 1);
 
     let (mut callers, sender) = Before::Login.callers();
     callers.answer(sender, TOKEN);
     callers.drop(sender);
-    assert!(callers.owner.unsaved().unwrap().location().is_none());
+    assert!(callers.owner.unsaved()[0].token().location().is_none());
     assert_eq!(callers.advance_new(B), "user token kept, sends step 2", "of whichever Location");
-    assert!(callers.owner.unsaved().is_none());
+    assert!(callers.owner.unsaved().is_empty());
 }
 
 #[test]
@@ -758,7 +759,9 @@ fn an_unsaved_user_token_is_saved_first_even_if_the_program_has_set_another() {
     callers.drop(sender);
     callers.owner.set_user_token(kept_user_token()).unwrap();
     assert_eq!(callers.advance_new(B), "user token kept, sends step 2");
-    assert!(callers.owner.unsaved().is_none());
+    let unsaved = callers.owner.unsaved();
+    assert_eq!(serde_json::to_value(unsaved[0].token()).unwrap()["access_token"], "user-kept");
+    assert_eq!(unsaved.len(), 1, "a call writes it after its response");
 }
 
 #[test]
@@ -849,7 +852,10 @@ fn a_renewal_is_refused_with_another_session_owner_or_environment() {
     };
     let sending = || {
         let (waiting, mut session, mut owner, stranger, other) = waiting();
-        let Acquiring::SendToken(step) = waiting.granted(&mut session, &mut owner, now) else { panic!() };
+        let Acquiring::OpenRecord(open) = waiting.granted(&mut session, &mut owner, now) else { panic!() };
+        let Acquiring::SendToken(step) = open.opened(Stored::SavesOnly, &mut session, &mut owner, now) else {
+            panic!()
+        };
         assert_eq!(step.step(), Step::LocationToken);
         (step, session, owner, stranger, other)
     };
@@ -864,8 +870,9 @@ fn a_renewal_is_refused_with_another_session_owner_or_environment() {
     let (step, mut session, _, _, mut other) = sending();
     foreign(step.failed(Delivery::Unknown, &mut session, &mut other, now), Misuse::ForeignOwner);
     let (step, mut session, mut owner, mut stranger, _) = sending();
-    let Acquiring::Keep(keep) = step.received(&token_response("t"), &mut session, &mut owner, now) else { panic!() };
-    foreign(keep.kept(&mut stranger, &mut owner, now), Misuse::ForeignAttempt);
+    let next = step.received(&token_response("t"), &mut session, &mut owner, now);
+    let Acquiring::WriteRecord(write) = next else { panic!() };
+    foreign(write.written(&mut stranger, &mut owner, now), Misuse::ForeignAttempt);
 
     let (renewal, mut session, ..) = parts();
     let production = App::new(settings_for(Environment::Production)).unwrap();

@@ -22,8 +22,9 @@ use std::time::Duration;
 use http::{Method, Request, Response};
 use location_auth::driver::{Attempt, Call, Replay};
 use location_auth::emulator::{Access, Condition};
+use location_auth::store::{Record, RecordKey, Stored};
 use location_auth::transports::client::{
-    AsyncClient, AsyncTokenStore, CallError, Client, NoStore, NotSaved, StoreError, TokenStore,
+    AsyncClient, AsyncTokenStore, CallError, Client, NoStore, StoreError, TokenStore,
 };
 use location_auth::transports::{AsyncTransport, SendError, SendErrorKind, Transport};
 use location_auth::{
@@ -110,7 +111,7 @@ impl AsyncTransport for &Line<'_> {
     }
 }
 
-impl TokenStore for &Line<'_> {
+impl Line<'_> {
     fn save(&self, token: &SavedToken) -> Result<(), StoreError> {
         let whose = token.location().map_or("a user's", |location| location.as_str());
         self.noted.borrow_mut().push(format!("save {whose}"));
@@ -118,9 +119,27 @@ impl TokenStore for &Line<'_> {
     }
 }
 
+impl TokenStore for &Line<'_> {
+    type Turn = ();
+
+    fn open(&self, _: &RecordKey) -> Result<((), Stored), StoreError> {
+        Ok(((), Stored::SavesOnly))
+    }
+
+    fn write(&self, (): &mut (), record: &Record) -> Result<(), StoreError> {
+        self.save(record.new_token().expect("nothing else is saved"))
+    }
+}
+
 impl AsyncTokenStore for &Line<'_> {
-    fn save(&self, token: SavedToken) -> impl Future<Output = Result<(), StoreError>> {
-        ready(TokenStore::save(self, &token))
+    type Turn = ();
+
+    fn open(&self, key: RecordKey) -> impl Future<Output = Result<((), Stored), StoreError>> {
+        ready(TokenStore::open(self, &key))
+    }
+
+    fn write(&self, turn: &mut (), record: Record) -> impl Future<Output = Result<(), StoreError>> {
+        ready(TokenStore::write(self, turn, &record))
     }
 }
 
@@ -213,12 +232,19 @@ impl Either<'_> {
         both!(self, client => client.set_location_token(token))
     }
 
-    fn forget(&self) {
-        both!(self, client => client.forget());
+    fn forget(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Blocking(client) => client.forget(),
+            Self::Async(client) => now(client.forget()),
+        }
     }
 
-    fn take_not_saved(&self) -> Option<NotSaved> {
-        both!(self, client => client.take_not_saved())
+    fn take_unsaved(&self) -> Vec<String> {
+        both!(self, client => client.take_unsaved()).iter().map(ToString::to_string).collect()
+    }
+
+    fn unsaved(&self) -> Vec<String> {
+        both!(self, client => client.unsaved()).iter().map(ToString::to_string).collect()
     }
 
     fn state(&self) -> TokenState {
@@ -288,7 +314,7 @@ const STEP_2_ALONE: [&str; 4] = ["contacts", "token", "save loc-1", "contacts"];
 fn a_call_is_authorized_and_sent_once() {
     with_both(TestService::session, with_login, |_, line, client| {
         let response = client.call(call(1)).unwrap();
-        assert_eq!((response.status().as_u16(), response.extensions().get::<NotSaved>().is_none()), (200, true));
+        assert_eq!((response.status().as_u16(), client.unsaved().len()), (200, 0));
         assert_eq!(line.take(), ["contacts"]);
     });
 }
@@ -352,75 +378,37 @@ fn with_a_user_access_token_there_is_no_login_at_all() {
 }
 
 #[test]
-fn a_token_that_the_store_fails_to_save_is_reported_once_and_still_used() {
+fn a_token_that_the_store_fails_to_save_is_used_and_listed_until_it_is_saved() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
         line.store_fails.set(true);
-        let response = client.call(call(1)).unwrap();
-        assert_eq!((response.status().as_u16(), line.take()), (200, BOTH_STEPS.map(String::from).to_vec()));
-        let not_saved = response.extensions().get::<NotSaved>().unwrap();
-        let errors: Vec<_> = not_saved
-            .tokens()
-            .map(|(token, error)| (token.location().map(ToString::to_string), error.to_string()))
-            .collect();
-        let full = || "the disk is full".to_owned();
-        assert_eq!(errors, [(None, full()), (Some("loc-1".to_owned()), full())]);
-        assert_eq!(format!("{not_saved:?}"), "NotSaved { tokens: 2, .. }");
+        assert_eq!(
+            (client.call(call(1)).unwrap().status().as_u16(), line.take()),
+            (200, BOTH_STEPS.map(String::from).to_vec())
+        );
+        let unsaved = [
+            "a Location Access Token of Location loc-1 is not in the store yet: the disk is full",
+            "a User Access Token is not in the store yet: the disk is full",
+        ];
+        assert_eq!((client.unsaved(), client.unsaved()), (unsaved.map(Into::into).to_vec(), client.unsaved()));
+        assert_eq!((client.call(call(1)).unwrap().status().as_u16(), line.take()), (200, vec!["contacts".to_owned()]));
 
-        let response = client.call(call(1)).unwrap();
-        assert!(response.extensions().get::<NotSaved>().is_none());
-        assert_eq!(line.take(), ["contacts"]);
+        line.store_fails.set(false);
+        NOW.set(NOW.get() + Duration::from_secs(60));
+        assert_eq!(client.call(call(1)).unwrap().status(), 200);
+        assert_eq!(line.take(), ["contacts", "save loc-1", "save a user's"], "once a minute");
+        assert!(client.unsaved().is_empty());
     });
 }
 
 #[test]
-fn a_failed_save_is_reported_with_the_response_that_the_program_gets_after_retries() {
-    for status in [429, 503] {
-        with_both(TestService::revoked_session, with_user_token, |_, line, client| {
-            line.store_fails.set(true);
-            line.retry_after.set(true);
-            line.answers.borrow_mut().extend([("contacts", 401), ("contacts", status)]);
-            let response = client.call_with_retries(call(1), Backoff::default(), &RefCell::default()).unwrap();
-            assert_eq!(line.take(), ["contacts", "token", "save loc-1", "contacts", "contacts"]);
-            assert_eq!(response.extensions().get::<NotSaved>().unwrap().tokens().count(), 1, "{status}");
-        });
-    }
-}
-
-#[test]
-fn a_program_that_gets_no_response_takes_the_tokens_that_are_not_saved() {
+fn a_program_takes_the_tokens_that_are_not_saved_once() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
-        assert!(client.take_not_saved().is_none());
-        line.store_fails.set(true);
-        let attempt = client.authorize(&mut call(1));
-        let _ = client.received(attempt, 401).unwrap();
-        assert_eq!(client.take_not_saved().unwrap().tokens().count(), 2);
-        assert!(client.take_not_saved().is_none());
-        assert!(client.call(call(1)).unwrap().extensions().get::<NotSaved>().is_none());
-    });
-    with_both(TestService::revoked_session, with_login, |_, line, client| {
+        assert!(client.take_unsaved().is_empty());
         line.store_fails.set(true);
         line.answers.borrow_mut().push(("token", 403));
         client.rejection(call(1));
-        let not_saved = client.take_not_saved().unwrap();
-        let locations: Vec<_> = not_saved.tokens().map(|(token, _)| token.location().is_some()).collect();
-        assert_eq!(locations, [false], "step 2 was refused, and the owner's token is in memory alone");
-    });
-}
-
-#[test]
-fn a_failed_save_is_reported_with_the_next_response_if_the_call_has_none() {
-    with_both(TestService::revoked_session, with_login, |_, line, client| {
-        line.store_fails.set(true);
-        line.answers.borrow_mut().push(("contacts", 401));
-        line.cut.borrow_mut().push("contacts");
-        // Cut at once: nothing was renewed yet.
-        assert!(matches!(client.call(call(1)), Err(CallError::Transport { error: Cut, .. })));
-        line.answers.borrow_mut().push(("contacts", 401));
-        assert!(
-            matches!(client.rejection(call(1)).kind(), TokenErrorKind::RejectedAgain),
-            "401 to the first and to the second"
-        );
-        assert_eq!(client.call(call(1)).unwrap().extensions().get::<NotSaved>().unwrap().tokens().count(), 2);
+        assert_eq!(client.take_unsaved().len(), 1, "step 2 was refused, and the owner's token is in memory alone");
+        assert!(client.take_unsaved().is_empty());
     });
 }
 
@@ -808,7 +796,7 @@ fn a_token_set_by_the_program_is_used_by_calls_in_flight() {
 #[test]
 fn a_client_that_forgets_its_owner_no_longer_renews() {
     with_both(TestService::revoked_session, with_login, |_, line, client| {
-        client.forget();
+        client.forget().unwrap();
         assert!(matches!(client.rejection(call(1)).kind(), TokenErrorKind::NotEnabled));
         assert_eq!(line.take(), ["contacts"]);
     });
@@ -1077,7 +1065,13 @@ impl AsyncTransport for Intruder {
 }
 
 impl AsyncTokenStore for Intruder {
-    fn save(&self, _: SavedToken) -> impl Future<Output = Result<(), StoreError>> {
+    type Turn = ();
+
+    fn open(&self, _: RecordKey) -> impl Future<Output = Result<((), Stored), StoreError>> {
+        ready(Ok(((), Stored::SavesOnly)))
+    }
+
+    fn write(&self, (): &mut (), _: Record) -> impl Future<Output = Result<(), StoreError>> {
         at(Within::SaveBeforeItsFuture);
         Placed(Some(Ok(())), Within::SavesFuture, Within::SavesFutureDropped)
     }

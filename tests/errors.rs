@@ -19,6 +19,7 @@ use std::task::{Context, Poll};
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::CallFailure;
+use location_auth::store::RecordKey;
 use location_auth::transports::cassette::CassetteError;
 use location_auth::transports::client::{AsyncClient, CallError, tower::ServiceError};
 use location_auth::transports::{Cause, Delivery, RunError, SendError, SendErrorKind};
@@ -252,6 +253,7 @@ fn of_misuse(texts: &mut Texts) {
     let without_a_token = app.location("loc-1").unwrap().session();
     texts.say("a call of a Location without a token", without_a_token.authorize(&mut contacts()).unwrap_err());
     texts.say("a transport that calls its own client", Misuse::Reentrant);
+    texts.say("a text that is no key of a record", "staging/nobody".parse::<RecordKey>().unwrap_err());
 }
 
 const KINDS: [SendErrorKind; 13] = [

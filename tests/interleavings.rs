@@ -22,10 +22,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use explorer::{Run, Seen, exhaust};
 use http::{Request, Response};
-use location_auth::driver::{Acquiring, AwaitTurn, Call, Keep, Next, SendToken, SentCall, Turn, WaitingCall};
+use location_auth::driver::{Acquiring, AwaitTurn, Call, Next, SendToken, SentCall, Turn, WaitingCall, WriteRecord};
+use location_auth::store::{Record, RecordKey, Stored};
 use location_auth::transports::AsyncTransport;
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
-use location_auth::{Bytes, Delivery, Misuse, Owner, SavedToken, Session, TokenErrorKind};
+use location_auth::{Bytes, Delivery, Misuse, Owner, Session, TokenErrorKind};
 use model::{Budget, Event, Model, Sends, Tokens, Wanted, now, relative};
 
 /// What a driver does with its callers, each event at a time.
@@ -136,7 +137,7 @@ enum At {
     Sent(SentCall<()>, String),
     Waiting(AwaitTurn, WaitingCall<(), ()>),
     Requesting(SendToken, WaitingCall<(), ()>, Wanted),
-    Keeping(Keep, WaitingCall<(), ()>),
+    Writing(WriteRecord, WaitingCall<(), ()>),
     Done,
 }
 
@@ -187,6 +188,7 @@ impl ByHand {
     fn renew(&mut self, number: usize, next: Acquiring, call: WaitingCall<(), ()>) {
         let caller = &mut self.callers[number];
         caller.turns.retain(|turn| next.holds(*turn));
+        let session = &mut self.sessions[caller.location];
         caller.at = match next {
             Acquiring::AwaitTurn(waiting) => At::Waiting(waiting, call),
             Acquiring::SendToken(sent) => {
@@ -196,7 +198,11 @@ impl ByHand {
                 let wanted = self.model.send_token(&sent.request());
                 At::Requesting(sent, call, wanted)
             }
-            Acquiring::Keep(keep) => At::Keeping(keep, call),
+            Acquiring::OpenRecord(open) => {
+                let next = open.opened(Stored::SavesOnly, session, &mut self.owner, now());
+                return self.renew(number, next, call);
+            }
+            Acquiring::WriteRecord(write) => At::Writing(write, call),
             Acquiring::Done(result) => {
                 match (&self.driver, result.as_ref().map_err(|error| error.kind())) {
                     (Driver::GivesUpWhenItSends(found), Err(TokenErrorKind::Misuse(Misuse::TurnTaken))) => {
@@ -221,7 +227,7 @@ impl System for ByHand {
                 At::Waiting(waiting, _) if self.is_free(caller.location, waiting.turn()) => vec![Event::Turn],
                 At::Waiting(..) => vec![],
                 At::Requesting(_, _, wanted) => self.model.answers_to(wanted),
-                At::Keeping(..) => vec![Event::Kept],
+                At::Writing(..) => vec![Event::Kept],
                 At::Done => continue,
             };
             events.extend(here.into_iter().map(|event| (number, event)));
@@ -274,14 +280,14 @@ impl System for ByHand {
                 };
                 self.renew(number, next, call);
             }
-            (At::Keeping(keep, call), Event::Kept) => {
-                self.model.keep(&keep.token());
-                let next = keep.kept(session, owner, now());
+            (At::Writing(write, call), Event::Kept) => {
+                self.model.keep(write.record().new_token().expect("nothing else is saved"));
+                let next = write.written(session, owner, now());
                 self.renew(number, next, call);
             }
             (at, event) => panic!("{at:?}, {event:?}"),
         }
-        self.model.check_unsaved(self.sessions.iter().filter_map(Session::unsaved).chain(self.owner.unsaved()));
+        self.model.check_unsaved(self.sessions.iter().flat_map(Session::unsaved).chain(self.owner.unsaved()));
     }
 
     fn add(&mut self, location: usize) -> usize {
@@ -372,9 +378,15 @@ impl AsyncTransport for Wire {
 }
 
 impl AsyncTokenStore for Wire {
-    async fn save(&self, token: SavedToken) -> Result<(), StoreError> {
+    type Turn = ();
+
+    async fn open(&self, _: RecordKey) -> Result<((), Stored), StoreError> {
+        Ok(((), Stored::SavesOnly))
+    }
+
+    async fn write(&self, (): &mut (), record: Record) -> Result<(), StoreError> {
         self.wait(Pending::Keep).await;
-        self.1.borrow_mut().keep(&token);
+        self.1.borrow_mut().keep(record.new_token().expect("nothing else is saved"));
         Ok(())
     }
 }
@@ -446,9 +458,7 @@ impl Client {
     }
 
     fn check_unsaved(&self) {
-        let not_saved: Vec<_> = self.clients.iter().filter_map(AsyncClient::take_not_saved).collect();
-        let unsaved = not_saved.iter().flat_map(|not_saved| not_saved.tokens().map(|(token, _)| token.clone()));
-        self.model.borrow().check_unsaved(unsaved);
+        self.model.borrow().check_unsaved(self.clients.iter().flat_map(AsyncClient::unsaved));
     }
 }
 

@@ -31,9 +31,10 @@ use hyper_util::rt::TokioIo;
 use location_auth::Bytes;
 use location_auth::driver::*;
 use location_auth::emulator::{Access, Condition, Emulator};
+use location_auth::store::{RecordKey, Stored};
 use location_auth::testing::{Executor, Failing, Interaction, Network, NetworkFault, Rng, Scripted, Silent};
 use location_auth::transports::cassette::{Credentials, Recorder};
-use location_auth::transports::client::{Async, AsyncClient, Blocking, CallError, Client, NoStore, NotSaved};
+use location_auth::transports::client::{Async, AsyncClient, Blocking, CallError, Client, Folder, NoStore, TokenStore};
 use location_auth::transports::hyper::Hyper;
 use location_auth::transports::reqwest::Reqwest;
 use location_auth::transports::ureq::Ureq;
@@ -304,9 +305,18 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
                             None => step.failed(Delivery::Unknown, &mut session, &mut owner, NOW),
                         }
                     }
-                    Acquiring::Keep(keep) => {
-                        sweep.debug("acquiring::Keep", &keep);
-                        keep.kept(&mut session, &mut owner, NOW)
+                    Acquiring::OpenRecord(open) => {
+                        sweep.debug("acquiring::OpenRecord", &open);
+                        sweep.debug("record_key::RecordKey", open.key());
+                        sweep.display("record_key::RecordKey", open.key());
+                        let text = format!(r#"{{"version": 1, "access_token": "{LOCATION_TOKEN}"}}"#);
+                        sweep.debug("store::Stored", Stored::Record(Some(text.into_bytes())));
+                        open.opened(Stored::SavesOnly, &mut session, &mut owner, NOW)
+                    }
+                    Acquiring::WriteRecord(write) => {
+                        sweep.debug("acquiring::WriteRecord", &write);
+                        sweep.debug("record::Record", write.record());
+                        write.written(&mut session, &mut owner, NOW)
                     }
                     Acquiring::Done(result) => break result,
                 };
@@ -328,10 +338,13 @@ fn renewals(sweep: &mut Sweep, sessions: &impl Fn() -> [Session; 3], login: &Use
     owner.set_user_token(user_token.clone()).unwrap();
     let next = rejected(&mut session).start(&mut session, &mut owner, NOW);
     let Acquiring::AwaitTurn(waiting) = next else { unreachable!() };
-    let Acquiring::SendToken(step) = waiting.granted(&mut session, &mut owner, NOW) else { unreachable!() };
+    let Acquiring::OpenRecord(open) = waiting.granted(&mut session, &mut owner, NOW) else { unreachable!() };
+    let next = open.opened(Stored::SavesOnly, &mut session, &mut owner, NOW);
+    let Acquiring::SendToken(step) = next else { unreachable!() };
     drop(step.received(&token(LOCATION_TOKEN), &mut session, &mut owner, NOW));
     sweep.debug("session::Session", &session);
-    sweep.debug("saved::SavedToken", session.unsaved().unwrap());
+    sweep.debug("unsaved::Unsaved", session.unsaved());
+    sweep.debug("saved::SavedToken", session.unsaved()[0].token());
 }
 
 /// Every state of a call, and every end of it.
@@ -423,10 +436,20 @@ fn clients(sweep: &mut Sweep, sessions: impl Fn() -> [Session; 3], login: &UserL
     let store = |token: &SavedToken| Err::<(), _>(std::io::Error::other(serde_json::to_string(token).unwrap()));
     let [session, _, _] = sessions();
     let client = Client::with_owner(session, owner(), served, store);
-    let answered = client.call(call()).unwrap();
-    let not_saved = answered.extensions().get::<NotSaved>().unwrap();
-    assert_eq!(not_saved.tokens().count(), 2);
-    sweep.debug("store::NotSaved", not_saved);
+    client.call(call()).unwrap();
+    let unsaved = client.unsaved();
+    assert_eq!(unsaved.len(), 2);
+    for unsaved in unsaved {
+        sweep.debug("unsaved::Unsaved", &unsaved);
+        sweep.display("unsaved::Unsaved", &unsaved);
+    }
+    sweep.debug("shared::Counts", client.counts());
+    let place = tempfile::tempdir().unwrap();
+    let folder = Folder::new(place.path().join("tokens")).unwrap();
+    sweep.debug("folder::Folder", &folder);
+    let key = RecordKey::new(Environment::Staging, None);
+    let (turn, _) = TokenStore::open(&folder, &key).unwrap();
+    sweep.debug("folder::FolderTurn", turn);
     sweep.debug("shared::AnyClient", client);
     let [session, _, _] = sessions();
     let client = AsyncClient::new(session, |_, _| std::future::ready(dead(call(), 0)));

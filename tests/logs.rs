@@ -16,7 +16,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::{Request, Response};
-use location_auth::transports::client::{AsyncClient, Client, NoStore};
+use location_auth::store::{self, RecordKey, Stored};
+use location_auth::transports::client::{AsyncClient, Client, NoStore, StoreError, TokenStore};
 use location_auth::transports::{
     AsyncTransport, Delivery, SendError, SendErrorKind, SharedTransport, Transport, run, run_async,
     run_async_with_retries, run_with_retries,
@@ -392,13 +393,41 @@ fn a_user_token_that_was_revoked_too_is_logged() {
 }
 
 #[test]
-fn a_token_that_the_store_failed_to_save_is_logged_without_the_stores_error() {
+fn a_token_that_the_store_failed_to_save_is_logged_without_the_token() {
     let session = session();
     let answers = Script::new(vec![unauthorized(), user(), location(LOCATION_TOKEN), ok()]);
     let full = |token: &SavedToken| Err::<(), _>(std::io::Error::other(serde_json::to_string(token).unwrap()));
     let lines = logged(|| drop(Client::with_owner(session, owner(), answers, full).call(call())));
-    let not_saved = ["WARN token not saved", "WARN token not saved location=loc-1"];
-    assert_eq!(lines, [ANSWERED_401, STEP_1[1], not_saved[0], STEP_2[1], not_saved[1], ANSWERED_200]);
+    let not_saved = ["", " location=loc-1"]
+        .map(|whose| format!("WARN store failed{whose} error=its error repeats a credential, and is withheld"));
+    assert_eq!(lines, [ANSWERED_401, STEP_1[1], &not_saved[0], STEP_2[1], &not_saved[1], ANSWERED_200]);
+}
+
+/// A store that another process has written a token to.
+struct Shared;
+
+impl TokenStore for Shared {
+    type Turn = ();
+
+    fn open(&self, key: &RecordKey) -> Result<((), Stored), StoreError> {
+        let id = key.location().map_or("none", |id| id.as_str());
+        let record = format!(
+            r#"{{"version": 1, "environment": "staging", "kind": "location", "location": "{id}", "access_token": "{LOCATION_TOKEN}"}}"#
+        );
+        Ok(((), Stored::Record(Some(record.into_bytes()))))
+    }
+
+    fn write(&self, (): &mut (), _: &store::Record) -> Result<(), StoreError> {
+        panic!("nothing is written")
+    }
+}
+
+#[test]
+fn a_token_that_another_process_has_written_is_logged() {
+    let session = session();
+    let answers = Script::new(vec![unauthorized(), ok()]);
+    let lines = logged(|| drop(Client::with_owner(session, owner(), answers, Shared).call(call())));
+    assert_eq!(lines, [ANSWERED_401, "INFO token taken over location=loc-1", ANSWERED_200]);
 }
 
 #[test]
@@ -467,7 +496,8 @@ fn the_documentation_lists_every_event_with_all_its_fields() {
     a_refused_step_logs_status_request_id_fault_and_the_errors_line();
     a_throttled_step_logs_the_wait_before_it_begins();
     a_user_token_that_was_revoked_too_is_logged();
-    a_token_that_the_store_failed_to_save_is_logged_without_the_stores_error();
+    a_token_that_the_store_failed_to_save_is_logged_without_the_token();
+    a_token_that_another_process_has_written_is_logged();
     a_call_that_fails_logs_whose_fault_it_is_and_the_errors_line();
     let documentation = include_str!("../transports/mod.rs").lines();
     let rows = documentation.filter_map(|line| line.strip_prefix("//! ").filter(|row| row.contains("| `")));

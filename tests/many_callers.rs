@@ -330,11 +330,10 @@ fn a_token_whose_save_was_dropped_is_not_lost_if_the_program_ends() {
     let transport = |request: Request<Bytes>, _: usize| ready(Ok::<_, Cut>(service.handle(request)));
     let client = AsyncClient::with_owner(service.revoked_session(), service.owner(PASSWORD), transport, never);
     let mut dropped = Box::pin(client.call(call(1)));
-    assert!(client.take_not_saved().is_none());
+    assert!(client.unsaved().is_empty());
     assert!(go_on(&mut dropped).is_none(), "the store is slow");
     drop(dropped);
-    let not_saved = client.take_not_saved().unwrap();
-    let whose: Vec<_> = not_saved.tokens().map(|(token, _)| token.location().is_some()).collect();
+    let whose: Vec<_> = client.unsaved().iter().map(|unsaved| unsaved.token().location().is_some()).collect();
     assert_eq!(whose, [false], "the owner's");
 }
 
@@ -349,7 +348,7 @@ fn clients_of_several_owners_share_a_store_in_an_arc() {
         }
     };
     let counting = count(&saved);
-    let store: Arc<dyn TokenStore> = Arc::new(move |_: &SavedToken| counting());
+    let store: Arc<dyn TokenStore<Turn = ()>> = Arc::new(move |_: &SavedToken| counting());
     let counting = count(&saved);
     let later = Arc::new(move |_: SavedToken| ready(counting()));
     for _ in 0..2 {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Verdict};
+use location_auth::store::Stored;
 use location_auth::{Credentials, Error, Flow, Owner, Session, Step, StrikeOut, TokenErrorKind, strike_out};
 use spellings::spellings;
 use support::{EMAIL, app, done, token_response};
@@ -529,6 +530,7 @@ fn renewal_refused(step: Step, answer: &Response<String>, before: impl Fn(&mut O
     loop {
         next = match next {
             Acquiring::AwaitTurn(waiting) => waiting.granted(&mut session, &mut owner, Duration::ZERO),
+            Acquiring::OpenRecord(open) => open.opened(Stored::SavesOnly, &mut session, &mut owner, Duration::ZERO),
             Acquiring::SendToken(sent) if sent.step() == step => {
                 before(&mut owner);
                 sent.received(answer, &mut session, &mut owner, Duration::ZERO)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::{Request, StatusCode};
 use location_auth::driver::{Acquiring, Attempt, Call, Next, Verdict};
+use location_auth::store::Stored;
 use location_auth::transports::may_carry_secrets;
 use location_auth::{App, Bytes, Environment, LocationAccessToken, Misuse, Owner, Session};
 use support::{app, done, renew, settings, settings_for, token_response, user_token, whole};
@@ -465,12 +466,14 @@ fn a_renewal_that_ends_late_does_not_replace_a_newer_token_and_its_own_is_saved(
         panic!("no newer one")
     };
     let Acquiring::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, Duration::ZERO) else { panic!() };
-    let Acquiring::SendToken(step) = waiting.granted(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    let Acquiring::OpenRecord(open) = waiting.granted(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    let next = open.opened(Stored::SavesOnly, &mut session, &mut owner, Duration::ZERO);
+    let Acquiring::SendToken(step) = next else { panic!() };
     session.set_location_token(token(&app, "loc-1", "t-2")).unwrap();
     let next = step.received(&token_response("t-late"), &mut session, &mut owner, Duration::ZERO);
-    let Acquiring::Keep(keep) = next else { panic!("{next:?}") };
-    assert!(serde_json::to_string(&keep.token()).unwrap().contains("t-late"), "it lives for ever, so it is kept");
-    let Acquiring::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, Duration::ZERO) else { panic!() };
+    let Acquiring::WriteRecord(write) = next else { panic!("{next:?}") };
+    assert!(write.record().expose_secret().contains("t-late"), "it lives for ever, so it is saved");
+    let Acquiring::Done(Ok(replay)) = write.written(&mut session, &mut owner, Duration::ZERO) else { panic!() };
     let mut again = get(CALL);
     session.replay(replay, &mut again).unwrap();
     assert_eq!(again.headers()["authorization"], "Bearer t-2");

@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use http::{Method, Request, Response};
 use location_auth::emulator::{Access, Condition, Emulator};
+use location_auth::store::{Record, RecordKey, Stored};
 use location_auth::testing::{self, NetworkFault};
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
 use location_auth::transports::{AsyncTransport, SendError, Transport, run_async, run_async_with_retries};
@@ -331,9 +332,15 @@ impl AsyncTransport for Wire {
 }
 
 impl AsyncTokenStore for Wire {
-    async fn save(&self, token: SavedToken) -> Result<(), StoreError> {
+    type Turn = ();
+
+    async fn open(&self, _: RecordKey) -> Result<((), Stored), StoreError> {
+        Ok(((), Stored::SavesOnly))
+    }
+
+    async fn write(&self, (): &mut (), record: Record) -> Result<(), StoreError> {
         self.network.sleep(Duration::from_millis(self.network.random_below(50) as u64)).await;
-        self.watch.stored.borrow_mut().insert(secret(&token));
+        self.watch.stored.borrow_mut().insert(secret(record.new_token().expect("nothing else is saved")));
         Ok(())
     }
 }

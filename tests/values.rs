@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Call, CallFailure, Next, Verdict};
+use location_auth::store::Stored;
 use location_auth::transports::RESPONSE_LIMIT;
 use location_auth::{
     App, Bytes, Environment, Error, ErrorKind, Fault, Flow, Misuse, Owner, Redacted, Retry, SavedToken, Session,
@@ -77,11 +78,15 @@ fn every_debug_output_begins_with_its_type_and_shows_what_is_not_secret() {
     let now = Duration::ZERO;
     let Acquiring::AwaitTurn(waiting) = renewal.start(&mut session, &mut owner, now) else { panic!("it has an owner") };
     begins(&waiting, "AwaitTurn { ");
-    let Acquiring::SendToken(step) = waiting.granted(&mut session, &mut owner, now) else { panic!("it has a token") };
+    let Acquiring::OpenRecord(open) = waiting.granted(&mut session, &mut owner, now) else { panic!("it is free") };
+    begins(&open, "OpenRecord { ");
+    let Acquiring::SendToken(step) = open.opened(Stored::SavesOnly, &mut session, &mut owner, now) else { panic!() };
     begins(&step, "SendToken { ");
-    let Acquiring::Keep(keep) = step.received(&token_response("t"), &mut session, &mut owner, now) else { panic!() };
-    begins(&keep, "Keep { ");
-    let Acquiring::Done(Ok(replay)) = keep.kept(&mut session, &mut owner, now) else { panic!("it is kept") };
+    let Acquiring::WriteRecord(write) = step.received(&token_response("t"), &mut session, &mut owner, now) else {
+        panic!("it is saved")
+    };
+    begins(&write, "WriteRecord { ");
+    let Acquiring::Done(Ok(replay)) = write.written(&mut session, &mut owner, now) else { panic!("it is saved") };
     let next = Next::from(call.acquired(Ok(replay)));
     assert_eq!(format!("{next:?}"), "Send(Call { is_replay: true, .. })");
     let Next::Send(again) = next else { panic!("it can be sent again") };

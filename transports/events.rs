@@ -75,7 +75,7 @@ pub(super) fn call_answered(location: Option<&LocationId>, status: StatusCode) {
 #[cfg(feature = "client")]
 pub(super) fn renewal_answered(step: Step, location: Option<&LocationId>, status: StatusCode, next: &Acquiring) {
     match next {
-        Acquiring::Keep(_) => {
+        Acquiring::WriteRecord(write) if write.saves_token() => {
             tell!(
                 DEBUG,
                 "step done",
@@ -135,9 +135,15 @@ fn renewal_step_failed(
     );
 }
 
+/// The store could not be opened, or not be written.
 #[cfg(feature = "client")]
-pub(super) fn token_not_saved(location: Option<&LocationId>) {
-    tell!(WARN, "token not saved", location = location.map(LocationId::as_str));
+pub(super) fn store_failed(location: Option<&LocationId>, error: &str) {
+    tell!(WARN, "store failed", location = location.map(LocationId::as_str), error);
+}
+
+#[cfg(feature = "client")]
+pub(super) fn token_taken_over(location: Option<&LocationId>) {
+    tell!(INFO, "token taken over", location = location.map(LocationId::as_str));
 }
 
 /// `failed` is set if the call has no response.

@@ -81,7 +81,8 @@
 //! | INFO | `waiting` | `step`, `location`, `wait_ms` | a driver waits before it sends the request of a failed step again |
 //! | DEBUG | `call answered` | `location`, `status` | a client's call has a response. After a 401 it may be sent once more |
 //! | INFO | `user token rejected` | `step`, `location`, `status` | step 2 got a 401 while a client renewed a token, and a login can get another User Access Token |
-//! | WARN | `token not saved` | `location` | the store failed to save a new token, and the client uses it anyway |
+//! | WARN | `store failed` | `location`, `error` | the store gave no turn, or did not read or write a record |
+//! | INFO | `token taken over` | `location` | the store has another process's token, and no token is requested |
 //! | WARN | `call failed` | `location`, `delivery`, `kind`, `fault`, `error` | the caller gets a `CallError` |
 //!
 //! - `step` is 1 or 2. `location` is missing if there is none: for a user's login, a session without a Location, or a User Access Token.

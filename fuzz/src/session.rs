@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Acquisition, Attempt, Replay, Verdict};
+use location_auth::store::Stored;
 use location_auth::{Delivery, LastOutcome, Misuse, Owner, Session, Step, TokenError, TokenErrorKind, TokenState};
 
 use super::input::{EMAIL, Input, app, production};
@@ -470,8 +471,11 @@ impl Model {
                     due = self.due_after(step, outcome, before, (number, user));
                     next
                 }
-                Acquiring::Keep(keep) => {
-                    let is_users = keep.token().location().is_none();
+                Acquiring::OpenRecord(open) => {
+                    open.opened(Stored::SavesOnly, &mut self.session, &mut self.owner, self.now)
+                }
+                Acquiring::WriteRecord(write) => {
+                    let is_users = write.key().location().is_none();
                     let step = if is_users { Step::UserToken } else { Step::LocationToken };
                     assert_eq!(due, Due::Save(step));
                     if input.choose(&[false, false, false, true]) {
@@ -479,7 +483,7 @@ impl Model {
                     }
                     self.slot(step).saved();
                     due = if is_users { self.due(number) } else { Due::SendAgain };
-                    keep.kept(&mut self.session, &mut self.owner, now)
+                    write.written(&mut self.session, &mut self.owner, now)
                 }
                 Acquiring::Done(result) => {
                     assert_eq!(result.as_ref().map_or_else(told, |_| Due::SendAgain), due);

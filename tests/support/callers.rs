@@ -2,10 +2,12 @@
 //! `holds` says.
 #![allow(dead_code)]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::{Request, StatusCode};
 use location_auth::driver::{Acquiring, Acquisition, Attempt, Turn, Verdict};
+use location_auth::store::Stored;
 use location_auth::{
     App, Delivery, LocationAccessToken, Owner, SavedToken, Session, Step, TokenError, TokenErrorKind, TokenState,
     UserAccessToken,
@@ -37,6 +39,8 @@ pub struct Callers {
     pub now: Duration,
     /// What the store was given: the token and whose.
     pub store: Vec<String>,
+    /// What a store that gives turns has, by key: `None`, if the store only saves.
+    records: Option<BTreeMap<String, Vec<u8>>>,
     /// Of each Location: calls that are on their way with its first token, or wait for it.
     early: [Vec<Early>; 2],
     /// Each caller's Location and state: `None` once the caller is gone.
@@ -87,7 +91,17 @@ impl Callers {
     fn with_sessions(app: App, sessions: [Session; 2], early: impl Fn(&Session) -> Early) -> Self {
         let early = [0, 1].map(|place| (0..9).map(|_| early(&sessions[place])).collect());
         let owner = Owner::new(&app);
-        Self { app, owner, sessions, now: Duration::ZERO, store: vec![], early, callers: vec![], issued: 0 }
+        Self {
+            app,
+            owner,
+            sessions,
+            now: Duration::ZERO,
+            store: vec![],
+            records: None,
+            early,
+            callers: vec![],
+            issued: 0,
+        }
     }
 
     pub fn with_login(mut self) -> Self {
@@ -168,11 +182,58 @@ impl Callers {
         let (session, owner, now) = (&mut self.sessions[*place], &mut self.owner, self.now);
         *next = Some(match next.take().expect("the caller is gone") {
             Acquiring::AwaitTurn(waiting) => waiting.granted(session, owner, now),
-            Acquiring::Keep(keep) => {
-                self.store.push(serde_json::to_string(&keep.token()).unwrap());
-                keep.kept(session, owner, now)
+            Acquiring::WriteRecord(write) => {
+                let record = write.record();
+                if let Some(records) = &mut self.records {
+                    records.insert(write.key().to_string(), record.expose_secret().into());
+                    *next = Some(write.written(session, owner, now));
+                    return;
+                }
+                self.store.push(serde_json::to_string(record.new_token().expect("nothing else is saved")).unwrap());
+                write.written(session, owner, now)
+            }
+            Acquiring::OpenRecord(open) => {
+                let record = self.records.as_ref().and_then(|records| records.get(&open.key().to_string()));
+                open.opened(Stored::Record(record.cloned()), session, owner, now)
             }
             next => panic!("{next:?} needs a response, or is the end"),
+        });
+        self.open(caller);
+    }
+
+    pub fn store_gives_turns(&mut self) {
+        self.records = Some(BTreeMap::new());
+    }
+
+    /// The store does not do what the caller asks of it.
+    pub fn store_fails(&mut self, caller: usize) {
+        let (place, next) = &mut self.callers[caller];
+        let (session, owner, now) = (&mut self.sessions[*place], &mut self.owner, self.now);
+        *next = Some(match next.take() {
+            Some(Acquiring::OpenRecord(open)) => open.failed("the disk is full", session, owner, now),
+            Some(Acquiring::WriteRecord(write)) => write.failed("the disk is full", session, owner, now),
+            next => panic!("{next:?} asks nothing of the store"),
+        });
+    }
+
+    /// Another process writes a token of its own to the record that the caller is about to read.
+    pub fn other_process_saves(&mut self, caller: usize) {
+        let Acquiring::OpenRecord(open) = self.state(caller) else { panic!("it reads nothing") };
+        let (key, location) = (open.key().to_string(), open.key().location().map(ToString::to_string));
+        let record = serde_json::to_vec(&saved(location.as_deref(), "of-another-process")).unwrap();
+        self.records.as_mut().unwrap().insert(key, record);
+    }
+
+    /// The store only saves, so that there is nothing to wait for.
+    fn open(&mut self, caller: usize) {
+        let (place, next) = &mut self.callers[caller];
+        let (session, owner, now) = (&mut self.sessions[*place], &mut self.owner, self.now);
+        if self.records.is_some() {
+            return;
+        }
+        *next = next.take().map(|next| match next {
+            Acquiring::OpenRecord(open) => open.opened(Stored::SavesOnly, session, owner, now),
+            next => next,
         });
     }
 
@@ -183,8 +244,9 @@ impl Callers {
             match self.state(caller) {
                 Acquiring::AwaitTurn(waiting) if !self.is_free(caller, waiting.turn()) => return before + WAITS,
                 Acquiring::AwaitTurn(_) => {}
-                Acquiring::Keep(keep) => {
-                    before += if keep.token().location().is_some() { "token kept, " } else { "user token kept, " };
+                Acquiring::OpenRecord(_) => panic!("it was opened"),
+                Acquiring::WriteRecord(write) => {
+                    before += if write.key().location().is_some() { "token kept, " } else { "user token kept, " };
                 }
                 Acquiring::SendToken(step) => {
                     let number = if step.step() == Step::UserToken { 1 } else { 2 };

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use location_auth::driver::{Acquiring, Acquisition, Replay};
+use location_auth::store::Stored;
 use location_auth::{
     App, Bytes, Environment, Flow, LocationAccessToken, Owner, Progress, Session, Settings, Step, TokenError,
     UserAccessToken,
@@ -87,7 +88,8 @@ pub fn renew<B: AsRef<[u8]>>(
                 let response = answer(step.step());
                 step.received(&response, session, owner, now)
             }
-            Acquiring::Keep(keep) => keep.kept(session, owner, now),
+            Acquiring::OpenRecord(open) => open.opened(Stored::SavesOnly, session, owner, now),
+            Acquiring::WriteRecord(write) => write.written(session, owner, now),
             Acquiring::Done(result) => return result,
         };
     }

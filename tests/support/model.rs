@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use http::{Request, Response};
-use location_auth::{App, Delivery, LocationAccessToken, Owner, SavedToken, Session, UserAccessToken, UserLogin};
+use location_auth::{
+    App, Delivery, LocationAccessToken, Owner, SavedToken, Session, Unsaved, UserAccessToken, UserLogin,
+};
 
 use crate::test_service;
 
@@ -543,8 +545,8 @@ impl Model {
     }
 
     /// No token is lost that a caller has received.
-    pub fn check_unsaved(&self, unsaved: impl Iterator<Item = SavedToken>) {
-        let unsaved: BTreeSet<_> = unsaved.map(|token| secret(&token)).collect();
+    pub fn check_unsaved(&self, unsaved: impl Iterator<Item = Unsaved>) {
+        let unsaved: BTreeSet<_> = unsaved.map(|unsaved| secret(unsaved.token())).collect();
         let lost: Vec<_> = self.received.difference(&unsaved).collect();
         assert!(lost.is_empty(), "neither stored nor listed as unsaved: {lost:?}");
     }

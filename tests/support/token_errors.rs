@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Acquisition, Replay, Verdict};
+use location_auth::store::Stored;
 use location_auth::{Delivery, Misuse, Owner, Session, Step, TokenError, TokenErrorKind};
 
 use super::response;
@@ -87,6 +88,16 @@ pub fn token_errors() -> Vec<(String, TokenError)> {
         let error = renewed(renewal, &mut session, &mut owner, &Outcome::Step2(response(401, &[], ""))).unwrap_err();
         errors.push((format!("Response, 401 for a new User Access Token{what}"), error));
     }
+    let stored = |what: &str, text: Option<&'static str>, errors: &mut Vec<_>| {
+        errors.push((what.to_owned(), after(session(), owner(true), 1, &Outcome::Store(text))));
+    };
+    stored("Store", None, &mut errors);
+    stored("Store, a damaged record", Some("{"), &mut errors);
+    let newer = r#"{"version": 2, "environment": "staging", "kind": "location", "location": "loc-1"}"#;
+    stored("Store, a newer record", Some(newer), &mut errors);
+    let forgotten =
+        r#"{"version": 1, "environment": "staging", "kind": "location", "location": "loc-1", "forgotten": true}"#;
+    stored("Forgotten", Some(forgotten), &mut errors);
     let (mut session, mut owner) = (session(), owner(false));
     let error = loop {
         let Verdict::Acquire(renewal) = rejected(&mut session) else { panic!("there is no newer one") };
@@ -109,6 +120,8 @@ enum Outcome {
     /// Step 1 is answered with a token, step 2 with this.
     Step2(Response<Vec<u8>>),
     No(Delivery),
+    /// The store has this, or fails.
+    Store(Option<&'static str>),
 }
 
 fn renewed(
@@ -127,8 +140,16 @@ fn renewed(
                 Outcome::Step2(_) if step.step() == Step::UserToken => step.received(&user_token, session, owner, now),
                 Outcome::Answer(response) | Outcome::Step2(response) => step.received(response, session, owner, now),
                 Outcome::No(delivery) => step.failed(*delivery, session, owner, now),
+                Outcome::Store(_) => panic!("nothing is sent"),
             },
-            Acquiring::Keep(keep) => keep.kept(session, owner, now),
+            Acquiring::OpenRecord(open) => match outcome {
+                Outcome::Store(Some(text)) => {
+                    open.opened(Stored::Record(Some(text.as_bytes().to_vec())), session, owner, now)
+                }
+                Outcome::Store(None) => open.failed("the disk is full", session, owner, now),
+                _ => open.opened(Stored::SavesOnly, session, owner, now),
+            },
+            Acquiring::WriteRecord(write) => write.written(session, owner, now),
             Acquiring::Done(result) => return result,
         };
     }

@@ -8,13 +8,14 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Acquisition, Attempt, Call, Next, Replay, Turn, Verdict};
+use location_auth::store::{Record, Stored};
 use location_auth::{Backoff, Misuse, Owner, Retry, Session, TokenError};
 
 use super::super::{AsyncTransport, RESPONSE_LIMIT};
 use super::shared::{AnyClient, Detached};
 use super::sync::{MutexGuard, lock};
 use super::ticket::{Ended, Ticket};
-use super::{AsyncTokenStore, CallError, IntoBody, NoStore, reentry};
+use super::{AsyncTokenStore, CallError, IntoBody, NoStore, StoreError, reentry};
 
 /// A client that makes calls over an async transport, gets the first token, and renews it after a 401. It holds an `Arc`: clone it for each task. Its
 /// futures are `Send` if the futures of the transport and of the store are.
@@ -171,7 +172,7 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             }
         };
         let kind = |error: &_| self.family.transport.kind(error);
-        result.map(|response| self.told(response)).inspect_err(|error| error.log(self.location(), kind))
+        result.inspect_err(|error| error.log(self.location(), kind))
     }
 
     /// Gets the Location's first token, if it has none. Each call does this before it is sent: you need it only before
@@ -200,6 +201,33 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         }
     }
 
+    /// Writes to the store what is [unsaved](Self::unsaved), such as a token that the program has just set, and that a new token has helped. Else the next
+    /// call does that, after its response, or the next turn.
+    ///
+    /// # Errors
+    /// [`TokenError`] if the store fails.
+    pub async fn flush(&self) -> Result<(), TokenError> {
+        let unwritten = self.all_unwritten();
+        self.run(unwritten, &mut None).await.map(drop)
+    }
+
+    /// Removes the owner's login and tokens, as [`Owner::forget`] does, also from the store: no token is requested for this owner, by any process that
+    /// shares the store, until a person sets other credentials.
+    ///
+    /// # Errors
+    /// The store's. Call it again: some records may be forgotten already.
+    pub async fn forget(&self) -> Result<(), StoreError> {
+        let (id, store) = (self.id(), &self.family.store);
+        let keys = reentry::inside_async(id, || store.keys()).await;
+        for key in self.forgotten(keys?) {
+            let (mut turn, stored) = reentry::inside_async(id, || store.open(key.clone())).await?;
+            if let Stored::Record(_) = stored {
+                reentry::inside_async(id, || store.write(&mut turn, Record::forgotten(&key))).await?;
+            }
+        }
+        Ok(())
+    }
+
     async fn send<B, R, F>(
         &self,
         call: Call<B>,
@@ -213,7 +241,30 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
             let delivery = self.family.transport.delivery(&error);
             CallError::Transport { location: self.location().cloned(), error, delivery }
         })?;
-        Ok(self.call_answered(sent, response)?)
+        let (next, unwritten) = self.call_answered(sent, response)?;
+        if let Some(unwritten) = unwritten {
+            self.write_rest(unwritten).await;
+        }
+        Ok(next)
+    }
+
+    /// Writes what no call waits for: as a task of its own, if the program has given a way to spawn.
+    async fn write_rest(&self, unwritten: Acquisition) {
+        if !reentry::is_inside(self.id()) {
+            if let Err(unwritten) = self.spawn(unwritten) {
+                _ = self.run_here(unwritten, &mut None).await;
+            }
+        }
+    }
+
+    /// Gives it to the program to run, or returns it if the program has given no way to spawn.
+    pub(super) fn spawn(&self, acquisition: Acquisition) -> Result<Arc<Ended>, Acquisition> {
+        let spawn = lock(&self.family.spawn).clone().filter(|_| !reentry::is_inside(self.id()));
+        let Some(spawn) = spawn else { return Err(acquisition) };
+        let (ticket, ended) = Ticket::new();
+        self.running().push(Arc::downgrade(&ended));
+        spawn(Detached { client: self.clone(), acquisition, ticket });
+        Ok(ended)
     }
 
     pub(super) async fn run(
@@ -221,19 +272,19 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
         acquisition: Acquisition,
         transport: &mut Option<T::Error>,
     ) -> Result<Replay, TokenError> {
-        let spawn = lock(&self.family.spawn).clone().filter(|_| !reentry::is_inside(self.id()));
-        let Some(spawn) = spawn else { return self.run_here(acquisition, transport).await };
-        let (ticket, ended) = Ticket::new();
-        self.running().push(Arc::downgrade(&ended));
-        spawn(Detached { client: self.clone(), acquisition, ticket });
-        ended.outcome().await
+        match self.spawn(acquisition) {
+            Ok(ended) => ended.outcome().await,
+            Err(acquisition) => self.run_here(acquisition, transport).await,
+        }
     }
 
     async fn run_here(&self, renewal: Acquisition, transport: &mut Option<T::Error>) -> Result<Replay, TokenError> {
         let (id, family) = (self.id(), &*self.family);
-        let (mut location_turn, mut owner_turn) = (None, None);
+        // What is declared last is dropped first: a waiting caller of this process finds the store's turn free.
+        let (mut location_turn, mut owner_turn, mut store_turn) = (None, None, None);
         let mut next = self.start(renewal);
         loop {
+            store_turn = reentry::inside(id, || store_turn.filter(|_| next.holds_record()));
             owner_turn = owner_turn.filter(|_| next.holds(Turn::Owner));
             location_turn = location_turn.filter(|_| next.holds(Turn::Location));
             next = match next {
@@ -251,9 +302,20 @@ impl<T: AsyncTransport, S: AsyncTokenStore> AsyncClient<T, S> {
                     let failure = |error: &_| (family.transport.delivery(error), family.transport.kind(error));
                     reentry::inside(id, || self.answered(step, answer, failure, transport))
                 }
-                Acquiring::Keep(keep) => {
-                    let saved = reentry::inside_async(id, || family.store.save(keep.token())).await;
-                    reentry::inside(id, || self.kept(keep, saved))
+                Acquiring::OpenRecord(open) => {
+                    let opened = reentry::inside_async(id, || family.store.open(open.key().clone())).await;
+                    let stored = opened.map(|(turn, stored)| {
+                        store_turn = Some(turn);
+                        stored
+                    });
+                    reentry::inside(id, || self.opened(open, stored))
+                }
+                Acquiring::WriteRecord(write) => {
+                    let written = match &mut store_turn {
+                        Some(turn) => reentry::inside_async(id, || family.store.write(turn, write.record())).await,
+                        None => Err("the turn is gone".into()),
+                    };
+                    reentry::inside(id, || self.written(write, written))
                 }
                 Acquiring::Done(result) => {
                     // The request failed, but meanwhile the program has set a token.

@@ -6,12 +6,13 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{Acquiring, Acquisition, Attempt, Call, Next, Replay, Turn, Verdict};
+use location_auth::store::{Record, Stored};
 use location_auth::{Backoff, Misuse, Owner, Retry, Session, TokenError};
 
 use super::super::{RESPONSE_LIMIT, Transport};
 use super::shared::AnyClient;
 use super::sync::{Mutex, lock};
-use super::{CallError, IntoBody, NoStore, TokenStore, reentry};
+use super::{CallError, IntoBody, NoStore, StoreError, TokenStore, reentry};
 
 /// A client that makes calls over a blocking transport, gets the first token, and renews it after a 401. It holds an `Arc`: clone it for each thread.
 ///
@@ -109,7 +110,7 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
             }
         };
         let kind = |error: &_| self.family.transport.kind(error);
-        result.map(|response| self.told(response)).inspect_err(|error| error.log(self.location(), kind))
+        result.inspect_err(|error| error.log(self.location(), kind))
     }
 
     /// Gets the Location's first token, if it has none. Each call does this before it is sent: you need it only before
@@ -138,6 +139,33 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
         }
     }
 
+    /// Writes to the store what is [unsaved](Self::unsaved), such as a token that the program has just set, and that a new token has helped. Else the next
+    /// call does that, after its response, or the next turn.
+    ///
+    /// # Errors
+    /// [`TokenError`] if the store fails.
+    pub fn flush(&self) -> Result<(), TokenError> {
+        let unwritten = self.all_unwritten();
+        self.run(unwritten, &mut None).map(drop)
+    }
+
+    /// Removes the owner's login and tokens, as [`Owner::forget`] does, also from the store: no token is requested for this owner, by any process that
+    /// shares the store, until a person sets other credentials.
+    ///
+    /// # Errors
+    /// The store's. Call it again: some records may be forgotten already.
+    pub fn forget(&self) -> Result<(), StoreError> {
+        let (id, store) = (self.id(), &self.family.store);
+        let keys = reentry::inside(id, || store.keys());
+        for key in self.forgotten(keys?) {
+            reentry::inside(id, || match store.open(&key)? {
+                (mut turn, Stored::Record(_)) => store.write(&mut turn, &Record::forgotten(&key)),
+                (_, Stored::SavesOnly) => Ok(()),
+            })?;
+        }
+        Ok(())
+    }
+
     fn send<B, R>(
         &self,
         call: Call<B>,
@@ -148,14 +176,20 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
             let delivery = self.family.transport.delivery(&error);
             CallError::Transport { location: self.location().cloned(), error, delivery }
         })?;
-        Ok(self.call_answered(sent, response)?)
+        let (next, unwritten) = self.call_answered(sent, response)?;
+        if let Some(unwritten) = unwritten.filter(|_| !reentry::is_inside(self.id())) {
+            _ = self.run(unwritten, &mut None);
+        }
+        Ok(next)
     }
 
     fn run(&self, renewal: Acquisition, transport: &mut Option<T::Error>) -> Result<Replay, TokenError> {
         let (id, family) = (self.id(), &*self.family);
-        let (mut location_turn, mut owner_turn) = (None, None);
+        // What is declared last is dropped first: a waiting caller of this process finds the store's turn free.
+        let (mut location_turn, mut owner_turn, mut store_turn) = (None, None, None);
         let mut next = self.start(renewal);
         loop {
+            store_turn = reentry::inside(id, || store_turn.filter(|_| next.holds_record()));
             owner_turn = owner_turn.filter(|_| next.holds(Turn::Owner));
             location_turn = location_turn.filter(|_| next.holds(Turn::Location));
             next = match next {
@@ -172,9 +206,18 @@ impl<T: Transport, S: TokenStore> Client<T, S> {
                     let failure = |error: &_| (family.transport.delivery(error), family.transport.kind(error));
                     reentry::inside(id, || self.answered(step, answer, failure, transport))
                 }
-                Acquiring::Keep(keep) => {
-                    let saved = reentry::inside(id, || family.store.save(&keep.token()));
-                    reentry::inside(id, || self.kept(keep, saved))
+                Acquiring::OpenRecord(open) => {
+                    let opened = reentry::inside(id, || family.store.open(open.key()));
+                    let stored = opened.map(|(turn, stored)| {
+                        store_turn = Some(turn);
+                        stored
+                    });
+                    reentry::inside(id, || self.opened(open, stored))
+                }
+                Acquiring::WriteRecord(write) => {
+                    let mut write_in = |turn| reentry::inside(id, || family.store.write(turn, &write.record()));
+                    let written = store_turn.as_mut().map_or_else(|| Err("the turn is gone".into()), &mut write_in);
+                    reentry::inside(id, || self.written(write, written))
                 }
                 Acquiring::Done(result) => {
                     // The request failed, but meanwhile the program has set a token.

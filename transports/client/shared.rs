@@ -11,16 +11,17 @@ use core::time::Duration;
 
 use http::{Request, Response, StatusCode};
 use location_auth::driver::{
-    Acquiring, Acquisition, Attempt, AwaitTurn, Call, Keep, Next, Replay, RequestHead, SendToken, SentCall, Verdict,
+    Acquiring, Acquisition, Attempt, AwaitTurn, Call, Next, OpenRecord, Replay, RequestHead, SendToken, SentCall,
+    Verdict, WriteRecord,
 };
+use location_auth::store::{RecordKey, Stored};
 use location_auth::{
-    Delivery, LocationAccessToken, LocationId, Misuse, Owner, SavedToken, Session, TokenState, UserAccessToken,
-    UserLogin,
+    Delivery, LocationAccessToken, LocationId, Misuse, Owner, Session, TokenState, Unsaved, UserAccessToken, UserLogin,
 };
 use zeroize::Zeroizing;
 
 use super::super::{SendErrorKind, events};
-use super::store::{NotSaved, StoreError};
+use super::store::StoreError;
 use super::sync::{Mutex, lock};
 use super::ticket::{Ended, Ticket};
 
@@ -49,8 +50,7 @@ pub(super) struct Family<T, S, W> {
     /// The caller that logs in holds it.
     pub(super) turn: W,
     pub(super) owner: Mutex<Owner>,
-    /// The tokens that the store failed to save, until a response has them.
-    not_saved: Mutex<Vec<(SavedToken, StoreError)>>,
+    counts: Mutex<Counts>,
     /// What the program runs an acquisition with, so that it outlives its call, and those that run so.
     pub(super) spawn: Mutex<Option<Spawn<T, S, W>>>,
     pub(super) running: Mutex<Vec<Weak<Ended>>>,
@@ -69,6 +69,33 @@ pub struct Detached<T, S, W> {
     pub(super) ticket: Ticket,
 }
 
+/// What all clients of an owner have counted since the first was made.
+///
+/// ```
+/// use location_auth::transports::client::AnyClient;
+///
+/// fn export<T, S, W>(client: &AnyClient<T, S, W>, gauge: impl Fn(&str, u64)) {
+///     let counts = client.counts();
+///     gauge("token_requests", counts.requests);
+///     gauge("tokens_received", counts.tokens);
+///     gauge("tokens_taken_over", counts.taken_over);
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Token requests that were handed to the transport and have ended.
+    pub requests: u64,
+    /// Tokens that they got.
+    pub tokens: u64,
+    /// Tokens of other processes that were in the store.
+    pub taken_over: u64,
+    /// Own tokens that came too late, since the store had another.
+    pub surplus: u64,
+    /// Turns of the store that were waited for.
+    pub turns: u64,
+}
+
 /// What the clients of one Location share.
 pub(super) struct Place<W> {
     /// The caller that renews the Location's token holds it.
@@ -81,10 +108,11 @@ pub(super) struct Place<W> {
 const DEFAULT_LIMIT: usize = 1024 * 1024;
 
 impl<T, S, W: Default> AnyClient<T, S, W> {
-    pub(super) fn made_of(session: Session, owner: Owner, transport: T, store: S) -> Self {
+    pub(super) fn made_of(session: Session, mut owner: Owner, transport: T, store: S) -> Self {
+        owner.begin();
         let (turn, owner) = (W::default(), Mutex::new(owner));
-        let (not_saved, spawn, running) = Default::default();
-        let family = Family { transport, store, turn, owner, not_saved, spawn, running };
+        let (counts, spawn, running) = Default::default();
+        let family = Family { transport, store, turn, owner, counts, spawn, running };
         Self { family: Arc::new(family), place: Place::new(session), limit: DEFAULT_LIMIT, clock: clock() }
     }
 
@@ -150,12 +178,6 @@ impl<T, S, W> AnyClient<T, S, W> {
         lock(&self.family.owner).try_again();
     }
 
-    /// Removes the owner's login and User Access Token, as [`Owner::forget`] does. No token request is sent until the program sets one of
-    /// them again.
-    pub fn forget(&self) {
-        lock(&self.family.owner).forget();
-    }
-
     /// Sets a new token of the Location, one that your program got elsewhere. If a call in flight gets a 401, it is sent again with this token.
     ///
     /// # Errors
@@ -164,17 +186,24 @@ impl<T, S, W> AnyClient<T, S, W> {
         lock(&self.place.session).set_location_token(token)
     }
 
-    /// Returns the new tokens of the Location and its owner that are in memory alone: save them, or the service keeps tokens that nobody has. Ask
-    /// for them if your program sends its calls itself, and before it ends.
-    ///
-    /// If the store failed to save a token, the next response with another status than 429 and 503 has it, or this returns it if you call it before
-    /// that. A token whose save was dropped together with a call is returned each time until the next renewal saves it.
-    pub fn take_not_saved(&self) -> Option<NotSaved> {
-        let mut tokens = core::mem::take(&mut *lock(&self.family.not_saved));
-        let unsaved = [lock(&self.place.session).unsaved(), lock(&self.family.owner).unsaved()];
-        let dropped = |token| (token, StoreError::from("its save was dropped, or is still under way"));
-        tokens.extend(unsaved.into_iter().flatten().map(dropped));
-        NotSaved::new(tokens)
+    /// Returns the new tokens of the Location and its owner that no store has, for a health check: those that the store failed to save, and those that
+    /// came too late. Each is listed until it is saved or taken.
+    pub fn unsaved(&self) -> Vec<Unsaved> {
+        let mut unsaved = lock(&self.place.session).unsaved();
+        unsaved.extend(lock(&self.family.owner).unsaved());
+        unsaved
+    }
+
+    /// Returns the same, for a program that saves them itself: they are not listed again, but for one that is about to be saved.
+    pub fn take_unsaved(&self) -> Vec<Unsaved> {
+        let mut unsaved = lock(&self.place.session).take_unsaved();
+        unsaved.extend(lock(&self.family.owner).take_unsaved());
+        unsaved
+    }
+
+    /// Returns what all clients of the owner have counted, for a program that exports numbers.
+    pub fn counts(&self) -> Counts {
+        *lock(&self.family.counts)
     }
 
     /// Returns the transport, for example to send calls with any body over its connections.
@@ -221,13 +250,24 @@ impl<T, S, W> AnyClient<T, S, W> {
         lock(&self.place.session).first_token()
     }
 
+    pub(super) fn all_unwritten(&self) -> Acquisition {
+        lock(&self.place.session).all_unwritten()
+    }
+
     pub(super) fn prepare<B>(&self, call: Call<B>) -> Result<(Request<B>, SentCall<B>), Misuse> {
         call.authorize(lock(&self.place.session))
     }
 
-    pub(super) fn call_answered<B, R>(&self, call: SentCall<B>, response: Response<R>) -> Result<Next<B, R>, Misuse> {
+    /// Also returns what is to be written now, after the response.
+    pub(super) fn call_answered<B, R>(
+        &self,
+        call: SentCall<B>,
+        response: Response<R>,
+    ) -> Result<(Next<B, R>, Option<Acquisition>), Misuse> {
         events::call_answered(self.location(), response.status());
-        call.received(response, lock(&self.place.session))
+        let mut session = lock(&self.place.session);
+        let next = call.received(response, &mut *session)?;
+        Ok((next, session.unwritten(self.clock)))
     }
 
     pub(super) fn judge(&self, attempt: Attempt, status: StatusCode) -> Result<Verdict, Misuse> {
@@ -252,12 +292,15 @@ impl<T, S, W> AnyClient<T, S, W> {
         transport: &mut Option<E>,
     ) -> Acquiring {
         let step = sent.step();
+        let has_token = |next: &Acquiring| matches!(next, Acquiring::WriteRecord(write) if write.saves_token());
+        self.count(|counts| counts.requests = counts.requests.saturating_add(1));
         match answer {
             Ok(response) => {
                 // The body may hold a token, so it is wiped after it was read.
                 let response = response.map(Zeroizing::new);
                 let next = self.with_both(|session, owner, now| sent.received(&response, session, owner, now));
                 events::renewal_answered(step, self.location(), response.status(), &next);
+                self.count(|counts| counts.tokens = counts.tokens.saturating_add(has_token(&next).into()));
                 next
             }
             Err(error) => {
@@ -272,22 +315,68 @@ impl<T, S, W> AnyClient<T, S, W> {
         }
     }
 
-    pub(super) fn kept(&self, keep: Keep, saved: Result<(), StoreError>) -> Acquiring {
-        if let Err(error) = saved {
-            events::token_not_saved(keep.token().location());
-            lock(&self.family.not_saved).push((keep.token(), error));
+    /// Takes what the store has under a key, or its error.
+    pub(super) fn opened(&self, open: OpenRecord, stored: Result<Stored, StoreError>) -> Acquiring {
+        let location = open.key().location().cloned();
+        let surplus = |session: &Session, owner: &Owner| session.surplus().saturating_add(owner.surplus());
+        let (next, surplus) = match stored {
+            Ok(stored) => self.with_both(|session, owner, now| {
+                let before = surplus(session, owner);
+                let next = open.opened(stored, session, owner, now);
+                (next, surplus(session, owner).saturating_sub(before))
+            }),
+            Err(error) => {
+                let error = error.to_string();
+                let (cause, next) = self.with_both(|session, owner, now| {
+                    (open.told(&error, session, owner), open.failed(&error, session, owner, now))
+                });
+                events::store_failed(location.as_ref(), &cause);
+                (next, 0)
+            }
+        };
+        let is_taken_over = match &next {
+            Acquiring::Done(Ok(replay)) => replay.is_first(),
+            // Back from the owner's record to the Location's, with a token.
+            Acquiring::OpenRecord(_) => location.is_none(),
+            _ => false,
+        };
+        if is_taken_over {
+            events::token_taken_over(location.as_ref());
         }
-        self.with_both(|session, owner, now| keep.kept(session, owner, now))
+        self.count(|counts| {
+            counts.turns = counts.turns.saturating_add(1);
+            counts.taken_over = counts.taken_over.saturating_add(is_taken_over.into());
+            counts.surplus = counts.surplus.saturating_add(surplus.try_into().unwrap_or(u64::MAX));
+        });
+        next
     }
 
-    /// Adds the tokens that the store failed to save to the caller's response. A response that is retried is dropped: the next one has them.
-    pub(super) fn told<R>(&self, mut response: Response<R>) -> Response<R> {
-        if !matches!(response.status().as_u16(), 429 | 503) {
-            if let Some(not_saved) = NotSaved::new(core::mem::take(&mut *lock(&self.family.not_saved))) {
-                response.extensions_mut().insert(not_saved);
-            }
-        }
-        response
+    /// Takes the result of a write to the store.
+    pub(super) fn written(&self, write: WriteRecord, written: Result<(), StoreError>) -> Acquiring {
+        let Err(error) = written else {
+            return self.with_both(|session, owner, now| write.written(session, owner, now));
+        };
+        let (location, error) = (write.key().location().cloned(), error.to_string());
+        let (cause, next) = self.with_both(|session, owner, now| {
+            (write.told(&error, session, owner), write.failed(&error, session, owner, now))
+        });
+        events::store_failed(location.as_ref(), &cause);
+        next
+    }
+
+    pub(super) fn count(&self, change: impl FnOnce(&mut Counts)) {
+        change(&mut lock(&self.family.counts));
+    }
+
+    /// The records to overwrite when the owner is forgotten.
+    pub(super) fn forgotten(&self, mut keys: Vec<RecordKey>) -> Vec<RecordKey> {
+        lock(&self.family.owner).forget();
+        let environment = lock(&self.place.session).app().environment();
+        keys.retain(|key| key.environment() == environment);
+        keys.extend([None, self.location()].map(|location| RecordKey::new(environment, location)));
+        keys.sort();
+        keys.dedup();
+        keys
     }
 
     pub(super) fn show(&self, name: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -296,7 +385,7 @@ impl<T, S, W> AnyClient<T, S, W> {
     }
 
     /// Always takes the Location's lock before the owner's.
-    fn with_both(&self, change: impl FnOnce(&mut Session, &mut Owner, Duration) -> Acquiring) -> Acquiring {
+    fn with_both<R>(&self, change: impl FnOnce(&mut Session, &mut Owner, Duration) -> R) -> R {
         let now = (self.clock)();
         change(&mut lock(&self.place.session), &mut lock(&self.family.owner), now)
     }

@@ -1,4 +1,4 @@
-//! The stores that new tokens are saved in.
+//! The stores of tokens.
 
 extern crate std;
 
@@ -6,19 +6,16 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::error::Error as StdError;
-use core::fmt;
 
 use location_auth::SavedToken;
+use location_auth::store::{Record, RecordKey, Stored};
 
-/// The error of a store: any error.
+/// The error of a store: any error. Events and errors show its text, so it must not repeat a record.
 pub type StoreError = Box<dyn StdError + Send + Sync>;
 
-/// Saves each new token before the client uses it. A token never expires, so it must not exist only in memory.
+/// Keeps tokens outside of the program's memory. [`store`](crate::store) says what a store must do.
 ///
-/// When `save` returns, the token must be safe even if the program stops. Give it a time-out, as a transport has one: until it returns, every call
-/// that waits for the token waits. Make a store for each owner, since an owner's token does not say whose it
-/// is. A Location's id may hold a `/`: use [`LocationId::percent_encoded`](crate::LocationId::percent_encoded) in a file's name. A closure is a
-/// store:
+/// A closure that saves a token is a store, for a program that is alone: the record is in memory then, and it begins anew with each start.
 ///
 /// ```
 /// use location_auth::SavedToken;
@@ -31,7 +28,7 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
 ///             None => "the owner",
 ///         };
 ///         # let _ = key;
-///         Ok(()) // write it under this key; in a file, write a temporary one first, then rename it
+///         Ok(()) // write it under this key, so that it is safe even if the program stops now
 ///     }
 /// }
 /// # store();
@@ -41,11 +38,28 @@ pub type StoreError = Box<dyn StdError + Send + Sync>;
     label = "give a type that implements `TokenStore`, or a closure `|token: &SavedToken| -> Result<(), E>`"
 )]
 pub trait TokenStore {
-    /// Saves a new User or Location Access Token outside the program's memory.
+    /// The right to write the record of one key. Dropping it gives it up, and so does the end of the process.
+    type Turn;
+
+    /// Waits until no other caller, of any process, has the turn for the key, and reads the record.
     ///
     /// # Errors
-    /// Any error. The client uses the token anyway, and a response has [`NotSaved`] in its extensions.
-    fn save(&self, token: &SavedToken) -> Result<(), StoreError>;
+    /// Any error, also if it has waited as long as the program lets it. Then no token is requested.
+    fn open(&self, key: &RecordKey) -> Result<(Self::Turn, Stored), StoreError>;
+
+    /// Writes the record. When this returns, it must be safe even if the machine stops.
+    ///
+    /// # Errors
+    /// Any error, above all if the turn was lost.
+    fn write(&self, turn: &mut Self::Turn, record: &Record) -> Result<(), StoreError>;
+
+    /// The keys of all records, for [`forget`](super::Client#method.forget). The owner's and those of the client's own Location need not be there.
+    ///
+    /// # Errors
+    /// Any error.
+    fn keys(&self) -> Result<Vec<RecordKey>, StoreError> {
+        Ok(Vec::new())
+    }
 }
 
 impl<F, E> TokenStore for F
@@ -53,19 +67,35 @@ where
     F: Fn(&SavedToken) -> Result<(), E>,
     E: Into<StoreError>,
 {
-    fn save(&self, token: &SavedToken) -> Result<(), StoreError> {
-        self(token).map_err(Into::into)
+    type Turn = ();
+
+    fn open(&self, _: &RecordKey) -> Result<((), Stored), StoreError> {
+        Ok(((), Stored::SavesOnly))
+    }
+
+    fn write(&self, (): &mut (), record: &Record) -> Result<(), StoreError> {
+        record.new_token().map_or(Ok(()), self).map_err(Into::into)
     }
 }
 
-/// Clients of several owners can share one store.
+/// Clients of several Locations can share one store.
 impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
-    fn save(&self, token: &SavedToken) -> Result<(), StoreError> {
-        (**self).save(token)
+    type Turn = S::Turn;
+
+    fn open(&self, key: &RecordKey) -> Result<(S::Turn, Stored), StoreError> {
+        (**self).open(key)
+    }
+
+    fn write(&self, turn: &mut S::Turn, record: &Record) -> Result<(), StoreError> {
+        (**self).write(turn, record)
+    }
+
+    fn keys(&self) -> Result<Vec<RecordKey>, StoreError> {
+        (**self).keys()
     }
 }
 
-/// Saves each new token, as [`TokenStore`] does, for async programs: with a time-out, too. A closure that returns a future is a store.
+/// Keeps tokens outside of the program's memory, as [`TokenStore`] does, for async programs. A closure that returns a future is a store that only saves.
 ///
 /// ```
 /// use location_auth::SavedToken;
@@ -84,8 +114,19 @@ impl<S: TokenStore + ?Sized> TokenStore for Arc<S> {
     label = "give a type that implements `AsyncTokenStore`, or a closure `|token: SavedToken| async move {{ … }}` that returns a Result"
 )]
 pub trait AsyncTokenStore {
-    /// Saves a new token, as [`TokenStore::save`] does.
-    fn save(&self, token: SavedToken) -> impl Future<Output = Result<(), StoreError>>;
+    /// As [`TokenStore::Turn`].
+    type Turn;
+
+    /// Waits for the turn and reads the record, as [`TokenStore::open`] does. A future that is dropped takes no turn later.
+    fn open(&self, key: RecordKey) -> impl Future<Output = Result<(Self::Turn, Stored), StoreError>>;
+
+    /// Writes the record, as [`TokenStore::write`] does.
+    fn write(&self, turn: &mut Self::Turn, record: Record) -> impl Future<Output = Result<(), StoreError>>;
+
+    /// The keys of all records, as [`TokenStore::keys`].
+    fn keys(&self) -> impl Future<Output = Result<Vec<RecordKey>, StoreError>> {
+        async { Ok(Vec::new()) }
+    }
 }
 
 impl<F, R, E> AsyncTokenStore for F
@@ -94,80 +135,61 @@ where
     R: Future<Output = Result<(), E>>,
     E: Into<StoreError>,
 {
-    async fn save(&self, token: SavedToken) -> Result<(), StoreError> {
-        self(token).await.map_err(Into::into)
+    type Turn = ();
+
+    async fn open(&self, _: RecordKey) -> Result<((), Stored), StoreError> {
+        Ok(((), Stored::SavesOnly))
+    }
+
+    async fn write(&self, (): &mut (), record: Record) -> Result<(), StoreError> {
+        match record.new_token() {
+            Some(token) => self(token.clone()).await.map_err(Into::into),
+            None => Ok(()),
+        }
     }
 }
 
-/// Clients of several owners can share one store.
+/// Clients of several Locations can share one store.
 impl<S: AsyncTokenStore + ?Sized> AsyncTokenStore for Arc<S> {
-    fn save(&self, token: SavedToken) -> impl Future<Output = Result<(), StoreError>> {
-        (**self).save(token)
+    type Turn = S::Turn;
+
+    fn open(&self, key: RecordKey) -> impl Future<Output = Result<(S::Turn, Stored), StoreError>> {
+        (**self).open(key)
+    }
+
+    fn write(&self, turn: &mut S::Turn, record: Record) -> impl Future<Output = Result<(), StoreError>> {
+        (**self).write(turn, record)
+    }
+
+    fn keys(&self) -> impl Future<Output = Result<Vec<RecordKey>, StoreError>> {
+        (**self).keys()
     }
 }
 
 /// A store that saves nothing and returns an error. `Client::new` and `AsyncClient::new` use it.
-///
-/// ```
-/// use location_auth::SavedToken;
-/// use location_auth::transports::client::{NoStore, TokenStore};
-///
-/// fn is_kept(token: &SavedToken) -> bool {
-///     TokenStore::save(&NoStore, token).is_ok()
-/// }
-/// # let file = r#"{"version": 1, "environment": "staging", "kind": "user", "access_token": "u-1"}"#;
-/// # assert!(!is_kept(&serde_json::from_str(file)?));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoStore;
 
 impl TokenStore for NoStore {
-    fn save(&self, _: &SavedToken) -> Result<(), StoreError> {
+    type Turn = ();
+
+    fn open(&self, _: &RecordKey) -> Result<((), Stored), StoreError> {
+        Ok(((), Stored::SavesOnly))
+    }
+
+    fn write(&self, (): &mut (), _: &Record) -> Result<(), StoreError> {
         Err("the client has no store: make it with one".into())
     }
 }
 
 impl AsyncTokenStore for NoStore {
-    async fn save(&self, token: SavedToken) -> Result<(), StoreError> {
-        TokenStore::save(self, &token)
-    }
-}
+    type Turn = ();
 
-/// The new tokens that the store failed to save. The first response after the failure has it in its extensions, and no later one. A response
-/// with 429 or 503 never has it, since a retry would drop it. [`Client::take_not_saved`](super::Client::take_not_saved) returns it where there
-/// is no response.
-///
-/// ```
-/// use http::Response;
-/// use location_auth::transports::client::NotSaved;
-///
-/// fn warn<B>(response: &Response<B>) {
-///     if let Some(not_saved) = response.extensions().get::<NotSaved>() {
-///         for (token, error) in not_saved.tokens() {
-///             eprintln!("the new token of {:?} is not in the store: {error}", token.location());
-///         }
-///     }
-/// }
-/// # warn(&Response::new(()));
-/// ```
-#[derive(Clone)]
-pub struct NotSaved(Arc<[(SavedToken, StoreError)]>);
-
-impl NotSaved {
-    pub(super) fn new(tokens: Vec<(SavedToken, StoreError)>) -> Option<Self> {
-        (!tokens.is_empty()).then(|| Self(tokens.into()))
+    async fn open(&self, key: RecordKey) -> Result<((), Stored), StoreError> {
+        TokenStore::open(self, &key)
     }
 
-    /// Returns each token that is only in memory, with the store's error.
-    pub fn tokens(&self) -> impl Iterator<Item = (&SavedToken, &StoreError)> {
-        self.0.iter().map(|(token, error)| (token, error))
-    }
-}
-
-/// Shows how many tokens there are, and nothing of the tokens or of the store's errors.
-impl fmt::Debug for NotSaved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NotSaved").field("tokens", &self.0.len()).finish_non_exhaustive()
+    async fn write(&self, turn: &mut (), record: Record) -> Result<(), StoreError> {
+        TokenStore::write(self, turn, &record)
     }
 }

@@ -294,14 +294,16 @@ pub struct AuthFuture<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Acquir
     inner: I,
     client: AsyncClient<T, S>,
     renew: N,
-    state: State<B, I::Future, N::Future>,
+    state: State<B, I::Response, I::Future, N::Future>,
 }
 
-enum State<B, F, N> {
+enum State<B, R, F, N> {
     /// The inner service gets the request as soon as it is ready.
     Ready(Call<B>),
     Sent(Pin<Box<F>>, SentCall<B>),
     Acquiring(Pin<Box<N>>, WaitingCall<B, ()>),
+    /// The call has its response, and the rest is written to the store.
+    Writing(Pin<Box<N>>, R),
     Ended,
 }
 
@@ -330,14 +332,24 @@ where
                 State::Sent(mut sending, call) => match sending.as_mut().poll(context) {
                     Poll::Ready(answer) => {
                         let (head, body) = answer.map_err(|error| unanswered(client.location(), error))?.into_parts();
-                        match client.call_answered(call, Response::from_parts(head, ()))? {
-                            Next::Done(Ok(head)) => return Poll::Ready(Ok(client.told(head.map(|()| body)))),
-                            Next::Done(Err(failure)) => {
+                        let (next, unwritten) = client.call_answered(call, Response::from_parts(head, ()))?;
+                        match (next, unwritten) {
+                            (Next::Done(Ok(head)), unwritten) => {
+                                let response = head.map(|()| body);
+                                match unwritten.map(|unwritten| client.spawn(unwritten)) {
+                                    None | Some(Ok(_)) => return Poll::Ready(Ok(response)),
+                                    Some(Err(unwritten)) => {
+                                        let writing = self.renew.renew(self.client.clone(), unwritten);
+                                        State::Writing(Box::pin(writing), response)
+                                    }
+                                }
+                            }
+                            (Next::Done(Err(failure)), _) => {
                                 return Poll::Ready(Err(CallError::new(failure, client.location(), None)));
                             }
-                            Next::Send(call) => State::Ready(call),
+                            (Next::Send(call), _) => State::Ready(call),
                             // The body is dropped here, so that its connection is free while the token is renewed.
-                            Next::Acquire(renewal, waiting) => {
+                            (Next::Acquire(renewal, waiting), _) => {
                                 State::Acquiring(Box::pin(self.renew.renew(self.client.clone(), renewal)), waiting)
                             }
                         }
@@ -360,6 +372,13 @@ where
                     },
                     Poll::Pending => {
                         self.state = State::Acquiring(renewing, waiting);
+                        return Poll::Pending;
+                    }
+                },
+                State::Writing(mut writing, response) => match writing.as_mut().poll(context) {
+                    Poll::Ready(_) => return Poll::Ready(Ok(response)),
+                    Poll::Pending => {
+                        self.state = State::Writing(writing, response);
                         return Poll::Pending;
                     }
                 },
@@ -424,6 +443,7 @@ impl<I: Service<Request<B>>, B, T: AsyncTransport, S, N: Acquire<T, S>> fmt::Deb
             State::Ready(..) => "AuthFuture::Ready",
             State::Sent(..) => "AuthFuture::Sent",
             State::Acquiring(..) => "AuthFuture::Acquiring",
+            State::Writing(..) => "AuthFuture::Writing",
             State::Ended => "AuthFuture::Ended",
         })
     }

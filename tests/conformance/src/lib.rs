@@ -33,6 +33,7 @@ mod exceptions;
 mod rows;
 mod run;
 pub mod servers;
+pub mod stores;
 pub mod tls;
 #[cfg(feature = "adapters")]
 pub mod tokio_hyper;

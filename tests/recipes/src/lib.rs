@@ -6,6 +6,7 @@
 
 pub mod hyper_util;
 pub mod local_set;
+pub mod postgres;
 pub mod served;
 pub mod service;
 pub mod smol;

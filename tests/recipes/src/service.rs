@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::{Request, StatusCode};
 use axum::routing::{get, post};
 use axum::{Form, Json, Router};
+use location_auth::store::{Record, RecordKey, Stored};
 use location_auth::transports::client::{AsyncClient, AsyncTokenStore, CallError, StoreError};
 use location_auth::transports::{Cause, SendError, SharedTransport, run_async};
 use location_auth::{App, Credentials, ErrorKind, Fault, Owner, SavedToken, Session, TokenState};
@@ -21,7 +22,6 @@ struct Service {
     app: App,
     base: String,
     transport: SharedTransport<SendError>,
-    database: Database,
     /// By the Location's id.
     clients: BTreeMap<String, Client>,
     /// One of the clients of each owner, by email: what it is given goes for the others.
@@ -61,7 +61,7 @@ pub fn router(
         }
         owners.insert(email, of_owner);
     }
-    let service = Service { app, base: base.to_owned(), transport, database, clients, owners };
+    let service = Service { app, base: base.to_owned(), transport, clients, owners };
     Ok(Router::new()
         .route("/health", get(health))
         .route("/login", post(log_in))
@@ -127,9 +127,8 @@ async fn log_in(State(service): State<Arc<Service>>, Form(form): Form<LoginForm>
         eprintln!("{stopped}"); // who is at fault and what to do, for the operator; it holds no credential
         not_logged_in(&stopped.cause)
     })?;
-    // Before it is used: a token lives for ever.
-    service.database.save(SavedToken::from(&user)).await.map_err(bad_gateway)?;
     client.set_user_token(user).map_err(bad_gateway)?; // for all of the owner's Locations
+    client.flush().await.map_err(bad_gateway)?; // before it is used: a token lives for ever
     Ok("logged in")
 }
 
@@ -160,8 +159,14 @@ impl Database {
 }
 
 impl AsyncTokenStore for Database {
-    async fn save(&self, token: SavedToken) -> Result<(), StoreError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(token);
+    type Turn = ();
+
+    async fn open(&self, _: RecordKey) -> Result<((), Stored), StoreError> {
+        Ok(((), Stored::SavesOnly))
+    }
+
+    async fn write(&self, (): &mut (), record: Record) -> Result<(), StoreError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(record.new_token().cloned());
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ use axum::body::Body;
 use http::{Request, Response};
 use http_body_util::Full;
 use location_auth::emulator::Condition;
-use location_auth::transports::client::{AsyncClient, CallError, NoStore, NotSaved, tower::ServiceError};
+use location_auth::transports::client::{AsyncClient, CallError, NoStore, tower::ServiceError};
 use location_auth::{Backoff, Bytes, Delivery, Retry, TokenErrorKind};
 use over_tower::TestService;
 use tower::limit::ConcurrencyLimitLayer;
@@ -50,12 +50,12 @@ where
     assert!((31..=60).contains(&api.calls()), "{} calls", api.calls());
 }
 
-/// A response's extensions say which new tokens the store failed to keep.
 #[tokio::test]
-async fn a_response_reports_the_tokens_that_the_store_failed_to_save() {
+async fn a_client_lists_the_tokens_that_the_store_failed_to_save_for_its_layer() {
     let api = TestService::new(BASE);
-    let response = api.client().layer().layer(api.router()).oneshot(call(&api)).await.unwrap();
-    assert_eq!(response.extensions().get::<NotSaved>().unwrap().tokens().count(), 1);
+    let client = api.client();
+    client.layer().layer(api.router()).oneshot(call(&api)).await.unwrap();
+    assert_eq!(client.unsaved().len(), 1);
 }
 
 /// Not ready when it is asked for the first time, and after each call.

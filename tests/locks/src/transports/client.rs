@@ -24,5 +24,5 @@ mod ticket;
 pub use blocking::{Blocking, Client};
 pub use body::IntoBody;
 pub use error::CallError;
-pub use shared::{AnyClient, Detached};
-pub use store::{AsyncTokenStore, NoStore, NotSaved, StoreError, TokenStore};
+pub use shared::{AnyClient, Counts, Detached};
+pub use store::{AsyncTokenStore, NoStore, StoreError, TokenStore};
