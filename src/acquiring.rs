@@ -124,8 +124,10 @@ pub(crate) struct Context {
     pub(crate) saves_only: bool,
     /// The owner's record has no newer User Access Token than the one that step 2 refused.
     pub(crate) has_looked: bool,
-    /// How step 2 refused it, as long as nothing has explained that.
+    /// How step 2 refused it.
     pub(crate) refused: Option<Box<TokenError>>,
+    /// Step 2 refused it, here or in another process, and neither a newer token has explained that, nor does the Location's record say so.
+    pub(crate) is_refused: bool,
     /// Why the owner gets no other one. It is the caller's error, once the Location's record has the refusal.
     pub(crate) failed: Option<Box<TokenError>>,
     /// A write of the new token failed, and the turn was taken again.

@@ -44,6 +44,7 @@ impl Acquisition {
             saves_only: false,
             has_looked: false,
             refused: None,
+            is_refused: false,
             failed: None,
             is_second: false,
         };
@@ -205,6 +206,7 @@ impl SendToken {
             record.refused = on.owner.slot.token().map(BearerToken::fingerprint);
         }
         self.context.refused = Some(Box::new(error.at(Step::LocationToken)));
+        self.context.is_refused = true;
         self.context.record_outcome(Turn::Location, Onward::AwaitOwner, on)
     }
 
@@ -285,6 +287,7 @@ impl Context {
         if refused.is_some() && refused == user {
             // Another process has met that.
             on.owner.slot.reject();
+            self.is_refused = true;
         }
         match (on.owner.usable_token(may_repeat), &on.session.target) {
             (Some(user), Some(location)) => {
@@ -311,7 +314,7 @@ impl Context {
     /// Step 1, unless another caller has done it. It is the owner's turn.
     pub(crate) fn log_in(mut self, mut on: On<'_>) -> Acquiring {
         if self.is_served(&on) || on.owner.usable_token(false).is_some() {
-            self.refused = None;
+            (self.refused, self.is_refused) = (None, false);
             return self.exchange(on);
         }
         on.see(Turn::Owner);
@@ -332,7 +335,7 @@ impl Context {
 
     /// The owner gets no token. If step 2 has refused theirs, the Location's record has to know that first.
     fn fail(mut self, on: On<'_>, error: TokenError) -> Acquiring {
-        if self.saves_only || self.refused.is_none() {
+        if self.saves_only || !self.is_refused {
             return self.give_up(on, error);
         }
         (self.failed, self.owner_turn) = (Some(Box::new(error)), None);

@@ -13,8 +13,10 @@
 
 use core::time::Duration;
 
+use http::StatusCode;
+
 use crate::outcome::{Effect, LastOutcome};
-use crate::{TokenError, TokenErrorKind};
+use crate::{Fault, TokenError, TokenErrorKind};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
@@ -103,12 +105,12 @@ impl Count {
     }
 
     /// Step 2 has refused the newest User Access Token there is. It did not count yet.
-    pub(crate) fn user_token_refused(&mut self, after: LastOutcome, now: Duration) {
+    pub(crate) fn user_token_refused(&mut self, now: Duration) {
         if !core::mem::replace(&mut self.taken_back, true) {
             return;
         }
         _ = self.count(now);
-        self.pause_after(after, now);
+        self.pause_after(LastOutcome::Response { status: StatusCode::UNAUTHORIZED, fault: Fault::Caller }, now);
     }
 
     /// The program tries again: one more request may be sent.

@@ -167,8 +167,9 @@ impl Context {
             }
             (Claim::Newer, _) => self.use_token(of, on),
             (Claim::Nothing, Turn::Location) => {
-                if let Some(refused) = self.refused.take().filter(|_| !self.saves_only) {
-                    on.session.slot.count.user_token_refused(refused.outcome(), now);
+                self.refused = None;
+                if core::mem::take(&mut self.is_refused) && !self.saves_only {
+                    on.session.slot.count.user_token_refused(now);
                 }
                 match self.failed.take() {
                     Some(error) => self.record_outcome(of, Onward::GiveUp(error), on),
@@ -205,7 +206,9 @@ impl Context {
             (Purpose::Token, Turn::Location) => on.newer(),
             (Purpose::Token, Turn::Owner) => {
                 // If this is another process's token, it explains the refusal of the one before.
-                self.refused = self.refused.filter(|_| on.owner.slot.is_own());
+                if !on.owner.slot.is_own() {
+                    (self.refused, self.is_refused) = (None, false);
+                }
                 self.exchange(on)
             }
             (Purpose::Tidy, Turn::Location) if on.session.owes_owner || on.owner.slot.is_untidy() => {

@@ -107,14 +107,6 @@ impl TokenError {
         Self { cause: cause.map(|cause| Arc::new(cause.into())), ..self }
     }
 
-    /// What it says of the last token request.
-    pub(crate) fn outcome(&self) -> LastOutcome {
-        match &self.kind {
-            TokenErrorKind::Response(error) => LastOutcome::from(error),
-            _ => LastOutcome::NoResponse(Delivery::Unknown),
-        }
-    }
-
     /// The reason why there is no new token.
     pub fn kind(&self) -> &TokenErrorKind {
         &self.kind
