@@ -1,5 +1,5 @@
-//! Transports of a program's own, a web service, and the emulated service over HTTP, to copy. Each transport is a function of under 40 lines, and `tests/table.rs` holds it to the
-//! conformance table.
+//! Transports of a program's own, a web service, stores, and the emulated service over HTTP, to copy. Each transport is a function of under 40 lines,
+//! and `tests/table.rs` holds it to the conformance table.
 //!
 //! None keeps its library's error, which may quote what the other side sent: a [`SendError`](location_auth::transports::SendError)
 //! says what happened.
