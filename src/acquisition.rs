@@ -32,6 +32,8 @@ impl Acquisition {
     /// Begins, and returns the first state. `now` is the time of day, since 1970. Use the same clock for all calls of an owner.
     pub fn start(self, session: &mut Session, owner: &mut Owner, now: Duration) -> Acquiring {
         owner.begin();
+        session.slot.count.correct(now);
+        owner.slot.count.correct(now);
         let (ended, acts) = (session.slot.ended(), owner.acts);
         let context = Context {
             session: self.session,
