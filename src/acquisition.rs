@@ -285,8 +285,7 @@ impl Context {
         }
         let may_repeat = self.saves_only || self.has_looked;
         let refused = self.record.as_ref().and_then(|record| record.refused).filter(|_| !may_repeat);
-        let user = on.owner.slot.token().map(BearerToken::fingerprint);
-        if refused.is_some() && refused == user {
+        if refused.is_some() && refused == on.owner.slot.token().map(BearerToken::fingerprint) {
             // Another process has met that.
             on.owner.slot.reject();
             self.is_refused = true;

@@ -157,14 +157,7 @@ impl Context {
         on.settle(of);
         match (claim, of) {
             (Claim::Save, _) => self.write(of, Then::Use, on),
-            _ if self.purpose == Purpose::Tidy => {
-                let is_changed =
-                    self.record.as_ref().is_some_and(|record| !record.is_newer && record.count != on.slot(of).count);
-                match is_changed {
-                    true => self.write(of, Then::GoOn(Onward::Tidied), on),
-                    false => self.use_token(of, on),
-                }
-            }
+            _ if self.purpose == Purpose::Tidy => self.record_outcome(of, Onward::Tidied, on),
             (Claim::Newer, _) => self.use_token(of, on),
             (Claim::Nothing, Turn::Location) => {
                 self.refused = None;
@@ -221,9 +214,10 @@ impl Context {
         }
     }
 
-    /// After a request without a token: the record gets its outcome, unless that changes nothing.
+    /// The record gets what has become of the count, unless that changes nothing, or the record is of a newer version.
     pub(crate) fn record_outcome(self, of: Turn, onward: Onward, mut on: On<'_>) -> Acquiring {
-        let is_changed = self.record.as_ref().is_some_and(|record| record.count != on.slot(of).count);
+        let is_changed = |record: &StoredRecord| !record.is_newer && record.count != on.slot(of).count;
+        let is_changed = self.record.as_deref().is_some_and(is_changed);
         match is_changed {
             true => self.write(of, Then::GoOn(onward), on),
             false => self.go_on(onward, on),
